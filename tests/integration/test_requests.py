@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, BegunBatch, begin_batch, run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from airflow_atscale_aggs.engine.planning.requests import signal_of_request
 from tests.support.stars import tiny_star
 
 _MODEL = "tiny_sales"
@@ -142,6 +144,45 @@ def test_a_signal_has_one_effect(workspace: Workspace) -> None:
     third = _begin(workspace, "d", _at(6), BatchRequest(signals=("third",)))
     cancel_batch(workspace, third.batch.id, now=_at(7))
     assert not _begin(workspace, "e", _at(8), BatchRequest(signals=("third",))).is_coalesced
+
+
+def test_a_request_is_remembered_with_the_batch_that_answers_it(workspace: Workspace) -> None:
+    """Whoever asked finds it by the request, whether it began the batch or another one answered it."""
+    mine, other = signal_of_request("mine"), signal_of_request("another's")
+    first = _begin(workspace, "a", _at(1), BatchRequest(requested_at=_at(0), signals=(mine,)))
+    _finish(workspace, first, "a", _at(2))
+    second = _begin(workspace, "b", _at(3), BatchRequest(requested_at=_at(0), signals=(other,)))
+
+    model_ids = [workspace.read.models.get(_MODEL).id]
+    answering = [workspace.read.batches.of_signal(model_ids, signal) for signal in (mine, other)]
+    assert second.is_coalesced
+    assert [batch.id for batch in answering if batch] == [first.batch.id, first.batch.id]
+    assert workspace.read.batches.of_signal(model_ids, signal_of_request("nobody's")) is None
+
+
+def test_a_request_that_was_answered_asks_anew_when_its_run_is_cleared(workspace: Workspace) -> None:
+    """As any other run of a person: a completion signal that comes twice has one effect, a person's wish has two."""
+    _finish(workspace, _begin(workspace, "a", _at(1), BatchRequest()), "a", _at(2))
+    asked = BatchRequest(requested_at=_at(0), signals=(signal_of_request("x"),))
+    assert _begin(workspace, "b", _at(3), asked).is_coalesced
+
+    cleared = _begin(workspace, "b", _at(5), replace(asked, requested_at=_at(4)))
+
+    assert not cleared.is_coalesced
+    found = workspace.read.batches.of_signal([workspace.read.models.get(_MODEL).id], asked.signals[0])
+    assert found is not None
+    assert found.id == cleared.batch.id
+
+
+def test_a_signal_whose_run_was_answered_has_no_second_effect(workspace: Workspace) -> None:
+    """The batch that answered the run answers the signal, too."""
+    first = _begin(workspace, "a", _at(1), BatchRequest())
+    _finish(workspace, first, "a", _at(2))
+    _begin(workspace, "b", _at(3), BatchRequest(requested_at=_at(0), signals=("loaded",)))
+
+    again = _begin(workspace, "c", _at(5), BatchRequest(requested_at=_at(4), signals=("loaded",)))
+
+    assert (again.is_coalesced, again.batch.id) == (True, first.batch.id)
 
 
 def test_a_subset_builds_and_replaces_only_what_is_named(workspace: Workspace) -> None:

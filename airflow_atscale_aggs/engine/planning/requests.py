@@ -11,6 +11,22 @@ from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 CLOCK_SKEW = timedelta(seconds=1)
 """The clocks of two machines may differ by this. In doubt a batch too many is begun, never one too few."""
 
+_OF_REQUEST = "request:"
+
+
+def signal_of_request(request_id: str) -> str:
+    """The identity under which a request of a person or a program is remembered with the batch that answers it."""
+    return f"{_OF_REQUEST}{request_id}"
+
+
+def is_request(signal: str) -> bool:
+    """True for what `signal_of_request` gives.
+
+    A request stands for the wish of that moment. So it is answered by a batch that was begun later, as any other run
+    of a person, and never by the mere fact that it was answered before: a run that is cleared asks anew.
+    """
+    return signal.startswith(_OF_REQUEST)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:

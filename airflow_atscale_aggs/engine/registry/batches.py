@@ -100,6 +100,18 @@ class BatchReader(RegistryPart):
             batch_by_identity.update((hashes[row[0]], row[1]) for row in self._rows(query))
         return batch_by_identity
 
+    def of_signal(self, model_ids: Collection[str], identity: str) -> BatchRecord | None:
+        """The batch of one of some models that answers a signal, also a cancelled one; None when there is none."""
+        query = (
+            select(batches)
+            .join(signals, signals.c.batch_id == batches.c.id)
+            .where(signals.c.model_id.in_(sorted(model_ids)), signals.c.identity == hash_signal(identity))
+            .order_by(batches.c.created_at.desc())
+            .limit(1)
+        )
+        rows = self._rows(query)
+        return batch_record(rows[0]) if rows else None
+
 
 class BatchWriter(RegistryPart):
     """Writes about batches."""
@@ -247,6 +259,17 @@ class BatchWriter(RegistryPart):
                 "Batch", batch_id, f"held by {previous_owner}", f"{batch.status}, held by {batch.owner}"
             )
         return batch
+
+    def add_signals(self, batch_id: str, signals: Collection[str]) -> None:
+        """Note that a batch answers further completion signals; those that another one answers are left to it.
+
+        A cancelled batch answers none.
+        """
+        model_id = self._batch(batch_id).model_id
+        answered = BatchReader(self.database).of_signals(model_id, signals)
+        if new := set(signals) - set(answered):
+            with self.database.writing() as connection:
+                record_signals(connection, model_id, batch_id, new)
 
     def renew_lease(self, batch_id: str, *, owner: str, until: datetime) -> None:
         """Say that the owner is alive. Raises StaleStatusError when the batch is no longer the owner's."""

@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.planning.requests import Asked, covers, difference, is_begun_after
+from airflow_atscale_aggs.engine.planning.requests import (
+    Asked,
+    covers,
+    difference,
+    is_begun_after,
+    is_request,
+    signal_of_request,
+)
 
 _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -71,3 +78,10 @@ def test_the_first_difference_between_a_batch_and_a_request_is_told(
     batch: Asked, request_: Asked, sentence: str
 ) -> None:
     assert difference(batch, request_) == sentence
+
+
+def test_a_request_is_told_from_other_signals() -> None:
+    """What a file or a log line is called is no request."""
+    assert is_request(signal_of_request("0b6d2a50"))
+    assert not is_request("s3://bucket/request:1")
+    assert not is_request("")

@@ -40,6 +40,36 @@ def test_a_cancelled_batch_answers_no_signal(registry: Registry) -> None:
     assert _answering(registry, "loaded") == {"loaded": "c"}
 
 
+def test_a_batch_that_was_begun_for_others_may_answer_a_signal_too(registry: Registry) -> None:
+    """What another one answers stays with it, unless that one was cancelled."""
+    run_batch(registry, signals=("loaded 1",))
+    open_batch(registry, "c", signals=("loaded 2",))
+    registry.batches.cancel("c", now=NOW)
+    open_batch(registry, "d")
+
+    registry.batches.add_signals("d", ["loaded 1", "loaded 2", "loaded 3"])
+    registry.batches.add_signals("d", [])
+
+    assert _answering(registry, "loaded 1", "loaded 2", "loaded 3") == {
+        "loaded 1": "b",
+        "loaded 2": "d",
+        "loaded 3": "d",
+    }
+
+
+def test_the_batch_of_one_signal_is_found_whatever_became_of_it(registry: Registry) -> None:
+    """Only among the models that are asked for."""
+    open_batch(registry, signals=("loaded",))
+    registry.batches.cancel("b", now=NOW)
+
+    found = registry.read.batches.of_signal([MODEL, OTHER_MODEL], "loaded")
+
+    assert found is not None
+    assert (found.id, found.status) == ("b", "cancelled")
+    assert registry.read.batches.of_signal([OTHER_MODEL], "loaded") is None
+    assert registry.read.batches.of_signal([MODEL], "unloaded") is None
+
+
 def test_a_new_batch_answers_the_signals_of_the_failed_one_that_it_closes(registry: Registry) -> None:
     open_batch(registry, signals=("loaded 1", "loaded 2"))
     registry.batches.fail("b", owner="me", now=NOW)

@@ -40,7 +40,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.resume import (
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema, mark_schema
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
-from airflow_atscale_aggs.engine.planning.requests import Asked, covers, is_begun_after
+from airflow_atscale_aggs.engine.planning.requests import Asked, covers, is_begun_after, is_request
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord, ModelRecord
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 from airflow_atscale_aggs.engine.settings import Settings
@@ -61,7 +61,7 @@ class BatchRequest:
         signals: identities of completion signals behind the request; one that a batch answered has no second effect.
         grace_periods: durations by dataset, instead of the model's; see `check_grace_periods`.
         is_signals_only: nothing but the signals asks for it, so that a batch that answers all of them answers the
-            request.
+            request; unless one of them stands for a person or a program (`planning.requests.is_request`).
         is_new: the owner asks for a batch, not for the end of one that it has begun before.
     """
 
@@ -110,7 +110,7 @@ def begin_batch(
     same (`find_reason_not_to_resume`): its New instances are created, In Progress ones restarted, Done ones left,
     Failed ones retried while attempts are left. Otherwise it is closed with the transaction that begins the new one. A
     request that another owner's batch answers already begins none: requests that come while a batch runs become one
-    further batch.
+    further batch. That batch is noted as the one that answers the request's signals.
 
     Args:
         model: name or id.
@@ -138,6 +138,7 @@ def begin_batch(
     if older is None or older.status is not BatchStatus.IN_PROGRESS:
         answering = _answering_batch(workspace, record.id, build_type, owner, request)
         if answering is not None:
+            workspace.registry.batches.add_signals(answering.id, request.signals)
             return BegunBatch(answering, (), is_resumed=False, is_coalesced=True)
     return opener.begin_anew(older, reason)
 
@@ -312,7 +313,8 @@ def _answering_batch(
     if any(batch.owner == owner for batch in recent):
         return None
     batch_by_signal = read.batches.of_signals(model_id, request.signals)
-    if request.signals and request.is_signals_only and len(batch_by_signal) == len(set(request.signals)):
+    is_signals_only = request.is_signals_only and not any(map(is_request, request.signals))
+    if request.signals and is_signals_only and len(batch_by_signal) == len(set(request.signals)):
         return max(
             (read.batches.get(batch_id) for batch_id in set(batch_by_signal.values())),
             key=lambda batch: batch.created_at,
