@@ -11,14 +11,14 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_atscale_aggs.assets.run_events import moment_of_run
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
-from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
-from airflow_atscale_aggs.operators.run_conf import (
+from airflow_atscale_aggs.hooks.run_conf import (
     check_keys,
     check_values,
     read_aggregates,
     read_build_type,
     read_grace_periods,
 )
+from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
 from airflow_atscale_aggs.operators.run_signals import is_signals_only, signals_of_run
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from airflow_atscale_aggs.assets.run_events import events_of_run, later_events
-from airflow_atscale_aggs.operators.run_conf import signal_ids_of_conf, signal_ids_of_event
+from airflow_atscale_aggs.hooks.run_conf import signal_ids_of_conf, signal_ids_of_event
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -7,7 +7,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_atscale_aggs.operators.run_conf import (
+from airflow_atscale_aggs.hooks.run_conf import (
     check_keys,
     check_values,
     read_aggregates,

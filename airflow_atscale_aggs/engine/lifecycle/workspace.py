@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from airflow_atscale_aggs.engine.lifecycle.settings_in_force import settings_in_force
 from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryReader, open_registry
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.warehouse.base import Warehouse
@@ -42,12 +43,7 @@ class Workspace:
         Later ones win: the environment and Airflow, values set for all models, those in the model's SML folder, values
         set for this model by hand.
         """
-        values = {
-            **self.read.settings.values(None),
-            **self.read.settings.deployed(model_id),
-            **self.read.settings.values(model_id),
-        }
-        return self.settings.with_values(values) if values else self.settings
+        return settings_in_force(self.read, self.settings, model_id)
 
     def close(self) -> None:
         """Give connections back."""

@@ -149,6 +149,12 @@ class Place:
         with warehouse_slots.taken(), places.workspace(self.connection) as workspace:
             yield workspace
 
+    @contextlib.contextmanager
+    def bookkeeping(self) -> Iterator[Workspace]:
+        """A workspace for what is written down and no more: nobody connects to the warehouse, so no slot is needed."""
+        with places.workspace(self.connection) as workspace:
+            yield workspace
+
     @cached_property
     def models(self) -> tuple[ModelRecord, ...]:
         """The deployed models that he may read over the connection, also retired ones."""

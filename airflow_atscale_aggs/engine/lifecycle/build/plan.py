@@ -62,7 +62,7 @@ def plan_batch(
     read = workspace.read
     record = read.models.get_deployed(model)
     datasets = read.models.datasets(record.deployment_id)
-    definitions = _choose_definitions(read.definitions.of_model(record.id), aggregates)
+    definitions = choose_definitions(read.definitions.of_model(record.id), aggregates)
     candidates = _make_candidates(definitions, read.instances.last_rows(record.id))
     parts = [candidate.part for candidate in candidates]
     with workspace.warehouse.session() as session:
@@ -117,7 +117,8 @@ def read_physical_tables(
     return session.columns([key for key in sorted(keys, key=str) if key is not None])
 
 
-def _choose_definitions(records: Sequence[DefinitionRecord], aggregates: Collection[str]) -> Sequence[DefinitionRecord]:
+def choose_definitions(records: Sequence[DefinitionRecord], aggregates: Collection[str]) -> Sequence[DefinitionRecord]:
+    """The definitions with these names; all, where none is given. Raises UnknownNameError with near names."""
     names = {record.definition.name for record in records}
     for name in aggregates:
         if name not in names:
