@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.errors import (
     TransientWarehouseError,
     WarehouseError,
 )
+from airflow_atscale_aggs.engine.warehouse.base import FirstRows, RowBounds
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 
@@ -43,6 +44,76 @@ def test_rows_written_are_told(warehouse: DbApiWarehouse) -> None:
     with warehouse.session() as session:
         assert session.execute("CREATE TABLE aggs.t AS SELECT 1 AS a UNION ALL SELECT 2") == 2
         assert session.fetch_all("SELECT SUM(a) FROM aggs.t") == [(3,)]
+
+
+_TO_READ = RowBounds(2, 10**6)
+
+
+def test_of_many_rows_the_first_ones_are_read(warehouse: DbApiWarehouse) -> None:
+    """The others are not fetched: here are more than fit into memory."""
+    series = {"postgres": "(SELECT generate_series(1, 10000000000) AS i)", "duckdb": "range(1, 10000000000)"}
+    many = f"{series[warehouse.dialect.name]} AS s(i)"
+    with warehouse.session() as session:
+        first = session.fetch_first(f"SELECT i, i AS i FROM {many}", _TO_READ)
+        nothing = session.fetch_first("SELECT 1 AS a, 'x' AS \"B\" WHERE 1 = 0", _TO_READ)
+        all_of_them = session.fetch_first("VALUES (1), (2)", _TO_READ)
+        afterwards = session.fetch_all("SELECT 5")
+
+    assert first == FirstRows(("i", "i"), [(1, 1), (2, 2)], is_cut=True)
+    assert nothing == FirstRows(("a", "B"), [], is_cut=False)
+    assert (all_of_them.rows, all_of_them.is_cut, afterwards) == ([(1,), (2,)], False, [(5,)])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE aggs.kept",
+        "SELECT 1; DROP TABLE aggs.kept",
+        "SELECT 1; COMMIT; DROP TABLE aggs.kept",
+        "COMMIT; DROP TABLE aggs.kept; BEGIN",
+        "DELETE FROM aggs.kept RETURNING a",
+        "WITH gone AS (DELETE FROM aggs.kept RETURNING a) SELECT a FROM gone",
+        "SELECT nextval('aggs.counter')",
+        "CREATE TABLE aggs.other AS SELECT 1 AS a",
+        "COPY aggs.kept TO '/dev/null'",
+        "SET search_path = aggs",
+        "",
+        "-- nothing",
+    ],
+)
+def test_the_warehouse_itself_refuses_what_is_no_single_query(warehouse: DbApiWarehouse, sql: str) -> None:
+    with warehouse.session() as session:
+        session.execute("CREATE TABLE aggs.kept AS SELECT 1 AS a")
+        session.execute("CREATE SEQUENCE aggs.counter")
+        with pytest.raises(PermanentWarehouseError):
+            session.fetch_first(sql, _TO_READ)
+        session.execute("INSERT INTO aggs.kept VALUES (2)")
+        assert session.fetch_all("SELECT a FROM aggs.kept ORDER BY a") == [(1,), (2,)]
+        assert session.tables("aggs") == {"kept"}
+        assert session.fetch_all("SELECT nextval('aggs.counter')") == [(1,)]
+
+
+def test_reading_the_first_rows_can_be_interrupted_at_any_time(warehouse: DbApiWarehouse) -> None:
+    """While the warehouse computes the first row, and while rows are fetched."""
+    name = warehouse.dialect.name
+    few = {"duckdb": "SELECT i FROM range(100000000000) t(i)", "postgres": "SELECT pg_sleep(0.001), i FROM s"}[name]
+    if name == "postgres":
+        few = "WITH s AS (SELECT generate_series(1, 100000000) AS i) SELECT pg_sleep(0.0001), i FROM s"
+    for sql in (_SLOW_SQL[name], few):
+        done = threading.Event()
+
+        def interrupt(done: threading.Event = done) -> None:
+            while not done.wait(0.2):
+                warehouse.cancel_all()
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        try:
+            with warehouse.session() as session, pytest.raises(TransientWarehouseError):
+                session.fetch_first(sql, RowBounds(10**9, 10**12))
+        finally:
+            done.set()
+            thread.join()
 
 
 def test_a_transaction_is_all_or_nothing(warehouse: DbApiWarehouse) -> None:

@@ -4,12 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 
 Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowBounds:
+    """How much of an answer is read.
+
+    Attributes:
+        rows: at most.
+        size_bytes: of texts and bytes in memory, roughly; reading ends soon after so many.
+    """
+
+    rows: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRows:
+    """The first rows of an answer.
+
+    Attributes:
+        is_cut: there are more.
+    """
+
+    names: tuple[str, ...]
+    rows: list[Row]
+    is_cut: bool
 
 
 class WarehouseSession(Protocol):
@@ -30,6 +57,13 @@ class WarehouseSession(Protocol):
 
     def fetch_with_names(self, sql: str) -> tuple[tuple[str, ...], list[Row]]:
         """Run a query and read its result with the names of its columns. Raises as `execute` does."""
+
+    def fetch_first(self, sql: str, bounds: RowBounds) -> FirstRows:
+        """Run one query that changes nothing, and read the first rows of its result; the others are not fetched.
+
+        Where the warehouse can, it refuses itself what is no single query, and every change. The session must be in no
+        transaction. Raises as `execute` does.
+        """
 
     def result_types(self, sql: str) -> tuple[str, ...]:
         """Types of the columns of a query's result, as the driver tells them. Raises as `execute` does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,35 @@ from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, Transien
 from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
-from airflow_atscale_aggs.engine.warehouse.base import Row
+from airflow_atscale_aggs.engine.warehouse.base import FirstRows, Row, RowBounds
 from airflow_atscale_aggs.engine.warehouse.table_lookup import best_table, why_absent
 
 
 def _reason(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
+
+
+_READ_AT_ONCE = 1000
+"""Rows that are fetched together, after which the size of what is there is looked at."""
+
+ReadQuery = Callable[[Any, str], contextlib.AbstractContextManager[tuple[tuple[str, ...], Iterator[Row]]]]
+"""Runs one query on a connection: names of columns, and the rows as they come."""
+
+
+@contextlib.contextmanager
+def _read_query(connection: Any, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(sql)
+        yield tuple(str(column[0]) for column in cursor.description or ()), fetch_rows(cursor)
+    finally:
+        cursor.close()
+
+
+def fetch_rows(cursor: Any) -> Iterator[Row]:
+    """The rows of a cursor, some of them at a time."""
+    while rows := cursor.fetchmany(_READ_AT_ONCE):
+        yield from map(tuple, rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +59,7 @@ class Driver:
         reason: what the driver says, for people.
         hides_signal: whether an error that is none of the driver's stands for a signal, such as Ctrl-C, that came
             meanwhile.
+        read_query: runs one query; where the driver can, refuses several statements and every change.
         cursors_are_connections: DuckDB's cursors have a transaction of their own, so statements go to the connection.
     """
 
@@ -47,6 +72,7 @@ class Driver:
     is_missing: Callable[[BaseException, str], bool] = field(default=lambda _error, _name: True)
     reason: Callable[[BaseException], str] = field(default=_reason)
     hides_signal: Callable[[RuntimeError], bool] = field(default=lambda _: False)
+    read_query: ReadQuery = field(default=_read_query)
     cursors_are_connections: bool = False
 
 
@@ -84,6 +110,18 @@ class DbApiSession:
             cursor.execute(sql)
             names = tuple(str(column[0]) for column in cursor.description or ())
             return names, [tuple(row) for row in cursor.fetchall()]
+
+    def fetch_first(self, sql: str, bounds: RowBounds) -> FirstRows:
+        """Run one query that changes nothing, and read its first rows. See `base.WarehouseSession.fetch_first`."""
+        with self._cursor(sql), self._driver.read_query(self._connection, sql) as (names, rows):
+            kept: list[Row] = []
+            size = 0
+            for row in rows:
+                if len(kept) >= bounds.rows or size >= bounds.size_bytes:
+                    return FirstRows(names, kept, is_cut=True)
+                kept.append(row)
+                size += sum(map(sys.getsizeof, row))
+            return FirstRows(names, kept, is_cut=False)
 
     def result_types(self, sql: str) -> tuple[str, ...]:
         """Types of the columns of a query's result, as the driver tells them."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import duckdb
 
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
-from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
+from airflow_atscale_aggs.engine.warehouse.base import Row
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver, fetch_rows
 
 DEFAULT_LOCK_TIMEOUT_SECONDS = 30.0
 
@@ -97,14 +99,36 @@ def open_duckdb(path: str, *, config: Mapping[str, str], lock_timeout: float, ag
     driver = Driver(
         connect=database.connect,
         errors=(duckdb.Error,),
-        is_transient=lambda error: isinstance(error, _TRANSIENT),
+        is_transient=_is_transient,
         rows_written=_count_written_rows,
         interrupt=lambda connection: connection.interrupt(),
         is_missing=_is_missing,
         hides_signal=lambda error: str(error) == "Query interrupted",
+        read_query=_read_query,
         cursors_are_connections=True,
     )
     return DbApiWarehouse(driver, find_dialect("duckdb"), aggregate_schema=aggregate_schema, close=database.close)
+
+
+def _is_transient(error: BaseException) -> bool:
+    """Whether the same SQL may succeed later; a transaction that may not write never may."""
+    return isinstance(error, _TRANSIENT) and "in read-only mode" not in str(error)
+
+
+@contextlib.contextmanager
+def _read_query(connection: Any, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
+    """One SELECT in a transaction that may not write. DuckDB itself says what a text is; rows come as they are read."""
+    statements = connection.extract_statements(sql)
+    if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+        message = "this is not one single query, and nothing else is run here"
+        raise duckdb.InvalidInputException(message)
+    connection.execute("BEGIN TRANSACTION READ ONLY")
+    try:
+        connection.execute(statements[0])
+        yield tuple(str(column[0]) for column in connection.description or ()), fetch_rows(connection)
+    finally:
+        with contextlib.suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
 
 
 def _is_missing(error: BaseException, name: str) -> bool:

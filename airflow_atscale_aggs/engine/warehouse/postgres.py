@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
+from psycopg import capabilities
+from psycopg.pq import ExecStatus
 
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
+from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
 
 _TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
@@ -59,8 +64,50 @@ def open_postgres(dsn: str, *, aggregate_schema: str) -> DbApiWarehouse:
         interrupt=lambda connection: connection.cancel(),
         is_lost=is_lost,
         reason=reason_of,
+        read_query=_read_query,
     )
     return DbApiWarehouse(driver, find_dialect("postgres"), aggregate_schema=aggregate_schema)
+
+
+_AT_ONCE = 1000
+"""Rows that the server sends together."""
+
+
+@contextlib.contextmanager
+def _read_query(connection: Any, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
+    """One query in a transaction that may not write.
+
+    The server prepares the text, which it does for single statements only. Rows come as they are read, from a plan for
+    all of them: one for a server-side cursor would use one process, and be made for the first rows.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        try:
+            names = _names_of_columns(connection, sql)
+            with contextlib.closing(
+                cursor.stream(sql, size=_AT_ONCE if capabilities.has_stream_chunked() else 1)
+            ) as rows:
+                yield names, rows
+        finally:
+            with contextlib.suppress(psycopg.Error):
+                cursor.execute("ROLLBACK")
+
+
+def _names_of_columns(connection: Any, sql: str) -> tuple[str, ...]:
+    """Names of the columns of a query, which is prepared and not run.
+
+    Raises:
+        psycopg.Error: it is several statements, or one that answers no rows.
+    """
+    encoding = connection.info.encoding
+    prepared = connection.pgconn.prepare(b"", sql.encode(encoding))
+    if prepared.status != ExecStatus.COMMAND_OK:
+        raise psycopg.errors.error_from_result(prepared, encoding)
+    described = connection.pgconn.describe_prepared(b"")
+    if not described.nfields:
+        message = "this is no query, and nothing else is run here"
+        raise psycopg.ProgrammingError(message)
+    return tuple(described.fname(number).decode(encoding) for number in range(described.nfields))
 
 
 def is_transient(error: BaseException) -> bool:

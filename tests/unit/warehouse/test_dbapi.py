@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, Transien
 from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect, find_dialect
 from airflow_atscale_aggs.engine.sql.session_settings import Reach
+from airflow_atscale_aggs.engine.warehouse.base import RowBounds
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession, DbApiWarehouse, Driver
 
 _DUCKDB = find_dialect("duckdb")
@@ -75,6 +76,27 @@ def test_a_driver_may_tell_how_many_rows_were_written_and_no_types() -> None:
     assert session.execute("INSERT INTO t VALUES (1), (2)") == 2
     assert session.result_types("SELECT a FROM t") == ("",)
     assert session.fetch_with_names("SELECT a AS b FROM t") == (("b",), [(1,), (2,)])
+
+
+@pytest.mark.parametrize(
+    ("bounds", "rows", "is_cut"),
+    [
+        (RowBounds(5, 10**6), 5, False),
+        (RowBounds(4, 10**6), 4, True),
+        (RowBounds(0, 10**6), 0, True),
+        (RowBounds(5, 100_000), 2, True),
+        (RowBounds(5, 300_000), 5, False),
+    ],
+)
+def test_the_first_rows_are_read_up_to_a_number_and_a_size(bounds: RowBounds, rows: int, *, is_cut: bool) -> None:
+    """Five rows of 50,000 characters each."""
+    session = DbApiSession(_sqlite_driver(), _SQLITE)
+    query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT i, printf('%50000d', i)"
+
+    first = session.fetch_first(f"{query} AS text FROM n", bounds)
+
+    assert (first.names, [row[0] for row in first.rows]) == (("i", "text"), list(range(1, rows + 1)))
+    assert first.is_cut is is_cut
 
 
 def test_a_transaction_takes_effect_as_a_whole_or_not_at_all(session: DbApiSession) -> None:
