@@ -30,6 +30,9 @@ class ShownStatus(StrEnum):
     INACTIVE = "inactive"
     """It has served and was superseded, deactivated or pruned; or it is neither defined nor was it ever built."""
 
+    UNAVAILABLE = "unavailable"
+    """A person has blocked the definition: it is neither used nor built."""
+
     CANCELED = "canceled"
     DELETED = "deleted"
     """Its table was dropped."""

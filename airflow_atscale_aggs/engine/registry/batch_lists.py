@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, false, func, select
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.registry.listings import BatchListing
@@ -14,6 +14,7 @@ from airflow_atscale_aggs.engine.registry.page import (
     Count,
     Order,
     Page,
+    is_storable,
     position_of,
     read_after,
     read_cursor,
@@ -39,10 +40,14 @@ class BatchFilter:
     Attributes:
         model_ids: None: of all models; empty: none at all.
         statuses: one of them; empty: any.
+        owner: who drives it.
+        owner_begins: how the name of who drives it begins.
     """
 
     model_ids: Collection[str] | None = None
     statuses: Collection[BatchStatus] = ()
+    owner: str | None = None
+    owner_begins: str = ""
 
 
 _ANY = BatchFilter()
@@ -95,18 +100,29 @@ class BatchLists(RegistryPart):
         return Count(self._rows(select(func.count()).select_from(batches).where(*_conditions(which)))[0][0])
 
     def usual_duration(self, model_id: str) -> float | None:
-        """Seconds from begin to end of a usual batch of a model: the median of the last `USUAL_BATCHES` DONE ones.
+        """Seconds from begin to end of a usual batch of a model; None before the first, see `usual_durations`."""
+        return self.usual_durations([model_id]).get(model_id)
 
-        None before the first.
+    def usual_durations(self, model_ids: Collection[str]) -> Mapping[str, float]:
+        """Seconds from begin to end of a usual batch of each model: the median of the last `USUAL_BATCHES` DONE ones.
+
+        Models without such are left out.
         """
-        query = (
-            select(batches.c.created_at, batches.c.finished_at)
-            .where(batches.c.model_id == model_id, batches.c.status == BatchStatus.DONE)
-            .order_by(batches.c.created_at.desc())
-            .limit(USUAL_BATCHES)
+        place = func.row_number().over(partition_by=batches.c.model_id, order_by=batches.c.created_at.desc())
+        ended = (
+            select(batches.c.model_id, batches.c.created_at, batches.c.finished_at, place.label("place"))
+            .where(
+                batches.c.model_id.in_(sorted(model_ids)),
+                batches.c.status == BatchStatus.DONE,
+                batches.c.finished_at.is_not(None),
+            )
+            .subquery()
         )
-        seconds = [(row[1] - row[0]).total_seconds() for row in self._rows(query) if row[1] is not None]
-        return statistics.median(seconds) if seconds else None
+        query = select(ended.c.model_id, ended.c.created_at, ended.c.finished_at)
+        seconds_by_model: dict[str, list[float]] = {}
+        for model_id, began, finished in self._rows(query.where(ended.c.place <= USUAL_BATCHES)):
+            seconds_by_model.setdefault(model_id, []).append((finished - began).total_seconds())
+        return {model_id: statistics.median(seconds) for model_id, seconds in seconds_by_model.items()}
 
     def usual_seconds(self, batch_id: str) -> Mapping[str, float]:
         """How long each instance of a batch usually builds, by the instance's id.
@@ -142,6 +158,12 @@ def _conditions(which: BatchFilter) -> list[ColumnElement[bool]]:
         found.append(batches.c.model_id.in_(sorted(which.model_ids)))
     if which.statuses:
         found.append(batches.c.status.in_(sorted(str(status) for status in which.statuses)))
+    if not is_storable(f"{which.owner or ''}{which.owner_begins}"):
+        return [false()]
+    if which.owner is not None:
+        found.append(batches.c.owner == which.owner)
+    if which.owner_begins:
+        found.append(batches.c.owner.startswith(which.owner_begins, autoescape=True))
     return found
 
 

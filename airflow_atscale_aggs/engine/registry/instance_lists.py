@@ -35,6 +35,9 @@ MOST_COUNTED = 10_000
 class InstanceSort(StrEnum):
     """What a list of instances is sorted by."""
 
+    BATCH = "batch"
+    """By the begin of the batch."""
+
     STARTED = "started"
     ROWS = "rows"
     SECONDS = "seconds"
@@ -63,6 +66,7 @@ class InstanceFilter:
 
 _ANY = InstanceFilter()
 _KEYS: Mapping[InstanceSort, tuple[ColumnElement[Any], bool]] = {
+    InstanceSort.BATCH: (batches.c.created_at, False),
     InstanceSort.STARTED: (instances.c.started_at, True),
     InstanceSort.ROWS: (instances.c.rows, True),
     InstanceSort.SECONDS: (instances.c.seconds, True),
@@ -125,7 +129,12 @@ class InstanceLists(RegistryPart):
 
 def _select_listed() -> Select[Any]:
     return (
-        select(*_COLUMNS, definitions.c.name.label("aggregate"), batches.c.created_at.label("batch_created_at"))
+        select(
+            *_COLUMNS,
+            definitions.c.name.label("aggregate"),
+            batches.c.created_at.label("batch_created_at"),
+            batches.c.schema,
+        )
         .join(definitions, definitions.c.id == instances.c.definition_id)
         .join(batches, batches.c.id == instances.c.batch_id)
     )
@@ -164,6 +173,7 @@ def _listing(row: Any) -> InstanceListing:
         status=status,
         shown_status=SHOWN[status],
         batch_created_at=row.batch_created_at,
+        schema=row.schema,
         attempt=row.attempt,
         failures=row.failures,
         table=row.table,

@@ -21,7 +21,7 @@ class DefinitionListing:
     and `built_at` is the oldest one's.
 
     Attributes:
-        shown_status: ``active`` where an instance serves, else the newest batch's.
+        shown_status: ``unavailable`` while it is blocked, ``active`` where an instance serves, else the newest batch's.
         newest_status: of the instance of the newest batch that has the definition, whether or not an older one serves;
             None before the first.
         reason: why it exists; empty for user-defined ones.
@@ -73,6 +73,7 @@ class InstanceListing:
         aggregate: name for people: ``Q2 (web_sales)``.
         fact: the fact dataset.
         position: 0-based place in the order of its batch.
+        schema: where its table is; empty: where the warehouse's sessions begin.
         batch_created_at: when its batch began.
     """
 
@@ -86,6 +87,7 @@ class InstanceListing:
     status: InstanceStatus
     shown_status: ShownStatus
     batch_created_at: datetime
+    schema: str = ""
     attempt: int = 0
     failures: int = 0
     table: str | None = None
@@ -112,7 +114,10 @@ class QueryOutcome(StrEnum):
     """Where the answer of a query came from."""
 
     HIT = "hit"
-    """From an aggregate, at least in part, as planned."""
+    """From aggregates, as planned."""
+
+    PARTIAL = "partial"
+    """From aggregates and from facts, as planned. Where there is no word for it, it counts as a hit."""
 
     MISS = "miss"
     """From the facts, as planned."""

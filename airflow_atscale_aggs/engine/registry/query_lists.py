@@ -67,8 +67,10 @@ def outcome_of(query: QueryRecord) -> QueryOutcome:
     """Where the answer of a query came from."""
     if query.fallback_reason:
         return QueryOutcome.FALLBACK
-    from_aggregates = any(source.definition_id for source in query.actual)
-    return QueryOutcome.HIT if from_aggregates else QueryOutcome.MISS
+    from_aggregates = [bool(source.definition_id) for source in query.actual]
+    if not any(from_aggregates):
+        return QueryOutcome.MISS
+    return QueryOutcome.HIT if all(from_aggregates) else QueryOutcome.PARTIAL
 
 
 class QueryLists(RegistryPart):
@@ -151,7 +153,7 @@ def _count_days(log: Iterable[QueryRecord]) -> tuple[QueryDay, ...]:
         counts = days.setdefault((day, query.model_id), dict.fromkeys(_COUNTED, 0))
         outcome = outcome_of(query)
         counts["queries"] += query.weight
-        counts[{"hit": "hits", "miss": "misses", "fallback": "fallbacks"}[outcome]] += query.weight
+        counts[_COUNTED_AS[outcome]] += query.weight
         counts["seconds"] += query.weight * query.seconds
         for source in query.actual:
             counts["rows_read"] += query.weight * ((source.rows if source.definition_id else source.fact_rows) or 0)
@@ -159,4 +161,10 @@ def _count_days(log: Iterable[QueryRecord]) -> tuple[QueryDay, ...]:
     return tuple(QueryDay(model_id=model, day=day, **counts) for (day, model), counts in sorted(days.items()))
 
 
+_COUNTED_AS = {
+    QueryOutcome.HIT: "hits",
+    QueryOutcome.PARTIAL: "hits",
+    QueryOutcome.MISS: "misses",
+    QueryOutcome.FALLBACK: "fallbacks",
+}
 _COUNTED = ("queries", "hits", "misses", "fallbacks", "seconds", "rows_read", "fact_rows")

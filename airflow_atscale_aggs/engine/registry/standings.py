@@ -115,6 +115,7 @@ def _newest_status(built: Any) -> ColumnElement[str]:
 def _shown_status(is_active: ColumnElement[bool], built: Any) -> ColumnElement[str]:
     is_defined = definitions.c.status == DefinitionStatus.DEFINED
     return case(
+        (definitions.c.status == DefinitionStatus.BLOCKED, str(ShownStatus.UNAVAILABLE)),
         (is_active, str(ShownStatus.ACTIVE)),
         (built.c.urgency.is_not(None), _newest_status(built)),
         (is_defined, str(ShownStatus.PENDING)),

@@ -7,9 +7,9 @@ from airflow_atscale_aggs.engine.aggregates.shown_status import BY_URGENCY, SHOW
 
 
 def test_every_status_of_an_instance_has_a_word_of_its_own() -> None:
-    """A definition without instances has the one that is left."""
+    """A definition that is blocked, or has no instances, has one of those that are left."""
     assert set(SHOWN) == set(InstanceStatus)
-    assert set(ShownStatus) - set(SHOWN.values()) == {ShownStatus.PENDING}
+    assert set(ShownStatus) - set(SHOWN.values()) == {ShownStatus.PENDING, ShownStatus.UNAVAILABLE}
     assert len(set(SHOWN.values())) == len(SHOWN)
 
 

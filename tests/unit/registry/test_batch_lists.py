@@ -34,6 +34,20 @@ def test_batches_are_listed_newest_first_with_the_counts_of_their_instances(any_
     assert lists.count(BatchFilter(model_ids=[MODEL])).number == 3
 
 
+def test_batches_are_found_by_who_drives_them(registry: Registry) -> None:
+    """By a name, or by its begin, in which no character stands for others."""
+    for batch, owner in (("a", "airflow:d_g/1"), ("b", "airflow:d_g/2"), ("c", "airflow:dag/1"), ("d", "me")):
+        open_batch(registry, batch, owner=owner)
+        registry.batches.cancel(batch, now=NOW)
+
+    def found(**which: str) -> list[str]:
+        return sorted(row.batch.id for row in registry.read.lists.batches.page(BatchFilter(**which)).rows)  # type: ignore[arg-type]
+
+    assert found(owner="airflow:d_g/2") == ["b"]
+    assert found(owner_begins="airflow:d_g/") == ["a", "b"]
+    assert found(owner="\0") == found(owner="airflow:d_g/2", owner_begins="me") == []
+
+
 def test_pages_of_batches_together_are_the_whole_list(any_registry: Registry) -> None:
     """Two began at the same moment."""
     for number, batch in enumerate("abcde"):

@@ -43,6 +43,7 @@ def test_a_row_tells_what_is_known_of_an_instance(two_batches: Registry) -> None
 
     assert (row.aggregate, row.fact, row.definition_id) == ("revenue", "sales", REVENUE.id)
     assert (row.status, row.shown_status, row.batch_created_at) == (InstanceStatus.DONE, ShownStatus.STAGED, LATER)
+    assert row.schema == two_batches.read.batches.get("b").schema
     shared = set(type(row).__slots__) & set(type(record).__slots__)
     assert len(shared) > 15
     assert {name: getattr(row, name) for name in shared} == {name: getattr(record, name) for name in shared}

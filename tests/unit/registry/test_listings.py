@@ -10,4 +10,4 @@ def test_nothing_found_is_no_finding() -> None:
 
 
 def test_outcomes_are_words_for_people() -> None:
-    assert [str(outcome) for outcome in QueryOutcome] == ["hit", "miss", "fallback"]
+    assert [str(outcome) for outcome in QueryOutcome] == ["hit", "partial", "miss", "fallback"]

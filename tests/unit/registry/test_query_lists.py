@@ -26,13 +26,14 @@ def _query(name: str, *sources: QuerySource, hours: int = 0, **others: object) -
 
 @pytest.fixture(scope="module")
 def log(module_registry: Registry) -> Registry:
-    """Four queries of one model and one of another."""
+    """Five queries of one model and one of another."""
     module_registry.queries.record(
         [
             _query("hit", _REVENUE, user="ann"),
             _query("miss", _FACTS, hours=1, user="bob"),
             _query("fallback", _FACTS, planned=(_UNITS,), fallback_reason="no such table", hours=2),
             _query("both 100%", _REVENUE, _UNITS, hours=2),
+            _query("part", _REVENUE, _FACTS, hours=-1),
             _query("other", _FACTS, hours=3, model_id=OTHER_MODEL),
         ]
     )
@@ -47,17 +48,18 @@ def _names(registry: Registry, **which: object) -> list[str]:
 @pytest.mark.parametrize(
     ("which", "names"),
     [
-        ({}, ["other", "both 100%", "fallback", "miss", "hit"]),
-        ({"model_ids": [MODEL]}, ["both 100%", "fallback", "miss", "hit"]),
-        ({"model_ids": [MODEL, OTHER_MODEL], "asked_before": LATER}, ["hit"]),
+        ({}, ["other", "both 100%", "fallback", "miss", "hit", "part"]),
+        ({"model_ids": [MODEL]}, ["both 100%", "fallback", "miss", "hit", "part"]),
+        ({"model_ids": [MODEL, OTHER_MODEL], "asked_before": LATER}, ["hit", "part"]),
         ({"model_ids": []}, []),
         ({"asked_after": LATER}, ["other", "both 100%", "fallback", "miss"]),
         ({"outcomes": [QueryOutcome.HIT]}, ["both 100%", "hit"]),
+        ({"outcomes": [QueryOutcome.PARTIAL]}, ["part"]),
         ({"outcomes": [QueryOutcome.MISS, QueryOutcome.FALLBACK]}, ["other", "fallback", "miss"]),
         ({"definition_id": UNITS.id}, ["both 100%"]),
-        ({"definition_id": REVENUE.id}, ["both 100%", "hit"]),
+        ({"definition_id": REVENUE.id}, ["both 100%", "hit", "part"]),
         ({"user": "ann"}, ["hit"]),
-        ({"user": ""}, ["other", "both 100%", "fallback"]),
+        ({"user": ""}, ["other", "both 100%", "fallback", "part"]),
         ({"user": "\0"}, []),
         ({"shape_contains": "select M"}, ["miss"]),
         ({"shape_contains": "0%"}, ["both 100%"]),
@@ -114,6 +116,7 @@ def test_days_count_what_was_asked(any_registry: Registry) -> None:
         [
             _query("a", _REVENUE, weight=3),
             _query("b", _FACTS, hours=11),
+            _query("e", _REVENUE, _FACTS, hours=12),
             _query("c", _FACTS, hours=12, planned=(_UNITS,), fallback_reason="gone"),
             _query("d", _FACTS, model_id=OTHER_MODEL),
         ]
@@ -123,7 +126,9 @@ def test_days_count_what_was_asked(any_registry: Registry) -> None:
     days = registry.read.lists.queries.days([MODEL], since=today)
     assert [replace(day, seconds_saved=0.0, savings_known=0) for day in days] == [
         QueryDay(model_id=MODEL, day=today, queries=4, hits=3, misses=1, seconds=4.0, rows_read=115, fact_rows=400),
-        QueryDay(model_id=MODEL, day=tomorrow, queries=1, fallbacks=1, seconds=1.0, rows_read=100, fact_rows=100),
+        QueryDay(
+            model_id=MODEL, day=tomorrow, queries=2, hits=1, fallbacks=1, seconds=2.0, rows_read=205, fact_rows=300
+        ),
     ]
     assert [day.day for day in registry.read.lists.queries.days([MODEL], since=today + timedelta(days=1))] == [tomorrow]
     assert {day.model_id for day in registry.read.lists.queries.days(since=today)} == {MODEL, OTHER_MODEL}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
@@ -68,13 +69,16 @@ def test_what_serves_no_more_is_inactive_and_then_deleted(any_registry: Registry
     assert _statuses(registry) == ("deleted", "deleted")
 
 
-def test_what_was_never_built_is_pending_only_while_it_is_defined(registry: Registry) -> None:
-    registry.definitions.set_status(
-        [UNITS.id], DefinitionStatus.BLOCKED, "wrong", expected=DefinitionStatus.DEFINED, now=NOW
-    )
+@pytest.mark.parametrize(
+    ("status", "shown"), [(DefinitionStatus.BLOCKED, "unavailable"), (DefinitionStatus.RETIRED, "inactive")]
+)
+def test_what_was_never_built_is_pending_only_while_it_is_defined(
+    registry: Registry, status: DefinitionStatus, shown: str
+) -> None:
+    registry.definitions.set_status([UNITS.id], status, "wrong", expected=DefinitionStatus.DEFINED, now=NOW)
 
     row = _standing(registry, UNITS.id)
-    assert (row.status, row.shown_status, row.newest_status, row.rows) == ("blocked", "inactive", None, None)
+    assert (row.status, row.shown_status, row.newest_status, row.rows) == (status, shown, None, None)
 
 
 def test_figures_are_those_of_the_active_instance_until_the_next_one_is_active(any_registry: Registry) -> None:
