@@ -6,7 +6,9 @@ The engine is imported inside methods: a DAG file that imports operators must no
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import copy
+import logging
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -15,11 +17,13 @@ from airflow.sdk.log import mask_secret
 
 from airflow_atscale_aggs.hooks.postgres_urls import POSTGRES_TYPES, extras_of, libpq_url
 from airflow_atscale_aggs.hooks.secrets import secrets_of_url, with_password
+from airflow_atscale_aggs.hooks.sentences import without_sql
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
     from sqlalchemy import Engine
 
+    from airflow_atscale_aggs.engine.errors import AtScaleAggsError
     from airflow_atscale_aggs.engine.lifecycle.query.router import Answer
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryReader
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.warehouse.base import Warehouse
 
 CONFIG_SECTION = "atscale_aggs"
+
+_CLEAR = "The table before it serves on. Repair the cause, then clear this task with its downstream tasks."
+_log = logging.getLogger(__name__)
 
 
 class AggregatesHook(BaseHook):
@@ -227,21 +234,28 @@ def read_settings() -> Settings:
 
 
 @contextlib.contextmanager
-def airflow_errors() -> Iterator[None]:
+def airflow_errors(logged: Container[str] = ()) -> Iterator[None]:
     """The one place that decides what Airflow does about an error of the engine.
 
-    An error that is worth a retry (connection, lock, deadlock, another batch under way, attempts left) is raised
-    unchanged, and Airflow retries. Every other error would occur again. It becomes an AirflowFailException with the
-    same sentence: no retry.
+    An error that is worth a retry (connection, lock, deadlock, another batch under way, attempts left) is raised, and
+    Airflow retries. Every other error would occur again. It becomes an AirflowFailException with the same sentence: no
+    retry.
+
+    Either comes with one traceback, that of the innermost error of the engine: Airflow logs a chain of errors link by
+    link, each with the same sentence. The statement that the warehouse refused stands in the log by itself, and not in
+    the sentence.
+
+    Args:
+        logged: statements that are in the log already.
     """
     from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 
     try:
         yield
     except AtScaleAggsError as error:
-        if is_worth_retrying(error):
-            raise
-        raise AirflowFailException(str(error)) from error
+        innermost = _innermost(error)
+        _log_statement(innermost, logged)
+        raise _for_people(error).with_traceback(innermost.__traceback__) from None
 
 
 def is_worth_retrying(error: Exception) -> bool:
@@ -251,3 +265,41 @@ def is_worth_retrying(error: Exception) -> bool:
     if isinstance(error, BuildFailedError):
         return error.may_retry
     return isinstance(error, BatchHeldError) or bool(getattr(error, "is_transient", False))
+
+
+def _innermost(error: AtScaleAggsError) -> AtScaleAggsError:
+    """The error of the engine that the others were raised from."""
+    from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+
+    while isinstance(error.__cause__, AtScaleAggsError):
+        error = error.__cause__
+    return error
+
+
+def _for_people(error: AtScaleAggsError) -> Exception:
+    """What is raised in place of an error: without its chain and without SQL; a build's failure says what to do."""
+    from airflow_atscale_aggs.engine.errors import BuildFailedError, WarehouseError
+
+    shown = copy.copy(error)
+    if isinstance(error, BuildFailedError):
+        shown = BuildFailedError(
+            error.aggregate, error.instance_id, error.used, error.allowed, without_sql(error.cause)
+        )
+    elif isinstance(error, WarehouseError):
+        shown = type(error)(error.dialect, "", error.reason)
+    if is_worth_retrying(error):
+        return shown
+    remedy = _CLEAR if isinstance(error, BuildFailedError) else ""
+    return AirflowFailException(f"{str(shown).rstrip('.')}. {remedy}" if remedy else str(shown))
+
+
+def _log_statement(error: AtScaleAggsError, logged: Container[str]) -> None:
+    from airflow_atscale_aggs.engine.errors import WarehouseError
+
+    if not isinstance(error, WarehouseError) or not error.sql or error.sql in logged:
+        return
+    from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
+    from airflow_atscale_aggs.engine.sql.statements import format_sql
+
+    row = DIALECTS.get(error.dialect)
+    _log.error("The warehouse refused:\n%s", format_sql(error.sql, row.sqlglot_name if row else ""))

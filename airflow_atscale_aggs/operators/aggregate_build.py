@@ -37,7 +37,7 @@ class BuildAggregateOperator(AggregatesOperator):
             would be one too many waits deferred, without a worker slot.
     """
 
-    template_fields: Sequence[str] = ("instance_id", "aggregate", "planned_at", "max_concurrent_builds")
+    template_fields: Sequence[str] = ("aggs_conn_id", "instance_id", "aggregate", "planned_at", "max_concurrent_builds")
     operator_extra_links = (AggregateInstanceLink(),)
 
     def __init__(
@@ -54,6 +54,7 @@ class BuildAggregateOperator(AggregatesOperator):
         self.instance_id, self.aggregate, self.max_concurrent_builds = instance_id, aggregate, max_concurrent_builds
         self._open: Workspace | None = None
         self._lineage: dict[str, Any] = {}
+        self._logged: set[str] = set()
 
     def execute(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - given after a deferral
         """Build the aggregate, log each step, and return rows, seconds and source."""
@@ -62,7 +63,7 @@ class BuildAggregateOperator(AggregatesOperator):
 
         owner = batch_owner(context)
         allowance = f"{self.planned_at}/{context['ti'].max_tries - (self.retries or 0)}"
-        with airflow_errors(), self._workspace() as workspace:
+        with airflow_errors(self._logged), self._workspace() as workspace:
             self._open = workspace
             instance = self._reopen_batch(workspace, owner)
             most = int(self.max_concurrent_builds) if self.max_concurrent_builds else None
@@ -150,7 +151,8 @@ class BuildAggregateOperator(AggregatesOperator):
             case "sql":
                 before = self._lineage.get("sql")
                 self._lineage["sql"] = f"{before};\n{event.text}" if before else event.text
-                self.log.info("SQL: %s", event.text)
+                self._logged.add(event.text)
+                self.log.info("SQL:\n%s", event.text)
             case "segment":
                 self.log.info("%s%s (%.3f s)", event.text[:1].upper(), event.text[1:], event.seconds or 0)
             case "verified":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import traceback
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_atscale_aggs.engine import errors
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors, is_worth_retrying
+from airflow_atscale_aggs.hooks.sentences import without_sql
 from airflow_atscale_aggs.operators.base import AttemptsOfAggregate
 
 pytestmark = pytest.mark.airflow
@@ -78,7 +80,62 @@ def test_every_error_is_mapped(kind: type[errors.AtScaleAggsError]) -> None:
     assert is_worth_retrying(example) is is_retried
     with pytest.raises(kind if is_retried else AirflowFailException) as caught, airflow_errors():
         raise example
-    assert str(caught.value) == str(example)
+    is_refused = isinstance(example, errors.WarehouseError)
+    assert str(caught.value) == (without_sql(str(example)) if is_refused else str(example))
+
+
+@pytest.mark.parametrize("is_retried", [True, False])
+def test_an_error_comes_without_its_chain_and_with_the_innermost_traceback(*, is_retried: bool) -> None:
+    """Airflow logs every link of a chain with its traceback."""
+
+    def refuse() -> None:
+        try:
+            raise ConnectionError
+        except ConnectionError as error:
+            raise errors.TransientWarehouseError("duckdb", "", "locked") from error
+
+    def build() -> None:
+        try:
+            refuse()
+        except errors.TransientWarehouseError as error:
+            raise errors.BuildFailedError("Q2", "1", 1, 3 if is_retried else 1, str(error)) from error
+
+    with (
+        pytest.raises(errors.BuildFailedError if is_retried else AirflowFailException) as caught,
+        airflow_errors(),
+    ):
+        build()
+
+    assert (caught.value.__cause__, caught.value.__suppress_context__) == (None, True)
+    assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][-2:] == ["build", "refuse"]
+    assert str(caught.value).startswith("Aggregate `Q2` failed (attempt 1 of ")
+    assert ("clear this task" in str(caught.value)) is not is_retried
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("SELECT a FROM t", "SELECT\n  a\nFROM t"),
+        ("SELEC a FROM (", "SELEC a FROM ("),
+        (f"SELECT {' + '.join(['a'] * 3000)} FROM t", "a"),
+        (f"SELECT {'(' * 3000}a{')' * 3000} FROM t", "(((("),
+    ],
+    ids=["statement", "unreadable", "long", "deep"],
+)
+def test_the_refused_statement_is_logged_by_itself(sql: str, shown: str, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(AirflowFailException, match="refused a statement"), airflow_errors():
+        raise errors.PermanentWarehouseError("duckdb", sql, "syntax")
+
+    (record,) = caplog.records
+    assert record.getMessage().startswith("The warehouse refused:\n")
+    assert shown in record.getMessage()
+
+
+def test_a_statement_that_is_in_the_log_already_is_not_logged_again(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(AirflowFailException), airflow_errors({"SELECT 1"}):
+        raise errors.PermanentWarehouseError("duckdb", "SELECT 1", "syntax")
+
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("kind", _ALL, ids=lambda error_class: error_class.__name__)
@@ -89,6 +146,17 @@ def test_every_error_survives_pickling(kind: type[errors.AtScaleAggsError]) -> N
     copy = pickle.loads(pickle.dumps(example))
 
     assert (type(copy), str(copy), copy.args) == (type(example), str(example), example.args)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [errors.PermanentWarehouseError("duckdb", "SELECT 1", "no disk"), errors.UnreadableQueryError("SELECT (", "it ends")],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_sentence_can_be_had_without_its_statement(error: errors.AtScaleAggsError) -> None:
+    assert "SELECT" in str(error)
+    assert "SELECT" not in without_sql(str(error))
+    assert without_sql("no statement") == "no statement"
 
 
 @pytest.mark.parametrize(("used", "action"), [(1, "retry"), (3, "fail")])

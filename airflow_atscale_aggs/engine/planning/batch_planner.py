@@ -342,7 +342,7 @@ class _StepComposer:
                 instance_id=None, name=step_part.candidate.part.fact, create_sql="", segment_sqls=segments.from_facts()
             )
         else:
-            sql = render(create_table_as(target, step_part.select, dialect), dialect)
+            sql = render(create_table_as(target, step_part.select, dialect), dialect, pretty=True)
             fact_option = SourceOption(instance_id=None, name=step_part.candidate.part.fact, create_sql=sql)
         return (*others, fact_option)
 
@@ -375,7 +375,7 @@ class _StepComposer:
             given.sources,
             given.constraints,
         )
-        sql = render(create_table_as(target, select, given.sources.dialect), given.sources.dialect)
+        sql = render(create_table_as(target, select, given.sources.dialect), given.sources.dialect, pretty=True)
         return SourceOption(instance_id=parent.instance_id, name=parent.candidate.name, create_sql=sql)
 
     def _estimate(self, candidate: Candidate) -> tuple[int | None, str]:

@@ -209,11 +209,12 @@ class SegmentComposer:
 
     def _create(self, number: int, select: exp.Expr) -> str:
         dialect = self._context.sources.dialect
-        return render(create_table_as(self._target(number), select, dialect), dialect)
+        return render(create_table_as(self._target(number), select, dialect), dialect, pretty=True)
 
     def _view(self, tables: Sequence[exp.Table]) -> str:
         view = table(self._relation, self._context.schema)
-        return render(create_view(view, unite_segments(self._part, tables)), self._context.sources.dialect)
+        united = create_view(view, unite_segments(self._part, tables))
+        return render(united, self._context.sources.dialect, pretty=True)
 
     def _target(self, number: int) -> exp.Table:
         return table(segment_table(self._relation, number), self._context.schema)

@@ -41,13 +41,15 @@ def _as_condition(expression: exp.Expr) -> exp.Expr:
     return expression if isinstance(expression, exp.Condition) else exp.Paren(this=expression)
 
 
-def render(expression: exp.Expr, dialect: Dialect) -> str:
-    """SQL text, every identifier quoted.
+def render(expression: exp.Expr, dialect: Dialect, *, pretty: bool = False) -> str:
+    """SQL text, every identifier quoted; ``pretty``: on several lines, for statements that people read in logs.
 
     Raises:
         sqlglot.UnsupportedError: something in it cannot be said in the dialect; never translated by guess (law 7).
     """
-    return expression.sql(dialect=dialect.sqlglot_name, identify=True, unsupported_level=ErrorLevel.RAISE)
+    return expression.sql(
+        dialect=dialect.sqlglot_name, identify=True, unsupported_level=ErrorLevel.RAISE, pretty=pretty
+    )
 
 
 def render_last(expression: exp.Expr, dialect: Dialect) -> str:
@@ -55,6 +57,26 @@ def render_last(expression: exp.Expr, dialect: Dialect) -> str:
     return sqlglot_dialect(dialect.sqlglot_name).generate(
         expression, copy=False, identify=True, unsupported_level=ErrorLevel.RAISE
     )
+
+
+def format_sql(sql: str, dialect: str) -> str:
+    """A statement on several lines, for logs; as it is where it cannot be read.
+
+    Args:
+        dialect: by sqlglot's name.
+
+    >>> print(format_sql("SELECT a FROM t", "duckdb"))
+    SELECT
+      a
+    FROM t
+    """
+    try:
+        with _without_log():
+            return ";\n".join(
+                statement.sql(dialect=dialect, pretty=True) for statement in parse(sql, read=dialect) if statement
+            )
+    except (*PARSER_ERRORS, RecursionError):
+        return sql
 
 
 def parse_text(sql: str, dialect: str) -> list[exp.Expr | None]:

@@ -216,6 +216,14 @@ def test_the_stable_view_shows_the_table(star: AskedStar) -> None:
     star.session.execute(step.drop_sql)
 
 
+def test_statements_are_on_several_lines_for_those_who_read_logs(star: AskedStar) -> None:
+    plan = _plan(star, _candidate(star, "by city", ["City"]), _candidate(star, "by city and day", ["City", "Day"]))
+
+    statements = [source.create_sql for step in plan.steps for source in step.sources]
+    assert len(statements) == 3
+    assert all("\nSELECT\n  " in statement for statement in statements)
+
+
 def test_tables_stand_in_the_schema_of_aggregates(star: AskedStar) -> None:
     plan = _plan(star, _candidate(star, "by city", ["City"]), schema="aggs")
     step = plan.steps[0].of_attempt(1)

@@ -24,6 +24,7 @@ from airflow_atscale_aggs.engine.sql.statements import (
     drop_view,
     find_source_names,
     find_source_tables,
+    format_sql,
     parse_text,
     render,
     render_last,
@@ -246,3 +247,19 @@ def test_the_tables_that_statements_read_and_do_not_make(sql: str, dialect: str,
 def test_what_a_view_reads(sql: str, relations: set[tuple[str, str]], columns: set[str]) -> None:
     """A star names no column. Of a text that cannot be read, each word is both, a relation and a column."""
     assert find_source_names(sql, "duckdb") == (frozenset(relations), frozenset(columns))
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("SELECT 'a\n  b' AS x; SELECT 1", "SELECT\n  'a\n  b' AS x;\nSELECT\n  1"),
+        ("SELECT (", "SELECT ("),
+        ("", ""),
+    ],
+)
+def test_a_statement_is_formatted_where_it_can_be_read(sql: str, shown: str) -> None:
+    assert format_sql(sql, "duckdb") == shown
+
+
+def test_statements_that_people_read_are_rendered_on_several_lines() -> None:
+    assert render(_SELECT, DUCKDB, pretty=True) == 'SELECT\n  "a"\nFROM "f"'
