@@ -73,7 +73,8 @@ def add_batch_build_tasks(
     again: dict[str, Any] = {"retries": 5, "retry_delay": timedelta(seconds=10)}
     activate = ActivateBatchOperator(task_id="activate", model=model, outlets=list(outlets), **again, **common)
     report = ReportBatchOperator(task_id="report", model=model, **again, **common)
-    build >> [activate, report]
+    # A teardown runs after its upstream, however that ended, and does not decide the run's state: `activate` does.
+    build >> activate >> report.as_teardown()
     if models_folder is not None:
         deploy = DeployModelOperator(task_id="deploy", folder=models_folder, model=model, **again, **common)
         deploy >> plan

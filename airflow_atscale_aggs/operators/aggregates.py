@@ -1,7 +1,8 @@
 """All operators, to import from one place.
 
-    plan ──▶ build [one task instance per aggregate] ──▶ activate   decides the run's state, all or nothing
-                                                     └─▶ report     always
+    plan ──▶ build [one task instance per aggregate] ──▶ activate ──▶ report
+
+``activate`` decides the run's state, all or nothing; ``report`` runs always.
 
 Only ids travel through XCom. The batch belongs to the DAG run: whoever asks with the same run gets the same batch, so
 every task can be retried or cleared.

@@ -16,7 +16,8 @@ from airflow_atscale_aggs.operators.batch_begin import COALESCED
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_atscale_aggs.engine.registry.records import InstanceRecord
+    from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+    from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
 
 
 class ActivateBatchOperator(AggregatesOperator):
@@ -35,7 +36,7 @@ class ActivateBatchOperator(AggregatesOperator):
         Batch id and number of instances by status.
     """
 
-    template_fields: Sequence[str] = ("model",)
+    template_fields: Sequence[str] = ("aggs_conn_id", "model")
 
     def __init__(
         self, *, model: str, plan_task_id: str | None = None, build_task_id: str | None = None, **kwargs: Any
@@ -64,8 +65,6 @@ class ActivateBatchOperator(AggregatesOperator):
             counts = dict(workspace.read.instances.count_by_status(batch.id))
         active = [instance for instance in report.instances if instance.status is InstanceStatus.ACTIVE]
         self._add_asset_events(context, active)
-        for note in report.batch.notes:
-            self.log.info("%s", note)
         self.log.info("Activated batch %s: %s", report.batch.id, counts)
         for note in report.batch.notes:
             self.log.info("%s", note)
@@ -95,36 +94,90 @@ class ActivateBatchOperator(AggregatesOperator):
 
 
 class ReportBatchOperator(AggregatesOperator):
-    """Logs what became of the run's batch, or of the one that answers it, always; returns instances by status."""
+    """Logs what became of the run's batch, or of the one that answers it, always.
 
-    template_fields: Sequence[str] = ("model",)
+    It belongs behind ``activate``, as a teardown: ``activate >> report.as_teardown()``. Then it tells the state after
+    the activation, or why there was none, and does not decide the run's state.
 
-    def __init__(self, *, model: str, plan_task_id: str | None = None, **kwargs: Any) -> None:
+    Args:
+        model: name or id of the model.
+        plan_task_id, activate_task_id: where they are in the DAG; None: beside this task, ``plan`` and ``activate``.
+
+    Returns:
+        Number of instances by status; empty when the run has begun no batch.
+    """
+
+    template_fields: Sequence[str] = ("aggs_conn_id", "model")
+
+    def __init__(
+        self, *, model: str, plan_task_id: str | None = None, activate_task_id: str | None = None, **kwargs: Any
+    ) -> None:
         kwargs.setdefault("trigger_rule", "all_done")
         super().__init__(**kwargs)
         self.model = model
         prefix = self.task_id.rpartition(".")[0]
-        self.plan_task_id = plan_task_id or (f"{prefix}.plan" if prefix else "plan")
+        beside = f"{prefix}." if prefix else ""
+        self.plan_task_id = plan_task_id or f"{beside}plan"
+        self.activate_task_id = activate_task_id or f"{beside}activate"
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Log one line per aggregate: status, rows, seconds, source, error."""
+        """Log the outcome of the batch, its notes, and a line per aggregate: status, rows, seconds, source or error."""
+        from airflow_atscale_aggs.engine.errors import without_sql
+
         with airflow_errors(), self._workspace() as workspace:
-            answered = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=COALESCED)
-            read = workspace.read
-            batch = read.batches.get(answered) if answered else self._batch_of_run(workspace, self.model, context)
+            batch = self._find_batch(workspace, context)
+            if batch is None:
+                self.log.info("This run has begun no batch: %s", self._explain(context, self.plan_task_id))
+                return {}
             instances = workspace.read.instances.find(batch_id=batch.id)
             counts = dict(workspace.read.instances.count_by_status(batch.id))
-        self.log.info("Batch %s of model %s: %s", batch.id, self.model, counts)
+        self.log.info("Batch %s of model %s %s", batch.id, self.model, self._outcome(context, batch, instances))
+        self.log.info("Its aggregates: %s", ", ".join(f"{count} {status}" for status, count in counts.items()))
         for note in batch.notes:
             self.log.info("%s", note)
         for instance in instances:
-            took = "" if instance.seconds is None else f"{instance.seconds:.3f} s"
             self.log.info(
                 "%-40s %-12s %12s %10s  %s",
                 instance.step.aggregate,
                 instance.status,
-                instance.rows,
-                took,
-                instance.error or instance.source or "",
+                "" if instance.rows is None else f"{instance.rows:,} rows",
+                "" if instance.seconds is None else f"{instance.seconds:.3f} s",
+                without_sql(instance.error or "") or (f"from {instance.source}" if instance.source else ""),
             )
         return counts
+
+    def _find_batch(self, workspace: Workspace, context: Context) -> BatchRecord | None:
+        read = workspace.read
+        answered = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=COALESCED)
+        if answered:
+            return read.batches.get(answered)
+        return read.batches.of_owner(read.models.get(self.model).id, batch_owner(context))
+
+    def _outcome(self, context: Context, batch: BatchRecord, instances: Sequence[InstanceRecord]) -> str:
+        """What became of a batch, as the end of a sentence about it."""
+        from airflow_atscale_aggs.engine.aggregates.instance import BUILT, BatchStatus
+
+        of_other = "" if batch.owner == batch_owner(context) else f"of {batch.owner} answers this run. It "
+        unbuilt = ", ".join(instance.step.aggregate for instance in instances if instance.status not in BUILT)
+        match batch.status:
+            case BatchStatus.DONE if unbuilt:
+                return f"{of_other}is live without {unbuilt}; what these had before serves on."
+            case BatchStatus.DONE:
+                return f"{of_other}is live."
+            case BatchStatus.CANCELLED:
+                return f"{of_other}was cancelled, or closed by a newer one; what was live before serves on."
+            case BatchStatus.FAILED:
+                return (
+                    f"{of_other}is not activated, since these could not be built: {unbuilt}. What was live before "
+                    "serves on. Repair the cause, then clear the failed tasks."
+                )
+            case _:
+                return f"{of_other}is not activated: {self._explain(context, self.activate_task_id)}"
+
+    @staticmethod
+    def _explain(context: Context, task_id: str) -> str:
+        """A sentence about a task that did not do its work."""
+        ti = context["ti"]
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[task_id], run_ids=[ti.run_id]).get(ti.run_id, {})
+        state = states.get(task_id)
+        return f"task `{task_id}` is {state}; its log says why." if state else f"task `{task_id}` has not ended."
