@@ -121,9 +121,10 @@ def maintenance_dag(
         ]
         chain(*steps)
         names = [step.task_id for step in steps]
-        # The report stands beside the last step. As the only leaf it would make every run a success.
         report = ReportMaintenanceOperator(task_id="report", model=model, step_task_ids=names, **common)
-        steps >> report
+        # A teardown runs after all steps, however they ended, and does not decide the run's state. As an ordinary leaf
+        # it would make every run a success.
+        steps >> report.as_teardown()
     return dag
 
 

@@ -28,7 +28,7 @@ class AggregateAwareSQLOperator(AggregatesOperator):
         The rows as a list of tuples, as Airflow's SQL operators return them; ``do_xcom_push=False`` for large ones.
     """
 
-    template_fields: Sequence[str] = ("sql", "model", "parameters")
+    template_fields: Sequence[str] = ("aggs_conn_id", "sql", "model", "parameters")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow declares it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,9 @@ class AttemptsOfAggregate(RetryPolicy):
 
 
 class AggregatesOperator(BaseOperator):
-    """What all operators here share: the connection. Not used by itself."""
+    """What all operators here share: the connection, which serialized DAGs name as well. Not used by itself."""
+
+    template_fields: Sequence[str] = ("aggs_conn_id",)
 
     def __init__(self, *, aggs_conn_id: str = AggregatesHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)

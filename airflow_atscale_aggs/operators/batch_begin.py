@@ -57,7 +57,7 @@ class PlanBatchBuildOperator(AggregatesOperator):
     """
 
     # Not only templates: other processes read these fields of the serialized DAG, see `plugins/api/model_dags.py`.
-    template_fields: Sequence[str] = ("model", "aggs_conn_id", "build_type", "aggregates", "grace_periods")
+    template_fields: Sequence[str] = ("aggs_conn_id", "model", "build_type", "aggregates", "grace_periods")
 
     def __init__(
         self,

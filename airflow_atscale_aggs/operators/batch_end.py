@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_atscale_aggs.assets.activated import aggregate_asset, aggregates_alias
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
+from airflow_atscale_aggs.hooks.sentences import without_sql
 from airflow_atscale_aggs.operators.base import AggregatesOperator, batch_owner
 from airflow_atscale_aggs.operators.batch_begin import COALESCED
 
@@ -122,8 +123,6 @@ class ReportBatchOperator(AggregatesOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Log the outcome of the batch, its notes, and a line per aggregate: status, rows, seconds, source or error."""
-        from airflow_atscale_aggs.engine.errors import without_sql
-
         with airflow_errors(), self._workspace() as workspace:
             batch = self._find_batch(workspace, context)
             if batch is None:

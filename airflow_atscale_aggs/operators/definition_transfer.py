@@ -31,7 +31,7 @@ class ExportAggregateDefinitionsOperator(AggregatesOperator):
         ``{"path": …, "definitions": …, "bytes": …}``.
     """
 
-    template_fields: Sequence[str] = ("model", "path")
+    template_fields: Sequence[str] = ("aggs_conn_id", "model", "path")
 
     def __init__(self, *, model: str, path: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -76,7 +76,7 @@ class ImportAggregateDefinitionsOperator(AggregatesOperator):
         outcome. XCom ``imported`` has the latter always.
     """
 
-    template_fields: Sequence[str] = ("model", "path", "batch_dag_id")
+    template_fields: Sequence[str] = ("aggs_conn_id", "model", "path", "batch_dag_id")
     operator_extra_links = (BatchRunLink(),)
 
     def __init__(

@@ -23,6 +23,14 @@ _MOST_NAMES = 50
 """The most lines that a step passes on through XCom; the rest is in its log."""
 
 
+_REMARKS = {
+    "failed": "failed; its log says why",
+    "upstream_failed": "did not run, since a step before it failed",
+    "skipped": "was skipped; its log says why",
+}
+"""What the summary says of a step that has passed no lines on, by the state of its task."""
+
+
 def _is_true(given: bool | str) -> bool:  # noqa: FBT001 - a value, rendered from a template
     return str(given).strip().casefold() in {"true", "1", "yes", "on"}
 
@@ -35,16 +43,15 @@ class MaintenanceOperator(AggregatesOperator):
         dry_run: only tell; a text such as ``"True"`` is understood, so that it can be a template.
     """
 
-    template_fields: Sequence[str] = ("model", "dry_run")
-    # A template field is named as its argument. Airflow's own `dry_run` of a task is called by nobody.
-    dry_run: bool | str  # type: ignore[assignment]
+    template_fields: Sequence[str] = ("aggs_conn_id", "model", "is_dry_run")
 
     def __init__(self, *, model: str, dry_run: bool | str = DRY_RUN, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.model, self.dry_run = model, dry_run
+        # Not `self.dry_run`, which is a method of every operator of Airflow.
+        self.model, self.is_dry_run = model, dry_run
 
     def _is_dry(self) -> bool:
-        return _is_true(self.dry_run)
+        return _is_true(self.is_dry_run)
 
 
 class EvaluateAggregatesOperator(MaintenanceOperator):
@@ -138,20 +145,18 @@ class SweepTablesOperator(AggregatesOperator):
         Lines for people.
     """
 
-    template_fields: Sequence[str] = ("dry_run",)
-    # A template field is named as its argument. Airflow's own `dry_run` of a task is called by nobody.
-    dry_run: bool | str  # type: ignore[assignment]
+    template_fields: Sequence[str] = ("aggs_conn_id", "is_dry_run")
 
     def __init__(self, *, dry_run: bool | str = DRY_RUN, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dry_run = dry_run
+        self.is_dry_run = dry_run
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002
         """List, then drop what was listed."""
         from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
-        is_dry = _is_true(self.dry_run)
+        is_dry = _is_true(self.is_dry_run)
         # The same moment for listing and dropping, so that exactly the listed tables are dropped.
         now = utc_now()
         with airflow_errors(), self._workspace() as workspace:
@@ -183,7 +188,7 @@ class BuildNewAggregatesOperator(MaintenanceOperator):
         batch_dag_id: None: ``batch_build_<model>``, as `batch_build_dag` names it.
     """
 
-    template_fields: Sequence[str] = ("model", "dry_run", "batch_dag_id")
+    template_fields: Sequence[str] = ("aggs_conn_id", "model", "is_dry_run", "batch_dag_id")
     operator_extra_links = (BatchRunLink(),)
 
     def __init__(self, *, batch_dag_id: str | None = None, **kwargs: Any) -> None:
@@ -205,8 +210,10 @@ class BuildNewAggregatesOperator(MaintenanceOperator):
                 if record.definition.origin.is_system_defined and record.definition.id not in begun
             ]
         if not names or self._is_dry() or autonomy is not Autonomy.BUILD:
-            reason = f"{len(names)} definitions wait for a batch" if names else "Nothing waits for a batch"
+            waiting = "1 definition waits" if len(names) == 1 else f"{len(names)} definitions wait"
+            reason = f"{waiting if names else 'Nothing waits'} for a batch"
             message = f"{reason}; maintenance may `{autonomy}`{', this is a dry run' if self._is_dry() else ''}."
+            context["ti"].xcom_push(key="return_value", value=[message])
             raise AirflowSkipException(message)
         self.log.info("A batch of %s is started.", ", ".join(names))
         context["ti"].xcom_push(key="return_value", value=[f"a batch of {len(names)} is started: {', '.join(names)}"])
@@ -223,6 +230,8 @@ def _line(step_result: Any) -> str:
 class ReportMaintenanceOperator(MaintenanceOperator):
     """Writes what the steps before it did, as a text for people; always.
 
+    A step that failed, or did not run because another one failed, is said to have.
+
     Args:
         step_task_ids: the steps, in order; each returned lines, or mappings with ``aggregate`` and ``reason``.
 
@@ -238,10 +247,12 @@ class ReportMaintenanceOperator(MaintenanceOperator):
     def execute(self, context: Context) -> str:
         """Write one paragraph per step."""
         title = f"Maintenance of {self.model}{' (dry run, nothing was changed)' if self._is_dry() else ''}"
-        paragraphs = [title]
+        ti, run_id, paragraphs = context["ti"], context["ti"].run_id, [title]
+        task_ids = list(self.step_task_ids)
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=task_ids, run_ids=[run_id]).get(run_id, {})
         for task_id in self.step_task_ids:
-            lines = context["ti"].xcom_pull(task_ids=task_id)
-            remark = "did not end well, or was skipped; see its log" if lines is None else "nothing to do"
+            lines = ti.xcom_pull(task_ids=task_id)
+            remark = _REMARKS.get(states.get(task_id, ""), "nothing to do")
             paragraphs.append(f"{task_id}: {remark}" if not lines else "\n  ".join([f"{task_id}:", *map(_line, lines)]))
         text = "\n".join(paragraphs)
         self.log.info("%s", text)

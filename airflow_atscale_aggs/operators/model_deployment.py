@@ -24,7 +24,7 @@ class DeployModelOperator(AggregatesOperator):
         By model: version and the names that appeared, changed, retired, were predicted.
     """
 
-    template_fields: Sequence[str] = ("folder", "model")
+    template_fields: Sequence[str] = ("aggs_conn_id", "folder", "model")
 
     def __init__(self, *, folder: str, model: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

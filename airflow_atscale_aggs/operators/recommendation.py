@@ -29,7 +29,7 @@ class RecommendAggregatesOperator(MaintenanceOperator):
             ``reason``, ``outcome``.
     """
 
-    template_fields: Sequence[str] = ("model", "queries", "dry_run")
+    template_fields: Sequence[str] = ("aggs_conn_id", "model", "queries", "is_dry_run")
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ class BatchBuildSensor(BaseSensorOperator):
         Batch id and number of instances by status.
     """
 
-    template_fields: Sequence[str] = ("model", "since")
+    template_fields: Sequence[str] = ("aggs_conn_id", "model", "since")
 
     def __init__(
         self,

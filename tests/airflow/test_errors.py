@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import pickle
 import traceback
 
@@ -56,6 +57,7 @@ _EXAMPLES: dict[type[errors.AtScaleAggsError], tuple[errors.AtScaleAggsError, bo
         (errors.ViewStaysError("agg_retail_city", "a table has its name; rename the table"), False),
         (errors.SchemaOwnedError("aggs", "the registry at x writes there"), False),
         (errors.ModelRetiredError("sales"), False),
+        (errors.CursorError("definitions", "it is of another list"), False),
     )
 }
 
@@ -67,6 +69,16 @@ _ALL = sorted(
     ),
     key=lambda error_class: error_class.__name__,
 )
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """The log of the hook. Other tests run programs that disable loggers, or all of logging."""
+    logger = logging.getLogger("airflow_atscale_aggs.hooks.aggregates")
+    monkeypatch.setattr(logger, "disabled", False)
+    monkeypatch.setattr(logger, "propagate", True)
+    monkeypatch.setattr(logging.root.manager, "disable", 0)
+    return caplog
 
 
 @pytest.mark.parametrize("kind", _ALL, ids=lambda error_class: error_class.__name__)
@@ -122,20 +134,20 @@ def test_an_error_comes_without_its_chain_and_with_the_innermost_traceback(*, is
     ],
     ids=["statement", "unreadable", "long", "deep"],
 )
-def test_the_refused_statement_is_logged_by_itself(sql: str, shown: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_refused_statement_is_logged_by_itself(sql: str, shown: str, log: pytest.LogCaptureFixture) -> None:
     with pytest.raises(AirflowFailException, match="refused a statement"), airflow_errors():
         raise errors.PermanentWarehouseError("duckdb", sql, "syntax")
 
-    (record,) = caplog.records
+    (record,) = log.records
     assert record.getMessage().startswith("The warehouse refused:\n")
     assert shown in record.getMessage()
 
 
-def test_a_statement_that_is_in_the_log_already_is_not_logged_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_statement_that_is_in_the_log_already_is_not_logged_again(log: pytest.LogCaptureFixture) -> None:
     with pytest.raises(AirflowFailException), airflow_errors({"SELECT 1"}):
         raise errors.PermanentWarehouseError("duckdb", "SELECT 1", "syntax")
 
-    assert caplog.records == []
+    assert log.records == []
 
 
 @pytest.mark.parametrize("kind", _ALL, ids=lambda error_class: error_class.__name__)
@@ -150,7 +162,10 @@ def test_every_error_survives_pickling(kind: type[errors.AtScaleAggsError]) -> N
 
 @pytest.mark.parametrize(
     "error",
-    [errors.PermanentWarehouseError("duckdb", "SELECT 1", "no disk"), errors.UnreadableQueryError("SELECT (", "it ends")],
+    [
+        errors.PermanentWarehouseError("duckdb", "SELECT 1", "no disk"),
+        errors.UnreadableQueryError("SELECT (", "it ends"),
+    ],
     ids=lambda error: type(error).__name__,
 )
 def test_a_sentence_can_be_had_without_its_statement(error: errors.AtScaleAggsError) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import s3fs
+import structlog
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
 
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
@@ -46,9 +47,15 @@ class _TaskInstance(SimpleNamespace):
     def xcom_pull(self, *, task_ids: str) -> Any:
         return self.returned.get(task_ids)
 
+    def get_task_states(self, **_: Any) -> Any:
+        return {"r": self.states}
 
-def _context(**returned: Any) -> Any:
-    return {"ti": _TaskInstance(dag_id="d", task_id="t", run_id="r", try_number=1, pushed={}, returned=returned)}
+
+def _context(states: dict[str, str] | None = None, **returned: Any) -> Any:
+    ti = _TaskInstance(
+        dag_id="d", task_id="t", run_id="r", try_number=1, pushed={}, returned=returned, states=states or {}
+    )
+    return {"ti": ti}
 
 
 def _open_system(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Workspace:
@@ -186,23 +193,51 @@ def test_a_setting_says_how_much_maintenance_may_do_on_its_own(
 
 
 def test_the_summary_is_for_people() -> None:
-    """A paragraph per step; what failed or was skipped is said."""
-    operator = ReportMaintenanceOperator(
-        task_id="r", model="retail", dry_run="True", step_task_ids=["evaluate", "recommend", "prune", "sweep"]
-    )
+    """A paragraph per step; what failed, did not run or was skipped is said."""
+    steps = ["evaluate", "recommend", "prune", "sweep", "supersede", "build"]
+    operator = ReportMaintenanceOperator(task_id="r", model="retail", dry_run="True", step_task_ids=steps)
     recommended = [{"aggregate": "b", "reason": "asked often", "rows": 3}]
+    states = {"sweep": "failed", "supersede": "upstream_failed", "build": "skipped", "prune": "success"}
+    context = _context(states, evaluate=["a: score 1.0, 2 uses"], recommend=recommended, prune=[])
 
-    assert operator.execute(
-        _context(evaluate=["a: score 1.0, 2 uses"], recommend=recommended, prune=[])
-    ).splitlines() == [
+    assert operator.execute(context).splitlines() == [
         "Maintenance of retail (dry run, nothing was changed)",
         "evaluate:",
         "  a: score 1.0, 2 uses",
         "recommend:",
         "  b: asked often",
         "prune: nothing to do",
-        "sweep: did not end well, or was skipped; see its log",
+        "sweep: failed; its log says why",
+        "supersede: did not run, since a step before it failed",
+        "build: was skipped; its log says why",
     ]
+
+
+@pytest.mark.parametrize("autonomy", ["define", "define and build"])
+def test_a_dry_run_says_why_nothing_is_built(staging: Workspace, autonomy: str) -> None:
+    """The reason is a line of the summary, which finds nothing wrong."""
+    staging.registry.settings.put(None, "aggregates.maintenance.autonomy", autonomy)
+    context = _context()
+
+    with pytest.raises(AirflowSkipException):
+        BuildNewAggregatesOperator(task_id="b", model="tiny_sales", dry_run=True, aggs_conn_id="staging").execute(
+            context
+        )
+
+    assert context["ti"].pushed["return_value"] == [
+        f"Nothing waits for a batch; maintenance may `{autonomy}`, this is a dry run."
+    ]
+
+
+def test_airflows_own_dry_run_of_a_task_still_works() -> None:
+    """A parameter of that name does not hide the method, which prints the template fields."""
+    for operator in (
+        PruneInstancesOperator(task_id="p", model="retail", dry_run="yes"),
+        SweepTablesOperator(task_id="s", dry_run="yes"),
+    ):
+        with structlog.testing.capture_logs() as logged:
+            operator.dry_run()
+        assert "is_dry_run" in str(logged)
 
 
 _DAG_FILE = """\
@@ -247,4 +282,4 @@ def test_the_maintenance_dag_runs_in_airflow(staging: Workspace, tmp_path: Path)
     }
     text = done.stdout + done.stderr
     assert "m_amount_union is defined" in text
-    assert "build: did not end well, or was skipped" in text
+    assert "build:\n  1 definition waits for a batch; maintenance may `define`." in text

@@ -152,7 +152,34 @@ def test_the_task_group_fits_into_anybodys_dag() -> None:
         *(f"batch_build.{name}" for name in ("plan", "build", "activate", "report")),
     }
     assert dag.task_dict["before"].downstream_task_ids == {"batch_build.plan"}
-    assert dag.task_dict["after"].upstream_task_ids == {"batch_build.activate", "batch_build.report"}
+    assert dag.task_dict["after"].upstream_task_ids == {"batch_build.activate"}
+    report = dag.task_dict["batch_build.report"]
+    assert report.upstream_task_ids == {"batch_build.activate"}
+    assert report.is_teardown, "a report decides nothing about the run's state"
+
+
+def test_a_failed_step_of_maintenance_fails_the_run() -> None:
+    """Its report runs after all steps and is no leaf."""
+    from airflow_atscale_aggs.dag_factory import maintenance_dag
+
+    dag = maintenance_dag("retail")
+
+    assert dag.task_dict["report"].is_teardown
+    assert dag.task_dict["report"].upstream_task_ids == set(dag.task_dict) - {"report"}
+    assert dag.task_dict["build"].downstream_task_ids == {"report"}
+
+
+def test_serialized_dags_name_the_connection_of_every_task_of_ours() -> None:
+    """The REST API finds the DAG of a model by it."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    from airflow_atscale_aggs.dag_factory import batch_build_dag, maintenance_dag
+
+    for dag in (batch_build_dag("retail", aggs_conn_id="mine"), maintenance_dag("retail", aggs_conn_id="mine")):
+        for task in DagSerialization.to_dict(dag)["dag"]["tasks"]:
+            fields = task["__var"]
+            assert fields.get("aggs_conn_id", fields.get("partial_kwargs", {}).get("aggs_conn_id")) == "mine"
+            assert "aggs_conn_id" in fields["template_fields"]
 
 
 def test_the_page_about_files_shows_the_example_dags() -> None:
