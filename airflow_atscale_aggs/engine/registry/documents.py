@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
-from airflow_atscale_aggs.engine.registry.records import EvaluationRecord, QueryRecord
+from airflow_atscale_aggs.engine.registry.records import EvaluationRecord, QueryRecord, StepOutline
 
 
 class _PartDocument(msgspec.Struct, gc=False):
@@ -47,9 +47,30 @@ class _DefinitionDocument(msgspec.Struct, kw_only=True, omit_defaults=True, gc=F
     where: str = ""
 
 
+class _SourceOutline(msgspec.Struct, gc=False):
+    name: str
+
+
+class _IncrementOutline(msgspec.Struct, gc=False):
+    full_reason: str
+
+
+class _StepOutline(msgspec.Struct, gc=False):
+    """The short fields of `BuildStep`; what is not named here is passed over when a step is read."""
+
+    aggregate: str
+    sources: list[_SourceOutline]
+    view: str
+    estimated_rows: int | None = None
+    reason: str = ""
+    full_reason: str = ""
+    increment: _IncrementOutline | None = None
+
+
 _definition_document_decoder = msgspec.json.Decoder(_DefinitionDocument)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _step_decoder = msgspec.json.Decoder(BuildStep)
+_outline_decoder = msgspec.json.Decoder(_StepOutline)
 _datasets_decoder = msgspec.json.Decoder(dict[str, Dataset])
 _verified_decoder = msgspec.json.Decoder(Verified)
 _query_decoder = msgspec.json.Decoder(QueryRecord)
@@ -71,6 +92,21 @@ def encode_step(step: BuildStep) -> bytes:
 def decode_step(document: bytes) -> BuildStep:
     """The build step of a document."""
     return _step_decoder.decode(document)
+
+
+def decode_outline(document: bytes) -> StepOutline:
+    """The outline of a build step. Most of a step is SQL, which is passed over."""
+    step = _outline_decoder.decode(document)
+    is_increment = step.increment is not None and not step.increment.full_reason
+    return StepOutline(
+        aggregate=step.aggregate,
+        source=step.sources[0].name if step.sources else "",
+        kind="increment" if is_increment else "full",
+        view=step.view,
+        estimated_rows=step.estimated_rows,
+        reason=step.reason,
+        full_reason=step.full_reason,
+    )
 
 
 def encode_definition(definition: AggregateDefinition) -> bytes:

@@ -36,6 +36,12 @@ class EvaluationReader(RegistryPart):
             ).order_by(evaluations.c.score.desc(), evaluations.c.definition_id)
         return tuple(documents.decode_evaluation(row[0]) for row in self._rows(query))
 
+    def newest(self, definition_id: str) -> EvaluationRecord | None:
+        """The newest judgement of a definition; None before the first."""
+        query = select(evaluations.c.document).where(evaluations.c.definition_id == definition_id)
+        rows = self._rows(query.order_by(evaluations.c.evaluated_at.desc()).limit(1))
+        return documents.decode_evaluation(rows[0][0]) if rows else None
+
 
 class EvaluationWriter(RegistryPart):
     """Writes about quality."""

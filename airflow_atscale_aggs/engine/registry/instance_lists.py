@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -31,6 +31,9 @@ from airflow_atscale_aggs.engine.registry.tables import batches, definitions, in
 MOST_COUNTED = 10_000
 """Counting stops there."""
 
+_AT_ONCE = 500
+"""Values in one IN list."""
+
 
 class InstanceSort(StrEnum):
     """What a list of instances is sorted by."""
@@ -51,6 +54,7 @@ class InstanceFilter:
     Attributes:
         model_ids: None: of all models; empty: none at all.
         statuses: one of them; empty: any.
+        sources: built from one of them, by the name of a fact or an aggregate; empty: from anything.
         table_contains: a part of the table's name, in any case.
         started_before, started_after: the newest attempt began before, or at or after.
     """
@@ -59,6 +63,7 @@ class InstanceFilter:
     definition_id: str | None = None
     batch_id: str | None = None
     statuses: Collection[InstanceStatus] = ()
+    sources: Collection[str] = ()
     table_contains: str = ""
     started_before: datetime | None = None
     started_after: datetime | None = None
@@ -120,6 +125,16 @@ class InstanceLists(RegistryPart):
         query = _select_listed().where(instances.c.batch_id == batch_id).order_by(instances.c.position)
         return tuple(map(_listing, self._rows(query)))
 
+    def serving(self, definition_ids: Sequence[str]) -> tuple[InstanceListing, ...]:
+        """The instances that serve, of some definitions; by definition, in order of the facts."""
+        query = _select_listed().where(instances.c.status == InstanceStatus.ACTIVE)
+        query = query.order_by(instances.c.definition_id, instances.c.fact)
+        return tuple(
+            _listing(row)
+            for start in range(0, len(definition_ids), _AT_ONCE)
+            for row in self._rows(query.where(instances.c.definition_id.in_(definition_ids[start : start + _AT_ONCE])))
+        )
+
     def count(self, which: InstanceFilter = _ANY) -> Count:
         """How many instances there are; counting stops at `MOST_COUNTED`."""
         found = select(instances.c.id).where(*_conditions(which)).limit(MOST_COUNTED + 1).subquery()
@@ -150,6 +165,8 @@ def _conditions(which: InstanceFilter) -> list[ColumnElement[bool]]:
         found.append(instances.c.batch_id == which.batch_id)
     if which.statuses:
         found.append(instances.c.status.in_(sorted(str(status) for status in which.statuses)))
+    if which.sources:
+        found.append(instances.c.source.in_(sorted(which.sources)))
     if which.table_contains:
         is_it = instances.c.table.icontains(which.table_contains, autoescape=True)
         found.append(is_it if is_storable(which.table_contains) else false())

@@ -10,9 +10,10 @@ from sqlalchemy import func, literal, select, update
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
 from airflow_atscale_aggs.engine.aggregates.instance import BUILT, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.segment import Segment
+from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import instance_record
-from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ServiceRecord
+from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ServiceRecord, StepOutline
 from airflow_atscale_aggs.engine.registry.segment_records import is_used, segment_record
 from airflow_atscale_aggs.engine.registry.shared_changes import (
     RETAINED,
@@ -66,6 +67,11 @@ class InstanceReader(RegistryPart):
             .order_by(segment_uses.c.position)
         )
         return tuple(segment_record(row) for row in self._rows(query))
+
+    def outlines(self, batch_id: str) -> Mapping[str, StepOutline]:
+        """What plans say of a batch's instances, by id; without their SQL."""
+        query = select(instances.c.id, instances.c.step).where(instances.c.batch_id == batch_id)
+        return {row[0]: documents.decode_outline(row[1]) for row in self._rows(query)}
 
     def tables_serving_others(self, *, except_model: str) -> Mapping[str, str]:
         """Tables of the instances that serve other models, and whose they are, in words."""

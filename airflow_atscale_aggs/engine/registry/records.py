@@ -92,6 +92,23 @@ class ProposedDefinition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutline:
+    """A build step without its SQL; fields as in `BuildStep`.
+
+    Attributes:
+        source: the one that it was planned to be built from.
+    """
+
+    aggregate: str
+    source: str
+    kind: str
+    view: str
+    estimated_rows: int | None
+    reason: str
+    full_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceRecord:
     """One physical table of one batch.
 

@@ -43,6 +43,19 @@ class SuccessionReader(RegistryPart):
             query = query.where(successions.c.done_at.is_(None), _old.c.status == DefinitionStatus.DEFINED)
         return tuple(map(_succession_record, self._rows(query)))
 
+    def successor_of(self, definition_id: str) -> SuccessionRecord | None:
+        """Who took the place of a definition, or is to take it: as it was proposed last; None where nobody is."""
+        query = (
+            select(successions, _old.c.name.label("old_name"), _new.c.name.label("new_name"))
+            .join(_old, _old.c.id == successions.c.old_id)
+            .join(_new, _new.c.id == successions.c.new_id)
+            .where(successions.c.old_id == definition_id)
+            .order_by(successions.c.proposed_at.desc(), successions.c.new_id)
+            .limit(1)
+        )
+        rows = self._rows(query)
+        return _succession_record(rows[0]) if rows else None
+
 
 class SuccessionWriter(RegistryPart):
     """Writes about successions."""

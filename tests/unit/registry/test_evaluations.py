@@ -36,6 +36,8 @@ def test_all_judgements_of_a_definition_are_told_newest_first(registry: Registry
     registry.evaluations.record([*records, _evaluation(UNITS.id, 0.7)])
 
     assert registry.read.evaluations.find(MODEL, definition_id=REVENUE.id) == tuple(reversed(records))
+    assert registry.read.evaluations.newest(REVENUE.id) == records[-1]
+    assert registry.read.evaluations.newest("nobody") is None
 
 
 def test_other_models_are_judged_by_themselves(registry: Registry) -> None:

@@ -17,6 +17,7 @@ from tests.support.registry_content import (
     NOW,
     OTHER_MODEL,
     REVENUE,
+    UNITS,
     build,
     make_step,
     open_batch,
@@ -57,6 +58,8 @@ def test_a_row_tells_what_is_known_of_an_instance(two_batches: Registry) -> None
         ({"model_ids": [MODEL], "batch_id": "a"}, ["a-units", "a-revenue"]),
         ({"definition_id": REVENUE.id}, ["b-revenue", "a-revenue"]),
         ({"statuses": [InstanceStatus.NEW, InstanceStatus.DONE]}, ["b-revenue", "b-units"]),
+        ({"sources": ["sales", "another"]}, ["b-revenue", "a-units", "a-revenue"]),
+        ({"sources": ["another"]}, []),
         ({"table_contains": "_A_UNITS_"}, ["a-units"]),
         ({"table_contains": "%"}, []),
         ({"table_contains": "\0"}, []),
@@ -93,6 +96,14 @@ def test_pages_together_are_the_whole_list(two_batches: Registry, sort: Instance
 
 def test_instances_of_a_batch_stand_in_build_order(two_batches: Registry) -> None:
     assert [row.id for row in two_batches.read.lists.instances.of_batch("a")] == ["a-revenue", "a-units"]
+
+
+def test_those_that_serve_are_found_by_their_definitions(two_batches: Registry) -> None:
+    lists = two_batches.read.lists.instances
+
+    assert {row.id for row in lists.serving([UNITS.id, REVENUE.id, "nobody"])} == {"a-revenue", "a-units"}
+    assert [row.id for row in lists.serving([UNITS.id])] == ["a-units"]
+    assert lists.serving([]) == ()
 
 
 def test_counting_stops_somewhere(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ from tests.support.registry_content import (
     propose,
     run_batch,
     statuses,
+    with_segments,
 )
 
 TAX = make_system_aggregate("tax", "tax")
@@ -50,6 +51,21 @@ def test_instances_are_found_newest_batch_first_in_build_order(registry: Registr
     assert ids(model_id=MODEL, status=InstanceStatus.NEW) == ["c-units", "c-revenue"]
     assert ids(model_id="another model") == []
     assert [instance.id for instance in registry.read.instances.serving(MODEL)] == ["b-revenue", "b-units"]
+
+
+def test_outlines_of_a_batch_say_what_its_steps_say(registry: Registry) -> None:
+    """Whatever is not SQL, and which source is planned first."""
+    full, increment = make_step(REVENUE, "b"), with_segments(make_step(UNITS, "b", 1), (None, 5), (5, 9))
+    open_batch(registry, steps=[full, increment])
+
+    outlines = registry.read.instances.outlines("b")
+
+    for step in (full, increment):
+        outline = outlines[step.instance_id]
+        assert outline.source == step.sources[0].name
+        for name in ("aggregate", "kind", "view", "estimated_rows", "reason", "full_reason"):
+            assert getattr(outline, name) == getattr(step, name), name
+    assert registry.read.instances.outlines("nobody") == {}
 
 
 def test_an_instance_is_read_with_its_step(registry: Registry) -> None:

@@ -237,3 +237,15 @@ def test_successions_are_listed_oldest_first(registry: Registry) -> None:
     registry.successions.propose([replace(_succession(A, C), proposed_at=LATER), _succession(B, C)])
 
     assert _names(registry.read.successions.find(MODEL)) == ["b to c", "a to c"]
+
+
+def test_the_successor_of_a_definition_is_who_was_proposed_last(registry: Registry) -> None:
+    """Done or not; what nobody is to replace has none."""
+    propose(registry, A, B, C)
+    registry.successions.propose([_succession(A, B), replace(_succession(A, C), proposed_at=LATER), _succession(B, C)])
+
+    successor = registry.read.successions.successor_of(A.id)
+
+    assert successor is not None
+    assert (successor.old_name, successor.new_name, successor.done_at) == ("a", "c", None)
+    assert registry.read.successions.successor_of(C.id) is None
