@@ -9,7 +9,7 @@ KILLS ?= 200
 EXECUTOR ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint unit fuzz chaos demo bench clean
+.PHONY: help test lint unit page fuzz chaos demo bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ lint: $(STAMP) ## Check style and types only
 
 unit: $(STAMP) ## Run the fast tests only, and print how much of the engine they cover
 	$(BIN)/python -m pytest -q -n 2 tests/unit --cov --cov-report=term --cov-fail-under=85
+
+page: ## Check the Aggregates page and build its bundle (Node 20.19 or newer)
+	cd airflow_atscale_aggs/plugins/www && npm ci && npm run check
 
 fuzz: $(STAMP) ## Run the property and kill tests with many examples, then the readers for an hour each (FUZZ_EXAMPLES=2000 FUZZ_SECONDS=3600)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py tests/integration/test_kill_incremental.py

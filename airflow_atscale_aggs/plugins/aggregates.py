@@ -1,4 +1,4 @@
-"""The plugin that Airflow loads: a page for each aggregate instance, below ``/atscale_aggs``.
+"""The plugin that Airflow loads: the Aggregates page, its tabs on DAGs, runs and tasks, and what serves them.
 
 Airflow imports plugins in all its processes, so the web application is imported only when it is asked for something.
 """
@@ -49,8 +49,28 @@ def preload() -> None:
             importlib.import_module(module)
 
 
+def _react_app(label: str, destination: str, url_route: str) -> dict[str, Any]:
+    """One place in Airflow's UI that the page's bundle fills.
+
+    Args:
+        label: what the navigation or the tab says, and the name under which `www/src/main.tsx` hands it its component.
+        destination: `nav`, `dag`, `dag_run` or `task_instance`.
+        url_route: its path, which no other plugin may have.
+    """
+    # Addresses have no leading slash: Airflow may stand below a path.
+    return {
+        "name": label,
+        "destination": destination,
+        "url_route": url_route,
+        "bundle_url": "atscale_aggs/static/main.js",
+        "icon": "atscale_aggs/static/icon.svg",
+        "icon_dark_mode": "atscale_aggs/static/icon-dark.svg",
+        "nav_top_level": destination == "nav",
+    }
+
+
 class AggregatesPlugin(AirflowPlugin):
-    """Registers the web application with Airflow."""
+    """Registers the page and the web application with Airflow."""
 
     @classmethod
     def on_load(cls, *_: Any, **__: Any) -> None:
@@ -66,4 +86,10 @@ class AggregatesPlugin(AirflowPlugin):
             "url_prefix": "/atscale_aggs",
             "name": "Aggregate tables",
         },
+    ]
+    react_apps: list[Any] = [  # noqa: RUF012 - Airflow declares it without ClassVar
+        _react_app("Aggregates", "nav", "aggregates"),
+        _react_app("Aggregates", "dag", "aggregates-of-dag"),
+        _react_app("Aggregate batch", "dag_run", "aggregate-batch"),
+        _react_app("Aggregate", "task_instance", "aggregate-instance"),
     ]

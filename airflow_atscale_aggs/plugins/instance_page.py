@@ -12,11 +12,13 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
 
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
+from airflow_atscale_aggs.plugins.static_files import mount_static_files
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.registry.records import AttemptRecord, InstanceRecord
 
 app = FastAPI(title="Aggregate tables", docs_url=None, redoc_url=None, openapi_url=None)
+mount_static_files(app)
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body{{font:15px/1.5 system-ui;margin:2rem auto;max-width:62rem;padding:0 1rem;color-scheme:light dark}}

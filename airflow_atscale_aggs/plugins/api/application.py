@@ -18,6 +18,7 @@ from airflow_atscale_aggs.plugins.api.bounds import AnswerHeaders, BoundedBodies
 from airflow_atscale_aggs.plugins.api.documents.shared_documents import Problem
 from airflow_atscale_aggs.plugins.api.problems import MEDIA_TYPE, add_problem_handlers
 from airflow_atscale_aggs.plugins.api.routes import model_routes
+from airflow_atscale_aggs.plugins.static_files import mount_static_files
 
 _DESCRIPTION = """
 Aggregate tables: models, definitions, instances, batches, queries.
@@ -63,6 +64,7 @@ def make_application() -> FastAPI:
         api.include_router(router)
     app.include_router(api)
 
+    mount_static_files(app)
     app.add_api_route("/openapi.json", _openapi(app), include_in_schema=False)
     app.add_api_route("/docs", _documentation, include_in_schema=False)
     return app

@@ -1,0 +1,44 @@
+import { Box } from "@chakra-ui/react";
+import { lazy, Suspense } from "react";
+
+import { LoadingState } from "src/components/LoadingState";
+
+import { SQL_COLORS } from "./sql_colors";
+
+export type SqlEditorProps = {
+  value: string;
+  onChange: (value: string) => void;
+  /** What it is for: `Query`. */
+  label: string;
+  /** Ctrl+Enter, or Command+Enter. */
+  onRun?: () => void;
+  /** Names that are offered as one types: of the model, its attributes and metrics. They are quoted when chosen. */
+  names?: readonly { name: string; kind: string; detail?: string }[];
+};
+
+const CodeMirror = lazy(() => import("./CodeMirrorEditor"));
+
+/** An editor for one SQL statement. Tab leaves it, as it leaves every field. */
+export const SqlEditor = (props: SqlEditorProps) => (
+  <Box
+    bg="bg.panel"
+    borderRadius="md"
+    borderWidth={1}
+    css={{
+      ...SQL_COLORS,
+      "& .cm-editor": { fontSize: "sm", minHeight: "9rem", maxHeight: "50vh" },
+      "& .cm-editor.cm-focused": { outline: "none" },
+      "& .cm-scroller": { fontFamily: "mono", lineHeight: 1.6 },
+      "& .cm-content": { caretColor: "var(--chakra-colors-fg)" },
+      "& .cm-cursor": { borderLeftColor: "fg" },
+      "& .cm-tooltip": { bg: "bg.panel", borderColor: "border", color: "fg" },
+      "& .cm-tooltip-autocomplete ul li[aria-selected]": { bg: "brand.solid", color: "brand.contrast" },
+      "& .cm-selectionBackground, & .cm-focused .cm-selectionBackground": { bg: "brand.muted !important" },
+    }}
+    _focusWithin={{ outline: "2px solid", outlineColor: "brand.focusRing", outlineOffset: "1px" }}
+  >
+    <Suspense fallback={<LoadingState label="Loading the editor" lines={5} />}>
+      <CodeMirror {...props} />
+    </Suspense>
+  </Box>
+);
