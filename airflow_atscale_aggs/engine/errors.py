@@ -15,6 +15,7 @@ AtScaleAggsError
 │  ├─ UnknownColumnError          a column that the model does not have; carries near names
 │  ├─ AmbiguousColumnError        a name that means several things; carries their names
 │  └─ UnsupportedQueryError       carries the clause, why it is not answered and what to do instead
+│     └─ OutOfReachError          reads what whoever asks may not read
 ├─ SettingError                   an unknown key or a value outside its range
 ├─ GracePeriodError               a grace period of a batch cannot be used; carries dataset, value and reason
 ├─ RegistryError
@@ -154,8 +155,7 @@ class AggregatesRefusedError(AtScaleAggsError):
         lines = "\n".join(f"  {aggregate}: {reason}" for aggregate, reason in self.refused)
         return (
             f"Model `{self.model}`: none of what was asked for can be built; no batch was begun and the old instances "
-            "keep "
-            f"serving.\n{lines}"
+            f"keep serving.\n{lines}"
         )
 
 
@@ -220,6 +220,10 @@ class UnsupportedQueryError(QueryError):
         return f"`{self.clause}` is not answered: {self.reason}.{' ' + self.remedy if self.remedy else ''}"
 
 
+class OutOfReachError(UnsupportedQueryError):
+    """A query reads what whoever asks may not read. It says the same whether there is such a thing or not."""
+
+
 class SettingError(AtScaleAggsError):
     """A setting is unknown or its value is out of range. Arguments: key, reason, near keys."""
 
@@ -271,10 +275,8 @@ class RegistryVersionError(RegistryError):
         self.registry, self.found, self.expected, self.command = registry, found, expected, command
 
     def __str__(self) -> str:
-        return (
-            f"Registry {self.registry} has schema version {self.found}, this program needs {self.expected}. "
-            f"Run: {self.command}"
-        )
+        needed = f"this program needs {self.expected}. Run: {self.command}"
+        return f"Registry {self.registry} has schema version {self.found}, {needed}"
 
 
 class IllegalTransitionError(RegistryError):
@@ -324,10 +326,8 @@ class BatchDamagedError(RegistryError):
         self.model, self.batch_id, self.reason = model, batch_id, reason
 
     def __str__(self) -> str:
-        return (
-            f"Batch {self.batch_id} of model `{self.model}` cannot be gone on with: {self.reason}. "
-            f"Begin a new one with `atscale-aggs build {self.model}`."
-        )
+        remedy = f"Begin a new one with `atscale-aggs build {self.model}`."
+        return f"Batch {self.batch_id} of model `{self.model}` cannot be gone on with: {self.reason}. {remedy}"
 
 
 class SchemaOwnedError(RegistryError):

@@ -75,6 +75,7 @@ class PartSource:
         rows: of the aggregate.
         fact_cost: what the facts would cost, or did; None when the warehouse does not tell.
         relies_on: settings of the session that decide what the aggregate stores, with the values that they must have.
+        joined_back: names of the attributes that the aggregate stores the keys of, and dimensions give the rest of.
     """
 
     model: str
@@ -86,6 +87,7 @@ class PartSource:
     as_of: datetime | None = None
     fact_cost: FactCost | None = None
     relies_on: Mapping[str, str] = field(default_factory=dict)
+    joined_back: tuple[str, ...] = ()
 
 
 class SelectPlanner:
@@ -376,6 +378,7 @@ class SelectPlanner:
         if match is None:
             return PartSource(model=model, fact=part.fact, fact_cost=cost)
         instance = match.instance
+        origins = zip(part.needed.attributes, match.way.origins, strict=True)
         return PartSource(
             model=model,
             fact=part.fact,
@@ -386,6 +389,7 @@ class SelectPlanner:
             as_of=instance.as_of,
             fact_cost=cost,
             relies_on=instance.relies_on,
+            joined_back=tuple(bound.attribute.query_name for bound, origin in origins if not origin.is_stored),
         )
 
 

@@ -15,6 +15,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnreadableQueryError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource, SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
+from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import UNBOUND, QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables, key_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import JoinKind, JoinStep
@@ -87,19 +88,25 @@ class _Request:
 class PlainPlanner:
     """Plans plain queries of one workspace."""
 
-    def __init__(self, workspace: Workspace, tables: WarehouseTables) -> None:
-        self._workspace, self._tables = workspace, tables
+    def __init__(self, workspace: Workspace, tables: WarehouseTables, bounds: QueryBounds = UNBOUND) -> None:
+        self._workspace, self._tables, self._bounds = workspace, tables, bounds
 
     def read(self, sql: str) -> PlainText | None:
-        """The query as the warehouse's own SQL; None when it names tables and the warehouse has none of them."""
+        """The query as the warehouse's own SQL; None when it names tables and the warehouse has none of them.
+
+        Raises:
+            QueryError: the bounds forbid it.
+        """
         dialect = self._workspace.warehouse.dialect
         ignores_case = dialect.folding is Folding.KEEP
         try:
             root, tables = parse_with_tables(sql, dialect=dialect.sqlglot_name, keeps_aliases=ignores_case)
         except UnreadableQueryError as error:
-            return PlainText(None, error) if only_reads(sql, dialect.sqlglot_name) else None
+            is_taken = not self._bounds.is_guarded and only_reads(sql, dialect.sqlglot_name)
+            return PlainText(None, error) if is_taken else None
         except UnsupportedQueryError:
             return None
+        self._bounds.check(sql, root, dialect.sqlglot_name)
         named = [key_of(table) for table in tables]
         is_there = not named or any(columns is not None for columns in self._tables.find(named))
         return PlainText(root) if is_there or any(self._tables.are_there(named)) else None

@@ -25,6 +25,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.model_planner import SelectPlan
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.lifecycle.query.name_meanings import Meanings, resolve_names, written_name
 from airflow_atscale_aggs.engine.lifecycle.query.plain_planner import PlainPlan, PlainPlanner, PlainText
+from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import UNBOUND, QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
 from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables, key_of
@@ -111,8 +112,10 @@ class _OnTables:
 class QueryPlanner:
     """Plans the queries of one workspace. For one thread."""
 
-    def __init__(self, workspace: Workspace, models: SnapshotCache, tables: WarehouseTables) -> None:
-        self._workspace, self._models, self._tables = workspace, models, tables
+    def __init__(
+        self, workspace: Workspace, models: SnapshotCache, tables: WarehouseTables, bounds: QueryBounds = UNBOUND
+    ) -> None:
+        self._workspace, self._models, self._tables, self._bounds = workspace, models, tables, bounds
         self._catalog = ModelCatalog(workspace, models, tables)
 
     def plan(self, request: Request, *, now: datetime) -> QueryPlan:
@@ -183,8 +186,9 @@ class QueryPlanner:
             )
         keys, metrics, predicates = _names(plain.queries)
         composed = plain.composed
+        is_rendered = bool(composed) or self._bounds.is_guarded
         return QueryPlan(
-            sql=self._render(plain.statement, lambda number, _: composed[number])[0] if composed else resolved.sql,
+            sql=self._render(plain.statement, lambda number, _: composed[number])[0] if is_rendered else resolved.sql,
             sources=tuple(plain.sources),
             model_id=plain.planners[0].model_id if plain.planners else "",
             asked=plain.statement,
@@ -202,9 +206,13 @@ class QueryPlanner:
         self._models.look(now)
         self._tables.forget_old(now)
         unreadable, root, named = self._parse(request.sql, request.dialect)
-        meanings = resolve_names(named, self._models, self._tables)
+        self._bounds.check_names(named, request.dialect)
+        if not self._bounds.reads_tables:
+            meanings = self._resolve_models(request, unreadable, named)
+        else:
+            meanings = resolve_names(named, self._models, self._tables)
         if not meanings.models:
-            planner = PlainPlanner(self._workspace, self._tables)
+            planner = PlainPlanner(self._workspace, self._tables, self._bounds)
             plain = planner.read(request.sql)
             if plain is not None:
                 return self._read_plain(request, planner, plain, meanings, now)
@@ -213,6 +221,35 @@ class QueryPlanner:
                 raise unreadable or UnreadableQueryError(request.sql, reason)
             meanings = self._use_default_model(named, request.model, meanings)
         assert root is not None  # noqa: S101 - names were found in it
+        return self._read_models(request, root, named, meanings, now)
+
+    def _resolve_models(
+        self, request: Request, unreadable: UnreadableQueryError | None, named: Sequence[exp.Table]
+    ) -> Meanings:
+        """What names mean to somebody who may ask models only. The warehouse is asked of names of models alone.
+
+        Raises:
+            OutOfReachError: a name means no model.
+        """
+        if unreadable is not None:
+            raise unreadable
+        strange = [table for table in named if not self._models.named_like(table, self._tables.here)]
+        if request.model is not None and named and len(strange) == len(named):
+            return self._use_default_model(named, request.model, Meanings())
+        self._bounds.require_model(named, request.sql)
+        self._bounds.check_tables(map(written_name, strange))
+        meanings = resolve_names(named, self._models, self._tables)
+        asked = {id(table) for table, _ in meanings.models}
+        self._bounds.check_tables(written_name(table) for table in named if id(table) not in asked)
+        return meanings
+
+    def _read_models(
+        self, request: Request, root: exp.Query, named: Sequence[exp.Table], meanings: Meanings, now: datetime
+    ) -> _OnModels:
+        """A query on models; it is used up."""
+        for _, record in meanings.models:
+            self._bounds.check_model(record)
+        self._bounds.check(request.sql, root, request.dialect)
         snapshots = list({id(record): self._models.of(record, now) for _, record in meanings.models}.values())
         numbers = {snapshot.record.id: number for number, snapshot in enumerate(snapshots)}
         models = [(table, numbers[record.id]) for table, record in meanings.models]

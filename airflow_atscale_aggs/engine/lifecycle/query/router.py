@@ -24,6 +24,7 @@ from airflow_atscale_aggs.engine.errors import (
     UnsupportedQueryError,
 )
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
+from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import UNBOUND, QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.query.query_log import QueryHistory
 from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
 from airflow_atscale_aggs.engine.lifecycle.query.query_planner import (
@@ -48,6 +49,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.parameterization import (
     parameterize,
     restore_values,
 )
+from airflow_atscale_aggs.engine.warehouse.base import FirstRows
 
 _REMEDIES = {
     "PIVOT": "Write the columns as `SUM(CASE WHEN attribute = value THEN metric END)`.",
@@ -68,6 +70,7 @@ class Answer:
         planned: the sources that were meant; other than ``plan.sources`` after a fallback.
         fallback_reason: why the aggregate that was meant could not be read; empty when all went as planned.
         log_loss: what the log of queries lacks because the registry could not be written; empty when it lacks nothing.
+        is_cut: there are more rows than were to be fetched.
     """
 
     columns: tuple[str, ...]
@@ -76,6 +79,7 @@ class Answer:
     planned: tuple[PartSource, ...]
     fallback_reason: str = ""
     log_loss: str = ""
+    is_cut: bool = False
 
 
 def answer(
@@ -84,6 +88,7 @@ def answer(
     *,
     parameters: Parameters | None = None,
     user: str = "",
+    bounds: QueryBounds = UNBOUND,
     **options: Unpack[QueryOptions],
 ) -> Answer:
     """Run a query on a model, or plain SQL on the warehouse's tables.
@@ -93,6 +98,7 @@ def answer(
             warehouse's own SQL: run as it stands, its SELECTs on aggregates where that is proven to be the same.
         parameters: values for ``?``, ``%s``, ``$1`` (a list), or for ``:name``, ``%(name)s`` (a mapping).
         user: who asks, for the log.
+        bounds: what he may read.
         options: see `QueryOptions`.
 
     Raises:
@@ -101,7 +107,7 @@ def answer(
         WarehouseError: the warehouse refused.
     """
     bound = with_values(sql, parameters, options.get("dialect", DEFAULT_DIALECT))
-    with QueryRouter(workspace, user=user) as router:
+    with QueryRouter(workspace, user=user, bounds=bounds) as router:
         answered = router.answer(bound, **options)
     return replace(answered, log_loss=router.log_loss)
 
@@ -112,6 +118,7 @@ def explain(
     *,
     parameters: Parameters | None = None,
     estimate: bool = True,
+    bounds: QueryBounds = UNBOUND,
     **options: Unpack[ExplainOptions],
 ) -> QueryPlan:
     """How a query would be answered, and why no other aggregate would answer it. Does not run it.
@@ -119,12 +126,13 @@ def explain(
     Args:
         estimate: sketch in the warehouse how many rows the smallest change of the nearest aggregate would add, by one
             scan of the fact.
+        bounds: what may be read.
         options: see `ExplainOptions`.
 
     Raises as `answer` does.
     """
     bound = with_values(sql, parameters, options.get("dialect", DEFAULT_DIALECT))
-    return QueryRouter(workspace).explain(bound, estimate=estimate, **options)
+    return QueryRouter(workspace, bounds=bounds).explain(bound, estimate=estimate, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +149,23 @@ class QueryRouter:
 
     Args:
         user: who asks, for the log.
+        bounds: what he may read, and how much of it is fetched.
     """
 
-    def __init__(self, workspace: Workspace, *, user: str = "", clock: Callable[[], datetime] = utc_now) -> None:
-        self._workspace, self._user, self._clock = workspace, user, clock
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        user: str = "",
+        clock: Callable[[], datetime] = utc_now,
+        bounds: QueryBounds = UNBOUND,
+    ) -> None:
+        self._workspace, self._user, self._clock, self._bounds = workspace, user, clock, bounds
         self._history = QueryHistory(workspace.registry)
-        self._models = SnapshotCache(workspace)
+        self._models = SnapshotCache(workspace, bounds)
         self._plans: OrderedDict[tuple[object, ...], _CachedPlan] = OrderedDict()
         self._tables = WarehouseTables(workspace)
-        self._planner = QueryPlanner(workspace, self._models, self._tables)
+        self._planner = QueryPlanner(workspace, self._models, self._tables, bounds)
 
     def answer(self, sql: str, **options: Unpack[QueryOptions]) -> Answer:
         """See `answer`."""
@@ -157,8 +173,7 @@ class QueryRouter:
         plan = self._plan(request)
         started = time.perf_counter()
         try:
-            columns, rows = self._fetch(plan)
-            answered = Answer(columns=columns, rows=rows, plan=plan, planned=plan.sources)
+            answered = self._fetch(plan)
         except PermanentWarehouseError as error:
             if plan.unread is not None:
                 raise self._make_refusal(plan.unread, error) from error
@@ -168,9 +183,7 @@ class QueryRouter:
             self._models.forget()
             self.forget_plans()
             from_facts = self._plan(replace(request, use_aggregates=False, max_staleness=None))
-            columns, rows = self._fetch(from_facts)
-            reason = error.reason
-            answered = Answer(columns=columns, rows=rows, plan=from_facts, planned=plan.sources, fallback_reason=reason)
+            answered = replace(self._fetch(from_facts), planned=plan.sources, fallback_reason=error.reason)
         self._remember(answered, time.perf_counter() - started)
         return answered
 
@@ -232,7 +245,8 @@ class QueryRouter:
     def _plan(self, request: Request) -> QueryPlan:
         sql = request.sql
         check_characters(sql)
-        is_parameterized = request.dialect == PARAMETERIZED_DIALECT and request.max_staleness is None
+        is_free = request.max_staleness is None and not self._bounds.is_guarded
+        is_parameterized = request.dialect == PARAMETERIZED_DIALECT and is_free
         shape = parameterize(sql) if is_parameterized else None
         if shape is None:
             return self._planner.plan(request, now=self._clock())
@@ -283,7 +297,7 @@ class QueryRouter:
             raise _no_select(name, sql)
         return plan
 
-    def _fetch(self, plan: QueryPlan) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    def _fetch(self, plan: QueryPlan) -> Answer:
         """Run a plan, in a session whose settings are those that its aggregates rely on.
 
         Raises:
@@ -299,14 +313,19 @@ class QueryRouter:
                         reason = f"{name} of its session was `{value}` and is now `{settings.get(name, '')}`"
                         raise PermanentWarehouseError(session.dialect.name, plan.sql, reason)
             session_settings = session.dialect.session_settings
-            is_ours = session_settings is not None and "\\" in plan.sql and plan.sql != plan.asked.sql
+            is_rendered = plan.sql != plan.asked.sql or self._bounds.is_guarded
+            is_ours = session_settings is not None and "\\" in plan.sql and is_rendered
             with (
                 session.apply_settings(session_settings.literals)
                 if session_settings is not None and is_ours
                 else contextlib.nullcontext()
             ):
-                names, rows = session.fetch_with_names(plan.sql)
-        return tuple(plan.full_names.get(column, column) for column in names), rows
+                if self._bounds.rows is None:
+                    first = FirstRows(*session.fetch_with_names(plan.sql), is_cut=False)
+                else:
+                    first = session.fetch_first(plan.sql, self._bounds.rows)
+        columns = tuple(plan.full_names.get(column, column) for column in first.names)
+        return Answer(columns=columns, rows=first.rows, plan=plan, planned=plan.sources, is_cut=first.is_cut)
 
 
 def _no_select(model: str, sql: str) -> UnsupportedQueryError:

@@ -12,9 +12,11 @@ from datetime import datetime, timedelta
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.errors import RegistryUnavailableError, near_names
+from airflow_atscale_aggs.engine.errors import ModelRetiredError, RegistryUnavailableError, near_names
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, read_model_snapshot
+from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import UNBOUND, QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.models import find_model
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import first_word
 from airflow_atscale_aggs.engine.settings import Settings
@@ -29,12 +31,15 @@ LONGEST_ALONE = timedelta(minutes=5)
 class SnapshotCache:
     """The models of one workspace, as one router has read them.
 
+    Args:
+        bounds: which models are there.
+
     Attributes:
         records: all that are deployed; the same object while nothing was deployed.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, bounds: QueryBounds = UNBOUND) -> None:
+        self._workspace, self._bounds = workspace, bounds
         self.records: Sequence[ModelRecord] = ()
         self._named: dict[str, list[ModelRecord]] = {}
         self._snapshots: dict[str, ModelSnapshot] = {}
@@ -63,7 +68,7 @@ class SnapshotCache:
     def _read(self, now: datetime) -> None:
         """Read everything that a router asks the registry for repeatedly. Where that fails, nothing is changed."""
         read = self._workspace.read
-        records = read.models.current()
+        records = [record for record in read.models.current() if self._bounds.sees(record)]
         ids = [identity.id for identity in records if identity.id in self._snapshots]
         versions = {identity: read.models.version(identity) for identity in ids}
         settings = {identity: self._workspace.settings_of(identity) for identity in ids}
@@ -94,10 +99,7 @@ class SnapshotCache:
     def all(self, only: str | None, now: datetime) -> list[ModelSnapshot]:
         """Every model, or the one of that name. Raises NotRegisteredError when there is none."""
         self.look(now)
-        return [
-            self.of(record, now)
-            for record in (self.records if only is None else [self._workspace.read.models.get_deployed(only)])
-        ]
+        return [self.of(record, now) for record in (self.records if only is None else [self.default(only)])]
 
     def named_like(self, table: exp.Table, here: Callable[[], frozenset[str]]) -> list[ModelRecord]:
         """The models that a name in FROM may mean: exactly spelled ones, else those that differ in case.
@@ -136,15 +138,19 @@ class SnapshotCache:
         """
         if len(records) == 1:
             return records[0]
-        return self._workspace.read.models.get_deployed(table.name)
+        return self.default(table.name)
 
     def default(self, name: str) -> ModelRecord:
         """The model that is meant where FROM names nothing that is there.
 
         Raises:
-            NotRegisteredError: there is no such model.
+            NotRegisteredError: there is no such model, or there are several.
+            ModelRetiredError: it was retired.
         """
-        return self._workspace.read.models.get_deployed(name)
+        record = find_model([record for record in self._workspace.read.models.all() if self._bounds.sees(record)], name)
+        if record.retired_at is not None:
+            raise ModelRetiredError(record.name)
+        return record
 
     def near(self, table: exp.Table) -> tuple[str, ...]:
         """Models that somebody may have meant."""

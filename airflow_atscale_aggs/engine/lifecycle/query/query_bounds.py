@@ -1,0 +1,78 @@
+"""What somebody's queries may read, and how much of an answer is fetched for him."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import OutOfReachError, UnreadableQueryError
+from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.rewriting.parse.harmless_queries import check_harmless, check_names
+from airflow_atscale_aggs.engine.warehouse.base import RowBounds
+
+
+def _every_model(_: ModelRecord) -> bool:
+    return True
+
+
+def _no_check(_: ModelRecord) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryBounds:
+    """What somebody's queries may read, and how much of it.
+
+    Attributes:
+        sees: whether a model is there for him. One that is not is as one that was never deployed.
+        check_model: raises when he may not ask a model that he sees. It is called before the warehouse is asked
+            anything.
+        reads_tables: whether his queries may name tables and views of the warehouse, its catalog included.
+        is_guarded: whether only queries are taken that read and compute (`harmless_queries`). What runs is then
+            rendered from what was looked at: never a text as it was sent.
+        rows: how much is fetched; None: all.
+    """
+
+    sees: Callable[[ModelRecord], bool] = _every_model
+    check_model: Callable[[ModelRecord], None] = _no_check
+    reads_tables: bool = True
+    is_guarded: bool = False
+    rows: RowBounds | None = None
+
+    def check(self, sql: str, root: exp.Query, dialect: str) -> None:
+        """Refuse what may do more than read; see `is_guarded`. Raises QueryError."""
+        if not self.is_guarded:
+            return
+        if "\x00" in sql:
+            raise UnreadableQueryError(sql.replace("\x00", "\ufffd"), "it holds a character without a meaning")
+        check_harmless(root, dialect, with_catalog=self.reads_tables)
+
+    def check_names(self, tables: Iterable[exp.Table], dialect: str) -> None:
+        """Refuse names in FROM that may be files, before anybody looks for them; see `is_guarded`.
+
+        Raises QueryError.
+        """
+        if self.is_guarded:
+            check_names(tables, dialect)
+
+    def check_tables(self, tables: Iterable[str]) -> None:
+        """Refuse tables of the warehouse to those who may not read them.
+
+        Raises:
+            OutOfReachError: names the first one, whether there is such a table or not.
+        """
+        if not self.reads_tables:
+            for name in tables:
+                reason = "it is no model that you may ask, and tables of the warehouse are out of your reach"
+                raise OutOfReachError(name, reason, "Select FROM catalog.model.")
+
+    def require_model(self, tables: Sequence[exp.Table], sql: str) -> None:
+        """Refuse what names neither a model nor a table to those who may ask models only. Raises OutOfReachError."""
+        if not self.reads_tables and not tables:
+            raise OutOfReachError(sql, "it names no model, and you may ask models only", "Select FROM catalog.model.")
+
+
+UNBOUND = QueryBounds()
+"""Of somebody who may do in the warehouse what he likes, such as the command line."""
