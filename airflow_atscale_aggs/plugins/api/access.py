@@ -85,6 +85,10 @@ class Visitor:
         """Whether he may start a run of a DAG."""
         return self._is_authorized(dag.dag_id, "POST", DagAccessEntity.RUN)
 
+    def may_change_runs(self, dag_id: str, entity: DagAccessEntity = DagAccessEntity.RUN) -> bool:
+        """Whether he may stop runs of a DAG, or clear tasks in them."""
+        return self._is_authorized(dag_id, "PUT", entity)
+
     def may_use(self, connection: str, method: Any = "GET") -> bool:
         """Whether he may read a connection, or edit it with ``PUT``."""
         key = (connection, method)

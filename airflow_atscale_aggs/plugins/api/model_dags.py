@@ -42,6 +42,11 @@ class ModelDag:
         """The mapped task that builds aggregates."""
         return f"{self.task_prefix}build"
 
+    @property
+    def activate_task_id(self) -> str:
+        """The task that activates the batch."""
+        return f"{self.task_prefix}activate"
+
 
 def find_model_dags(document: Mapping[str, Any]) -> Iterator[ModelDag]:
     """The models that a serialized DAG builds.

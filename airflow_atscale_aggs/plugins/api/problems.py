@@ -159,7 +159,7 @@ def _tell_malformed(request: Request, error: Any) -> JSONResponse:
 
 
 def _tell_defect(request: Request, error: Exception) -> JSONResponse:
-    _log.exception("A request ended in a way that was not foreseen: %s %s", request.method, request.url.path)
+    _log.error("A request ended in an unforeseen way: %s %s", request.method, request.url.path, exc_info=error)
     detail = (
         f"This is a defect of the API ({type(error).__name__}). Nothing was changed. The log of the API server has the "
         "details."

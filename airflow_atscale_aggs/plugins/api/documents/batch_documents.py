@@ -91,6 +91,9 @@ class BatchStart(Document):
 
     max_concurrent_builds: int | None = Field(default=None, ge=1, le=1000)
 
+    dag_id: str | None = Field(default=None, max_length=250)
+    """The DAG of which a run builds; needed only where each DAG that builds the model does other things as well."""
+
 
 class BatchStarted(Document):
     """The run that was started for a batch."""

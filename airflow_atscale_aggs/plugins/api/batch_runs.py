@@ -1,0 +1,131 @@
+"""Which run of a DAG drives which batch, and which batch or run answers a request.
+
+A request has an id. Its run has the id at the end of its name and among the signals of its conf, and the batch that
+answers it remembers the signal: so whoever asked finds the run first, and then the batch, by the same id.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState
+from sqlalchemy import select
+
+from airflow_atscale_aggs.engine.errors import NotRegisteredError
+from airflow_atscale_aggs.engine.planning.requests import signal_of_request
+from airflow_atscale_aggs.engine.registry.records import BatchRecord
+from airflow_atscale_aggs.hooks.airflow_addresses import run_url
+from airflow_atscale_aggs.plugins.api.access import Place
+
+_AIRFLOW = "airflow:"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRun:
+    """A run of a DAG that builds a model."""
+
+    dag_id: str
+    run_id: str
+
+    @property
+    def url(self) -> str:
+        """Its page in Airflow."""
+        return run_url(self.dag_id, self.run_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestedRun:
+    """A run that was started for a request and has begun no batch so far.
+
+    Attributes:
+        conf: of the run: what was asked for.
+        user: who asked for it.
+    """
+
+    request_id: str
+    run: BatchRun
+    state: DagRunState
+    conf: Mapping[str, Any]
+    user: str
+    requested_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, so that it will begin none."""
+        return self.state in {DagRunState.SUCCESS, DagRunState.FAILED}
+
+
+def run_of_owner(owner: str) -> BatchRun | None:
+    """The run that drives a batch, from the batch's owner; None where no run of Airflow does.
+
+    >>> run_of_owner("airflow:batch_build_retail/manual__1")
+    BatchRun(dag_id='batch_build_retail', run_id='manual__1')
+    >>> run_of_owner("host:17:3")
+    """
+    dag_id, slash, run_id = owner.removeprefix(_AIRFLOW).partition("/")
+    return BatchRun(dag_id, run_id) if owner.startswith(_AIRFLOW) and slash else None
+
+
+def run_id_of_request(request_id: str, now: datetime) -> str:
+    """The name of the run of a request: when it was asked for, and its id."""
+    return f"rest__{now.isoformat(timespec='seconds')}__{request_id}"
+
+
+def find_batch(place: Place, batch_or_request_id: str) -> BatchRecord | RequestedRun:
+    """A batch by its id or by the id of a request that it answers; else the run of the request, which begins it.
+
+    Raises:
+        NotRegisteredError: there is neither.
+        ProblemError: 403: the visitor may not do what he asks for with the batch's model.
+    """
+    try:
+        batch: BatchRecord | None = place.read.batches.get(batch_or_request_id)
+    except NotRegisteredError:
+        model_ids = [model.id for model in place.models]
+        batch = place.read.batches.of_signal(model_ids, signal_of_request(batch_or_request_id))
+    if batch is not None:
+        place.check(batch.model_id)
+        return batch
+    found = find_run_of_request([dag.dag_id for dag in place.dags], batch_or_request_id)
+    if found is None:
+        raise NotRegisteredError("batch", batch_or_request_id)
+    return found
+
+
+def find_run_of_request(dag_ids: Collection[str], request_id: str) -> RequestedRun | None:
+    """The run that was started for a request, among those of some DAGs; None when there is none."""
+    if not _is_id(request_id) or not dag_ids:
+        return None
+    query = (
+        select(DagRun)
+        .where(DagRun.dag_id.in_(sorted(set(dag_ids))), DagRun.run_id.endswith(f"__{request_id}", autoescape=True))
+        .order_by(DagRun.id.desc())
+        .limit(1)
+    )
+    with create_session() as session:
+        run = session.scalar(query)
+        if run is None:
+            return None
+        return RequestedRun(
+            request_id=request_id,
+            run=BatchRun(run.dag_id, run.run_id),
+            state=DagRunState(run.state),
+            conf=dict(run.conf or {}),
+            user=run.triggering_user_name or "",
+            requested_at=run.run_after,
+            finished_at=run.end_date,
+        )
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
