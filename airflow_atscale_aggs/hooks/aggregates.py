@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
+import time
 from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from airflow.sdk.log import mask_secret
 from airflow_atscale_aggs.hooks.postgres_urls import POSTGRES_TYPES, extras_of, libpq_url
 from airflow_atscale_aggs.hooks.secrets import secrets_of_url, with_password
 from airflow_atscale_aggs.hooks.sentences import without_sql
+from airflow_atscale_aggs.metrics.emission import emit_query
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -99,8 +101,11 @@ class AggregatesHook(BaseHook):
         """
         from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 
+        started = time.monotonic()
         with airflow_errors(), self.get_conn() as workspace:
-            return answer(workspace, sql, **options)
+            answered = answer(workspace, sql, **options)
+        emit_query(answered, time.monotonic() - started)
+        return answered
 
     def get_records(self, sql: str, parameters: Any = None, **options: Any) -> list[tuple[Any, ...]]:
         """The rows of `answer`, as Airflow's SQL hooks return them."""

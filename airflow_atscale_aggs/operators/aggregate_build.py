@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
+from airflow_atscale_aggs.metrics.emission import emit_build
 from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
 from airflow_atscale_aggs.operators.links import AggregateInstanceLink
 
@@ -55,6 +56,7 @@ class BuildAggregateOperator(AggregatesOperator):
         self._open: Workspace | None = None
         self._lineage: dict[str, Any] = {}
         self._logged: set[str] = set()
+        self._model = ""
 
     def execute(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - given after a deferral
         """Build the aggregate, log each step, and return rows, seconds and source."""
@@ -66,6 +68,7 @@ class BuildAggregateOperator(AggregatesOperator):
         with airflow_errors(self._logged), self._workspace() as workspace:
             self._open = workspace
             instance = self._reopen_batch(workspace, owner)
+            self._model = workspace.read.models.get(instance.model_id).name
             most = int(self.max_concurrent_builds) if self.max_concurrent_builds else None
             if must_wait(workspace, instance, most=most):
                 self.log.info("Waiting: other builds of the batch go first.")
@@ -142,6 +145,7 @@ class BuildAggregateOperator(AggregatesOperator):
         return instance
 
     def _log_event(self, event: BuildEvent) -> None:
+        emit_build(self._model, event)
         match event.kind:
             case "start":
                 self.log.info("Building %s, attempt %s", event.aggregate, event.attempt)

@@ -18,6 +18,7 @@ from airflow_atscale_aggs.hooks.run_conf import (
     read_build_type,
     read_grace_periods,
 )
+from airflow_atscale_aggs.metrics.emission import emit_begun
 from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
 from airflow_atscale_aggs.operators.run_signals import is_signals_only, signals_of_run
 
@@ -88,10 +89,12 @@ class PlanBatchBuildOperator(AggregatesOperator):
         with airflow_errors(), self._workspace() as workspace:
             try:
                 begun = self._begin(workspace, context, request, requested_at)
+                model = workspace.read.models.get(self.model).name
             except BatchHeldError as error:
                 self.log.info("Waiting: %s", error)
                 kwargs = {"asked_at": began_at.isoformat()}
                 self.defer(trigger=TimeDeltaTrigger(_HELD), method_name="execute", kwargs=kwargs)
+        emit_begun(model, begun)
         if begun.is_coalesced:
             self.log.info("Nothing to do: batch %s of %s answers this run.", begun.batch.id, begun.batch.owner)
             context["ti"].xcom_push(key=COALESCED, value=begun.batch.id)

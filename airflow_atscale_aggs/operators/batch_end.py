@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_atscale_aggs.assets.activated import aggregate_asset, aggregates_alias
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
 from airflow_atscale_aggs.hooks.sentences import without_sql
+from airflow_atscale_aggs.metrics.emission import emit_failed, emit_live
 from airflow_atscale_aggs.operators.base import AggregatesOperator, batch_owner
 from airflow_atscale_aggs.operators.batch_begin import COALESCED
 
@@ -51,7 +52,8 @@ class ActivateBatchOperator(AggregatesOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Activate, or fail with the names of what is missing; the old instances serve on then."""
-        from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+        from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+        from airflow_atscale_aggs.engine.errors import BatchFailedError
         from airflow_atscale_aggs.engine.lifecycle.build.activate import activate_batch
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
@@ -61,9 +63,17 @@ class ActivateBatchOperator(AggregatesOperator):
             raise AirflowSkipException(message)
         with airflow_errors(), self._workspace() as workspace:
             batch = self._batch_of_run(workspace, self.model, context)
-            given_up = self._instances_with_green_task(context)
-            report = activate_batch(workspace, batch.id, owner=batch_owner(context), now=utc_now(), given_up=given_up)
+            given_up, name = self._instances_with_green_task(context), workspace.read.models.get(self.model).name
+            try:
+                report = activate_batch(
+                    workspace, batch.id, owner=batch_owner(context), now=utc_now(), given_up=given_up
+                )
+            except BatchFailedError:
+                emit_failed(name)
+                raise
             counts = dict(workspace.read.instances.count_by_status(batch.id))
+        if batch.status is not BatchStatus.DONE:
+            emit_live(name, report.batch)
         active = [instance for instance in report.instances if instance.status is InstanceStatus.ACTIVE]
         self._add_asset_events(context, active)
         self.log.info("Activated batch %s: %s", report.batch.id, counts)

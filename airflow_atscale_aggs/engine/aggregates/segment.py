@@ -120,6 +120,7 @@ class Increment:
         identities_sql: asks for the identities of the tables that the fact's rows come from; empty where the catalog
             has none.
         sources: what the segments were made from; None in steps of versions that did not note it.
+        late: fact rows below what is read that were not there when it was built; None when nobody counted.
     """
 
     indicator: Indicator
@@ -137,6 +138,7 @@ class Increment:
     newest: int | None = None
     sources: SourceState | None = None
     identities_sql: str = ""
+    late: int | None = None
 
     def replace_text(self, token: str, text: str) -> Increment:
         """The same with a token of the tables' names put in."""

@@ -103,6 +103,7 @@ class SegmentComposer:
             newest=decision.newest,
             sources=decision.sources,
             identities_sql=identities_query([self._part.fact], self._context.sources) or "" if decision.sources else "",
+            late=None if decision.late is None else max(decision.late, 0),
         )
 
     def verification(self) -> Verification:

@@ -1,0 +1,1 @@
+"""Metrics of batches, builds and queries, through Airflow's own Stats."""
