@@ -36,6 +36,7 @@ from fastapi.testclient import TestClient
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
+from airflow_atscale_aggs.engine.registry.registry import Registry
 from airflow_atscale_aggs.plugins.api.access import model_dags, places
 from airflow_atscale_aggs.plugins.api.application import make_application
 from tests.support.stars import tiny_star
@@ -128,7 +129,7 @@ class ApiServer:
         """A token of one of `ROLES`, as Airflow signs it."""
         return str(get_auth_manager().generate_jwt(user_of(user)))
 
-    def get(self, path: str, user: str | None = "admin", **parameters: Any) -> Any:
+    def get(self, path: str, user: str | None = "admin", /, **parameters: Any) -> Any:
         """The document at a path below ``/api``; fails with the problem unless the status is 200."""
         answer = self.client(user).get(f"/api/{path}", params=parameters)
         assert answer.status_code == 200, answer.text
@@ -137,6 +138,11 @@ class ApiServer:
     def status(self, path: str, user: str | None = "admin", method: str = "GET", **options: Any) -> int:
         """The status that a request is answered with."""
         return int(self.client(user).request(method, f"/api/{path}", **options).status_code)
+
+    @property
+    def registry(self) -> Registry:
+        """The registry of the connections `tiny` and `other`, as the application has it open."""
+        return places.registry("tiny")
 
     @contextlib.contextmanager
     def workspace(self, connection: str = "tiny") -> Iterator[Workspace]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
@@ -81,6 +81,12 @@ class DefinitionReader(RegistryPart):
         query = select(definitions.c.id, definitions.c.name, definitions.c.status)
         rows = self._rows(query.where(definitions.c.model_id == model_id))
         return {row[0]: (row[1], DefinitionStatus(row[2])) for row in rows}
+
+    def ids_of_names(self, model_id: str, names: Collection[str]) -> Mapping[str, str]:
+        """Ids of a model's definitions by name, for those that are there; where several have one, of a defined one."""
+        query = select(definitions.c.id, definitions.c.name, definitions.c.status)
+        rows = self._rows(query.where(definitions.c.model_id == model_id, definitions.c.name.in_(sorted(names))))
+        return {row[1]: row[0] for row in sorted(rows, key=lambda row: row[2] == DefinitionStatus.DEFINED)}
 
     def ids_with_instances(self, model_id: str) -> AbstractSet[str]:
         """Ids of the definitions that a batch was ever begun for."""

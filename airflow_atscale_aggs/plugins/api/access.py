@@ -23,14 +23,17 @@ from airflow.api_fastapi.auth.managers.models.resource_details import Connection
 from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.models.connection import Connection
 from airflow.models.dag import DagModel
+from airflow.sdk.exceptions import AirflowException
 from fastapi import Depends
 
-from airflow_atscale_aggs.engine.errors import NotRegisteredError
+from airflow_atscale_aggs.engine.errors import AtScaleAggsError, NotRegisteredError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.models import find_model
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryReader
+from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url
 from airflow_atscale_aggs.plugins.api.bounds import Slots, configured_bound
+from airflow_atscale_aggs.plugins.api.identities import Identity
 from airflow_atscale_aggs.plugins.api.model_dags import ModelDag, ModelDags
 from airflow_atscale_aggs.plugins.api.places import Places
 from airflow_atscale_aggs.plugins.api.problems import ProblemError
@@ -160,6 +163,14 @@ class Place:
             yield workspace
 
     @cached_property
+    def sql_dialect(self) -> str:
+        """The warehouse's SQL, by sqlglot's name; empty where the connection does not say. Opens no warehouse."""
+        try:
+            return dialect_of_url(places.hook(self.connection).warehouse_url()).sqlglot_name
+        except (AtScaleAggsError, AirflowException):
+            return ""
+
+    @cached_property
     def models(self) -> tuple[ModelRecord, ...]:
         """The deployed models that he may read over the connection, also retired ones."""
         return tuple(model for model in self.read.models.all() if self.may(Right.READ, model))
@@ -232,15 +243,15 @@ def visitor_of(user: GetUserDep) -> Visitor:
 VisitorDep = Annotated[Visitor, Depends(visitor_of)]
 
 
-def _reach(visitor: VisitorDep, connection: str) -> Place:
+def _reach(visitor: VisitorDep, connection: Identity) -> Place:
     return visitor.place(connection)
 
 
-def _reach_to_build(visitor: VisitorDep, connection: str) -> Place:
+def _reach_to_build(visitor: VisitorDep, connection: Identity) -> Place:
     return visitor.place(connection, Right.BUILD)
 
 
-def _reach_to_administer(visitor: VisitorDep, connection: str) -> Place:
+def _reach_to_administer(visitor: VisitorDep, connection: Identity) -> Place:
     return visitor.place(connection, Right.ADMINISTER)
 
 
@@ -254,15 +265,15 @@ AskingConnection = ReachableConnection
 """A connection over which a query is asked: what the query reads decides the right that it needs."""
 
 
-def _read_model(place: ReachableConnection, model: str) -> ModelPlace:
+def _read_model(place: ReachableConnection, model: Identity) -> ModelPlace:
     return ModelPlace(place, place.model(model))
 
 
-def _buildable_model(place: BuildingConnection, model: str) -> ModelPlace:
+def _buildable_model(place: BuildingConnection, model: Identity) -> ModelPlace:
     return ModelPlace(place, place.model(model))
 
 
-def _administered_model(place: AdministeredConnection, model: str) -> ModelPlace:
+def _administered_model(place: AdministeredConnection, model: Identity) -> ModelPlace:
     return ModelPlace(place, place.model(model))
 
 

@@ -17,7 +17,12 @@ from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.plugins.api.bounds import AnswerHeaders, BoundedBodies
 from airflow_atscale_aggs.plugins.api.documents.shared_documents import Problem
 from airflow_atscale_aggs.plugins.api.problems import MEDIA_TYPE, add_problem_handlers
-from airflow_atscale_aggs.plugins.api.routes import batch_action_routes, model_routes
+from airflow_atscale_aggs.plugins.api.routes import (
+    batch_action_routes,
+    definition_routes,
+    model_routes,
+    query_log_routes,
+)
 from airflow_atscale_aggs.plugins.static_files import mount_static_files
 
 _DESCRIPTION = """
@@ -42,7 +47,12 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-_ROUTERS: tuple[APIRouter, ...] = (model_routes.router, batch_action_routes.router)
+_ROUTERS: tuple[APIRouter, ...] = (
+    model_routes.router,
+    definition_routes.router,
+    batch_action_routes.router,
+    query_log_routes.router,
+)
 """The routes below ``/api``, in the order of the documentation."""
 
 

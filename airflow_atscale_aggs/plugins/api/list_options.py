@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from airflow_atscale_aggs.plugins.api.identities import Identity
+
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000
+"""In UTC, points in time at the ends of the calendar may be beyond it."""
+
+
+def _aware(moment: datetime) -> datetime:
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        message = f"a point in time of the years {_FIRST_YEAR} to {_LAST_YEAR} is needed"
+        raise ValueError(message)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]
+"""A point in time; without an offset it is UTC."""
 
 
 class ListOptions(BaseModel):
@@ -10,7 +29,7 @@ class ListOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    model: list[str] = Field(default_factory=list, max_length=200)
+    model: list[Identity] = Field(default_factory=list, max_length=200)
     """Names or ids of models; none: all that you may read."""
 
     limit: int = Field(default=50, ge=1, le=200)

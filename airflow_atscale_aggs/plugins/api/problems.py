@@ -28,6 +28,7 @@ _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (errors.NotRegisteredError, HTTPStatus.NOT_FOUND),
     (errors.ModelRetiredError, HTTPStatus.NOT_FOUND),
     (errors.UnknownNameError, HTTPStatus.NOT_FOUND),
+    (errors.CursorError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.QueryError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.ImportRefusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.SettingError, HTTPStatus.UNPROCESSABLE_ENTITY),

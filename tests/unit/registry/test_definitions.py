@@ -17,6 +17,8 @@ from tests.support.registry_content import (
     NOW,
     REVENUE,
     UNITS,
+    make_aggregate,
+    make_deployment,
     make_system_aggregate,
     open_batch,
     propose,
@@ -221,3 +223,14 @@ def test_some_definitions_are_read_by_id(any_registry: Registry) -> None:
 
     assert {record.definition for record in found} == {TAX, REVENUE}
     assert any_registry.read.definitions.some([]) == ()
+
+
+def test_definitions_are_found_by_name(any_registry: Registry) -> None:
+    """Where a name has come back with another meaning, the one that is defined is meant."""
+    same_name = make_aggregate("revenue", "profit")
+    any_registry.models.record_deployments([make_deployment(same_name, UNITS, content="2")], now=LATER)
+
+    found = any_registry.read.definitions.ids_of_names(MODEL, ["revenue", "units", "nobody"])
+
+    assert found == {"revenue": same_name.id, "units": UNITS.id}
+    assert any_registry.read.definitions.ids_of_names("another", ["units"]) == {}

@@ -224,10 +224,15 @@ class InstanceDetail(InstanceRow):
     """The statements that make its table, formatted."""
 
     missing_tables: list[str] | None
-    """Tables that are not in the warehouse any more; absent when nobody could ask."""
+    """Tables that are not in the warehouse any more; absent where `check_tables=true` was not asked for, where it does
+    not serve, and when nobody could ask.
+    """
 
     dag_id: str | None
     run_id: str | None
+    task_id: str | None
+    """Absent where you may not read the DAG, or it is there no more."""
+
     map_index: int | None
     """The task instance that builds it; clear it to build again."""
 

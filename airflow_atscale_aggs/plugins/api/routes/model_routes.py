@@ -19,6 +19,7 @@ from airflow_atscale_aggs.plugins.api.documents.model_documents import (
     ModelStructure,
     ModelSummary,
 )
+from airflow_atscale_aggs.plugins.api.identities import Identity
 from airflow_atscale_aggs.plugins.api.model_structures import ModelStructures
 from airflow_atscale_aggs.plugins.api.model_summaries import summarize_models
 from airflow_atscale_aggs.plugins.api.problems import ProblemError, describe_failure
@@ -68,7 +69,7 @@ def read_health(visitor: VisitorDep) -> Health:
 
 
 @router.get("/dags/{dag_id}/models")
-def list_models_of_dag(visitor: VisitorDep, dag_id: str) -> list[ModelSummary]:
+def list_models_of_dag(visitor: VisitorDep, dag_id: Identity) -> list[ModelSummary]:
     """The models that a DAG builds; none where it builds none, or what it builds is not deployed."""
     if not visitor.may_read_dag(dag_id):
         raise ProblemError(HTTPStatus.FORBIDDEN, f"You may not read the DAG `{dag_id}`.", "forbidden")
