@@ -26,17 +26,18 @@ type Props = {
 export const PageFrame = ({ path }: Props) => {
   const place = path.split("/")[0] ?? "";
   const [params] = useAddressParams();
-  const { data, error, isPending, isFetching, refetch } = useModels();
+  const { data, error, isFetching, refetch } = useModels();
   const models = data?.models ?? [];
   const model = findModel(models, params.get("conn") ?? "", params.get("model") ?? "");
   const page = PAGES.find((each) => each.route === place);
 
   const content = () => {
-    if (isPending) {
-      return <LoadingState label="Reading models" lines={8} />;
-    }
-    if (error !== null) {
-      return <ErrorState error={error} isRetrying={isFetching} onRetry={() => void refetch()} />;
+    if (data === undefined) {
+      return error === null ? (
+        <LoadingState label="Reading models" lines={8} />
+      ) : (
+        <ErrorState error={error} isRetrying={isFetching} onRetry={() => void refetch()} />
+      );
     }
     if (models.length === 0) {
       return data.problems.length > 0 ? null : <FirstSteps />;

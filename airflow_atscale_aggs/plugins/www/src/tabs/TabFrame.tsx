@@ -19,13 +19,14 @@ type Props = {
 
 /** Finds the models that a DAG builds. Most DAGs build none, and say so. */
 export const TabFrame = ({ dagId, place, children }: Props) => {
-  const { data, error, isPending, isFetching, refetch } = useModels();
+  const { data, error, isFetching, refetch } = useModels();
   const content = () => {
-    if (isPending) {
-      return <LoadingState label="Reading models" />;
-    }
-    if (error !== null) {
-      return <ErrorState error={error} isRetrying={isFetching} onRetry={() => void refetch()} />;
+    if (data === undefined) {
+      return error === null ? (
+        <LoadingState label="Reading models" />
+      ) : (
+        <ErrorState error={error} isRetrying={isFetching} onRetry={() => void refetch()} />
+      );
     }
     const models = modelsOfDag(data.models, dagId);
     if (models.length === 0) {
