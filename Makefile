@@ -34,8 +34,9 @@ lint: $(STAMP) ## Check style and types only
 unit: $(STAMP) ## Run the fast tests only, and print how much of the engine they cover
 	$(BIN)/python -m pytest -q -n 2 tests/unit --cov --cov-report=term --cov-fail-under=85
 
-page: ## Check the Aggregates page and build its bundle (Node 20.19 or newer)
-	cd airflow_atscale_aggs/plugins/www && npm ci && npm run check
+page: $(STAMP) ## Generate the client of the Aggregates page, check the page and build its bundle (Node 20.19 or newer)
+	$(BIN)/python -m tests.support.api_description
+	cd airflow_atscale_aggs/plugins/www && npm ci && npm run generate && npm run check
 
 fuzz: $(STAMP) ## Run the property and kill tests with many examples, then the readers for an hour each (FUZZ_EXAMPLES=2000 FUZZ_SECONDS=3600)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py tests/integration/test_kill_incremental.py

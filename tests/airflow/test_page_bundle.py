@@ -69,6 +69,17 @@ def test_the_client_is_generated_from_the_description_of_the_api(built: Path) ->
     assert (built / "src/api/schema.d.ts").read_bytes() == (_WWW / "src/api/schema.d.ts").read_bytes()
 
 
+def test_the_client_knows_no_route_that_there_is_not() -> None:
+    """When it fails: `make page`, and commit what it changed."""
+    from tests.support.api_description import FILE, describe_api
+
+    known = {(path, method) for path, methods in json.loads(FILE.read_text())["paths"].items() for method in methods}
+    served = {(path, method) for path, methods in describe_api()["paths"].items() for method in methods}
+
+    assert known
+    assert known - served == set()
+
+
 def test_the_lock_file_names_no_registry() -> None:
     """Whoever builds the page takes its packages from the registry of their choice, and the very same ones."""
     packages: dict[str, dict[str, Any]] = json.loads((_WWW / "package-lock.json").read_text())["packages"]
