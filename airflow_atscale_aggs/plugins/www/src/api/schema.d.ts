@@ -48,6 +48,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/connections/{connection}/definitions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Definitions
+         * @description Definitions of aggregates. Those without what is sorted by come last, whatever the direction.
+         */
+        get: operations["list_definitions_api_connections__connection__definitions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connections/{connection}/definitions/{definition_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Definition
+         * @description One definition with its statistics, instances, lineage and score.
+         */
+        get: operations["read_definition_api_connections__connection__definitions__definition_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connections/{connection}/instances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Instances
+         * @description Instances: one physical table each. Those without what is sorted by come last, whatever the direction.
+         *
+         *     `total` stops at 10,000.
+         */
+        get: operations["list_instances_api_connections__connection__instances_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connections/{connection}/instances/{instance_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Instance
+         * @description One instance with its attempts, segments and SQL.
+         *
+         *     `check_tables` also asks the warehouse whether the tables of an active one are there.
+         */
+        get: operations["read_instance_api_connections__connection__instances__instance_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connections/{connection}/instances/{instance_id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Attempts
+         * @description The attempts to build an instance, oldest first.
+         */
+        get: operations["list_attempts_api_connections__connection__instances__instance_id__attempts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/connections/{connection}/models/{model}": {
         parameters: {
             query?: never;
@@ -106,6 +210,29 @@ export interface paths {
          * @description Its hierarchies, attributes and metrics, as they are deployed.
          */
         get: operations["read_structure_api_connections__connection__models__model__structure_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connections/{connection}/queries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Queries
+         * @description The log of queries, newest first.
+         *
+         *     A page may be shorter than `limit` although there are more: with a filter, each page looks at a bounded number of
+         *     queries. Read on until there is no `next_cursor`. They are not counted: `total` is always absent.
+         */
+        get: operations["list_queries_api_connections__connection__queries_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -950,7 +1077,8 @@ export interface components {
             map_index: number | null;
             /**
              * Missing Tables
-             * @description Tables that are not in the warehouse any more; absent when nobody could ask.
+             * @description Tables that are not in the warehouse any more; absent where `check_tables=true` was not asked for, where it does
+             *     not serve, and when nobody could ask.
              */
             missing_tables: string[] | null;
             /** Model Id */
@@ -987,6 +1115,11 @@ export interface components {
             status: components["schemas"]["ShownStatus"];
             /** Table */
             table: string | null;
+            /**
+             * Task Id
+             * @description Absent where you may not read the DAG, or it is there no more.
+             */
+            task_id: string | null;
             /** View */
             view: string;
         };
@@ -1122,11 +1255,8 @@ export interface components {
          * @description Where data comes from or goes to.
          */
         LineageNode: {
-            /**
-             * Definition Id
-             * @default null
-             */
-            definition_id: string | null;
+            /** Definition Id */
+            definition_id?: string | null;
             /**
              * Kind
              * @description `fact`, `dimension`, `aggregate` or `view`.
@@ -1296,6 +1426,60 @@ export interface components {
              * @description The largest 50.
              */
             sizes: components["schemas"]["SizeTile"][];
+        };
+        /** Page[DefinitionRow] */
+        Page_DefinitionRow_: {
+            /**
+             * Items
+             * @description The rows of this page, in the order that was asked for.
+             */
+            items: components["schemas"]["DefinitionRow"][];
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` to read on; absent on the last page.
+             */
+            next_cursor?: string | null;
+            /**
+             * Total
+             * @description How many there are with these filters; only where `count=true` was asked for.
+             */
+            total?: number | null;
+        };
+        /** Page[InstanceRow] */
+        Page_InstanceRow_: {
+            /**
+             * Items
+             * @description The rows of this page, in the order that was asked for.
+             */
+            items: components["schemas"]["InstanceRow"][];
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` to read on; absent on the last page.
+             */
+            next_cursor?: string | null;
+            /**
+             * Total
+             * @description How many there are with these filters; only where `count=true` was asked for.
+             */
+            total?: number | null;
+        };
+        /** Page[QueryRow] */
+        Page_QueryRow_: {
+            /**
+             * Items
+             * @description The rows of this page, in the order that was asked for.
+             */
+            items: components["schemas"]["QueryRow"][];
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` to read on; absent on the last page.
+             */
+            next_cursor?: string | null;
+            /**
+             * Total
+             * @description How many there are with these filters; only where `count=true` was asked for.
+             */
+            total?: number | null;
         };
         /**
          * PlanPart
@@ -1952,6 +2136,559 @@ export interface operations {
             };
         };
     };
+    list_definitions_api_connections__connection__definitions_get: {
+        parameters: {
+            query?: {
+                /** @description Also count all rows with these filters. */
+                count?: boolean;
+                /** @description Where to read on: `next_cursor` of the page before, with the same filters. */
+                cursor?: string | null;
+                descending?: boolean;
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description Names or ids of models; none: all that you may read. */
+                model?: string[];
+                never_used?: boolean;
+                origin?: ("user_defined" | "demand_defined" | "prediction_defined")[];
+                /** @description A part of a name, in any case. */
+                search?: string;
+                sort?: "name" | "model" | "status" | "uses" | "last_used_at" | "rows" | "built_at" | "seconds" | "score" | "created_at";
+                state?: ("defined" | "blocked" | "retired")[];
+                status?: components["schemas"]["ShownStatus"][];
+                /** @description Those that answered no query since then, or never any. */
+                unused_since?: string | null;
+                used_since?: string | null;
+            };
+            header?: never;
+            path: {
+                connection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DefinitionRow_"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description You may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such connection, model or thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description It cannot be done in the present state; the detail says why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to ask again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Something that is needed does not answer now; `Retry-After` says when to ask again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    read_definition_api_connections__connection__definitions__definition_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                connection: string;
+                definition_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionDetail"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description You may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such connection, model or thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description It cannot be done in the present state; the detail says why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to ask again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Something that is needed does not answer now; `Retry-After` says when to ask again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    list_instances_api_connections__connection__instances_get: {
+        parameters: {
+            query?: {
+                batch_id?: string | null;
+                /** @description Also count all rows with these filters. */
+                count?: boolean;
+                /** @description Where to read on: `next_cursor` of the page before, with the same filters. */
+                cursor?: string | null;
+                definition_id?: string | null;
+                descending?: boolean;
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description Names or ids of models; none: all that you may read. */
+                model?: string[];
+                sort?: "started_at" | "rows" | "seconds" | "aggregate";
+                started_after?: string | null;
+                started_before?: string | null;
+                status?: components["schemas"]["ShownStatus"][];
+                /** @description A part of the table's name, in any case. */
+                table?: string | null;
+            };
+            header?: never;
+            path: {
+                connection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_InstanceRow_"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description You may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such connection, model or thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description It cannot be done in the present state; the detail says why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to ask again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Something that is needed does not answer now; `Retry-After` says when to ask again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    read_instance_api_connections__connection__instances__instance_id__get: {
+        parameters: {
+            query?: {
+                check_tables?: boolean;
+            };
+            header?: never;
+            path: {
+                connection: string;
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceDetail"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description You may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such connection, model or thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description It cannot be done in the present state; the detail says why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to ask again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Something that is needed does not answer now; `Retry-After` says when to ask again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    list_attempts_api_connections__connection__instances__instance_id__attempts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                connection: string;
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attempt"][];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description You may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such connection, model or thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description It cannot be done in the present state; the detail says why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to ask again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Something that is needed does not answer now; `Retry-After` says when to ask again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
     read_model_api_connections__connection__models__model__get: {
         parameters: {
             query?: never;
@@ -2183,6 +2920,124 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelStructure"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description You may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such connection, model or thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description It cannot be done in the present state; the detail says why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to ask again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Something that is needed does not answer now; `Retry-After` says when to ask again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    list_queries_api_connections__connection__queries_get: {
+        parameters: {
+            query?: {
+                asked_after?: string | null;
+                asked_before?: string | null;
+                /** @description Also count all rows with these filters. */
+                count?: boolean;
+                /** @description Where to read on: `next_cursor` of the page before, with the same filters. */
+                cursor?: string | null;
+                definition_id?: string | null;
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description Names or ids of models; none: all that you may read. */
+                model?: string[];
+                outcome?: ("hit" | "partial" | "miss" | "fallback")[];
+                /** @description A part of the SQL, in any case. */
+                search?: string;
+                user?: string | null;
+            };
+            header?: never;
+            path: {
+                connection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_QueryRow_"];
                 };
             };
             /** @description Nobody is signed in. */
