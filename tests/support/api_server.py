@@ -188,12 +188,16 @@ def _airflow_variables(folder: Path) -> dict[str, str]:
     configured = {
         "CORE__DAGS_FOLDER": str(folder / "dags"),
         "CORE__LOAD_EXAMPLES": "False",
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__AUTH_MANAGER": f"{__name__}.{DagScopedAuthManager.__name__}",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, (role, _) in ROLES.items()),
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "passwords.json"),
         "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
         "API__BASE_URL": "http://airflow.example/base",
         "API_AUTH__JWT_SECRET": _JWT_SECRET,
+        # Tests ask more often than people.
+        "ATSCALE_AGGS_API__ACTING_REQUESTS_PER_MINUTE": "100000",
+        "ATSCALE_AGGS_API__ASKING_REQUESTS_PER_MINUTE": "100000",
     }
     # Airflow reads connections from its database only in its servers.
     return {f"AIRFLOW__{name}": value for name, value in configured.items()} | {"_AIRFLOW_PROCESS_CONTEXT": "server"}

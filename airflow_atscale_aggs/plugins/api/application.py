@@ -19,9 +19,12 @@ from airflow_atscale_aggs.plugins.api.documents.shared_documents import Problem
 from airflow_atscale_aggs.plugins.api.problems import MEDIA_TYPE, add_problem_handlers
 from airflow_atscale_aggs.plugins.api.routes import (
     batch_action_routes,
+    definition_action_routes,
     definition_routes,
     model_routes,
     query_log_routes,
+    setting_routes,
+    transfer_routes,
 )
 from airflow_atscale_aggs.plugins.static_files import mount_static_files
 
@@ -49,7 +52,10 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 _ROUTERS: tuple[APIRouter, ...] = (
     model_routes.router,
+    setting_routes.router,
     definition_routes.router,
+    definition_action_routes.router,
+    transfer_routes.router,
     batch_action_routes.router,
     query_log_routes.router,
 )

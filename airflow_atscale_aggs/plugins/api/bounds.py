@@ -52,23 +52,23 @@ class RateBound:
     """How often each user may ask: a bucket of tokens that is refilled evenly. Safe to share between threads.
 
     Args:
-        per_minute: requests that a user may make at once, and within each further minute.
+        per_minute: tells how many requests a user may make at once, and within each further minute.
         clock: seconds that only grow.
     """
 
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.per_minute = per_minute
-        self._clock = clock
+    def __init__(self, per_minute: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute, self._clock = per_minute, clock
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, user: str) -> float:
         """Take a token. Returns 0 when there was one, else the seconds until there is one again."""
-        per_second = self.per_minute / 60
+        most = float(self._per_minute())
+        per_second = most / 60
         with self._lock:
             now = self._clock()
-            tokens, since = self._buckets.pop(user, (float(self.per_minute), now))
-            tokens = min(float(self.per_minute), tokens + (now - since) * per_second)
+            tokens, since = self._buckets.pop(user, (most, now))
+            tokens = min(most, tokens + (now - since) * per_second)
             is_taken = tokens >= 1
             self._buckets[user] = (tokens - 1 if is_taken else tokens, now)
             while len(self._buckets) > _MOST_KEYS:
@@ -80,7 +80,7 @@ class RateBound:
         seconds = math.ceil(self.take(user))
         if seconds:
             detail = (
-                f"You have made more than {self.per_minute} requests of this kind within a minute. Ask again in "
+                f"You have made more than {self._per_minute()} requests of this kind within a minute. Ask again in "
                 f"{seconds} s."
             )
             raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, detail, "too-many-requests", {"Retry-After": str(seconds)})

@@ -5,13 +5,15 @@ Routes name them among their dependencies: ``@router.post("…", dependencies=[A
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import Depends
 
 from airflow_atscale_aggs.plugins.api.access import VisitorDep
 from airflow_atscale_aggs.plugins.api.bounds import RateBound, configured_bound
 
-acting_rate = RateBound(configured_bound("acting_requests_per_minute", 60))
-asking_rate = RateBound(configured_bound("asking_requests_per_minute", 120))
+acting_rate = RateBound(partial(configured_bound, "acting_requests_per_minute", 60))
+asking_rate = RateBound(partial(configured_bound, "asking_requests_per_minute", 120))
 
 
 def _count_acting(visitor: VisitorDep) -> None:

@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from airflow_atscale_aggs.engine.aggregates.exported import MOST_BYTES
 from airflow_atscale_aggs.plugins.api.bounds import AnswerHeaders, BoundedBodies, RateBound, Slots, most_bytes_of
 from airflow_atscale_aggs.plugins.api.problems import MEDIA_TYPE, ProblemError, add_problem_handlers
+from tests.support.api_server import ApiServer
 
 pytestmark = pytest.mark.airflow
 
@@ -31,7 +32,7 @@ class _Clock:
 def test_a_user_may_ask_a_number_of_times_at_once_and_again_as_time_passes() -> None:
     """Two a minute: the third waits half a minute, which is what is left until a token is there."""
     clock = _Clock()
-    rate = RateBound(2, clock)
+    rate = RateBound(lambda: 2, clock)
 
     taken = [rate.take("ann"), rate.take("ann"), rate.take("ann")]
     clock.now = 29.0
@@ -45,7 +46,7 @@ def test_a_user_may_ask_a_number_of_times_at_once_and_again_as_time_passes() -> 
 
 def test_users_are_counted_apart() -> None:
     """One who asks too often takes nothing from another."""
-    rate = RateBound(1, _Clock())
+    rate = RateBound(lambda: 1, _Clock())
     rate.take("ann")
 
     assert rate.take("bob") == 0.0
@@ -54,7 +55,7 @@ def test_users_are_counted_apart() -> None:
 
 def test_a_refusal_says_when_to_ask_again() -> None:
     """429 with Retry-After in whole seconds."""
-    rate = RateBound(1, _Clock())
+    rate = RateBound(lambda: 1, _Clock())
     rate.check("ann")
 
     with pytest.raises(ProblemError) as refused:
@@ -186,3 +187,23 @@ def test_answers_of_the_api_are_not_kept_and_not_run(client: TestClient) -> None
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "cache-control" not in client.get("/static").headers
+
+
+def test_who_acts_too_often_is_refused(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the configuration, which may be changed while the server runs; reading is not counted."""
+    path = "connections/tiny/models/tiny_sales/export"
+    monkeypatch.setenv("AIRFLOW__ATSCALE_AGGS_API__ACTING_REQUESTS_PER_MINUTE", "1")
+    first, second = (server.client("viewer").get(f"/api/{path}") for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (200, 429)
+    assert int(second.headers["retry-after"]) > 0
+    assert second.json()["detail"].startswith("You have made more than 1 requests of this kind within a minute.")
+    assert server.status("connections/tiny/models/tiny_sales/settings", "viewer") == 200
+
+
+def test_the_bounds_hold_for_the_application(server: ApiServer) -> None:
+    """A request that is too large is refused before anybody looks who asks."""
+    answer = server.client(None).post("/api/connections/tiny/models/tiny_sales/batches", content=b" " * 3_000_000)
+
+    assert answer.status_code == 413
+    assert answer.headers["cache-control"] == "no-store"

@@ -114,10 +114,14 @@ def switch_pending_views(workspace: Workspace, model_id: str | None = None, *, p
     return tuple(note for batch in pending for note in switch_views(workspace, batch, patience=patience))
 
 
-def drop_gone_views(workspace: Workspace, model_id: str) -> tuple[str, ...]:
-    """Drop the stable views of aggregates without an active instance. Returns notes about views that stay."""
+def drop_gone_views(workspace: Workspace, model_id: str, *, patience: float = SWITCH_SECONDS) -> tuple[str, ...]:
+    """Drop the stable views of aggregates without an active instance. Returns notes about views that stay.
+
+    Args:
+        patience: seconds that readers are waited for.
+    """
     gone = _gone_views(workspace, model_id, workspace.read.instances.serving(model_id))
-    return _describe_problems(switch(workspace, model_id, gone, patience=SWITCH_SECONDS))
+    return _describe_problems(switch(workspace, model_id, gone, patience=patience))
 
 
 def _gone_views(workspace: Workspace, model_id: str, active: Sequence[InstanceRecord]) -> list[ViewTask]:

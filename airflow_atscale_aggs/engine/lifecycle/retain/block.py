@@ -9,7 +9,7 @@ from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
-from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
+from airflow_atscale_aggs.engine.errors import IllegalTransitionError, UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
@@ -30,6 +30,18 @@ def block_definition(workspace: Workspace, model: str, aggregate: str, *, why: s
         UnknownNameError: no definition of that name is in use; carries near names.
     """
     record = _find(workspace, workspace.read.models.get(model), aggregate, DefinitionStatus.DEFINED)
+    return block(workspace, record, why=why, now=now)
+
+
+def block(workspace: Workspace, record: DefinitionRecord, *, why: str, now: datetime) -> DefinitionRecord:
+    """The same for one definition. Returns it as it is then.
+
+    Raises:
+        IllegalTransitionError: it is not in use.
+    """
+    name = f"`{record.definition.name}`"
+    if record.status is not DefinitionStatus.DEFINED:
+        raise IllegalTransitionError("Aggregate", name, record.status, DefinitionStatus.BLOCKED)
     workspace.registry.definitions.set_status(
         [record.definition.id], DefinitionStatus.BLOCKED, why, expected=DefinitionStatus.DEFINED, now=now
     )
@@ -45,15 +57,26 @@ def unblock_definition(workspace: Workspace, model: str, aggregate: str, *, now:
         NotRegisteredError: no such model.
         UnknownNameError: none of that name is blocked; carries near names.
     """
-    model_record = workspace.read.models.get_deployed(model)
-    record = _find(workspace, model_record, aggregate, DefinitionStatus.BLOCKED)
+    record = _find(workspace, workspace.read.models.get_deployed(model), aggregate, DefinitionStatus.BLOCKED)
+    return unblock(workspace, record, now=now)
+
+
+def unblock(workspace: Workspace, record: DefinitionRecord, *, now: datetime) -> DefinitionRecord:
+    """The same for one definition. Returns it as it is then.
+
+    Raises:
+        IllegalTransitionError: it is not blocked.
+        ModelRetiredError: its model was let go.
+    """
+    definition = record.definition
+    if record.status is not DefinitionStatus.BLOCKED:
+        raise IllegalTransitionError("Aggregate", f"`{definition.name}`", record.status, DefinitionStatus.DEFINED)
+    model = workspace.read.models.get_deployed(definition.model_id)
     status, why = DefinitionStatus.DEFINED, ""
-    if not record.definition.origin.is_system_defined and not _is_in_model(workspace, model_record, record):
+    if not definition.origin.is_system_defined and not _is_in_model(workspace, model, record):
         status, why = DefinitionStatus.RETIRED, "it left the model"
-    workspace.registry.definitions.set_status(
-        [record.definition.id], status, why, expected=DefinitionStatus.BLOCKED, now=now
-    )
-    return workspace.read.definitions.get(record.definition.id)
+    workspace.registry.definitions.set_status([definition.id], status, why, expected=DefinitionStatus.BLOCKED, now=now)
+    return workspace.read.definitions.get(definition.id)
 
 
 def _find(workspace: Workspace, model: ModelRecord, aggregate: str, status: DefinitionStatus) -> DefinitionRecord:

@@ -16,7 +16,7 @@ from airflow_atscale_aggs.engine.advising.retention import RetainedInstance, cho
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import InstanceNeededError
-from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
+from airflow_atscale_aggs.engine.lifecycle.build.activate import SWITCH_SECONDS, drop_gone_views
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ServiceRecord
@@ -130,8 +130,13 @@ class DeletedInstance:
     notes: tuple[str, ...] = ()
 
 
-def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) -> DeletedInstance:
+def delete_instance(
+    workspace: Workspace, instance_id: str, *, now: datetime, patience: float = SWITCH_SECONDS
+) -> DeletedInstance:
     """Delete one instance by hand. Instances of user-defined aggregates are deleted in no other way.
+
+    Args:
+        patience: seconds that readers of its stable view are waited for.
 
     Raises:
         NotRegisteredError: no such instance.
@@ -155,7 +160,7 @@ def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) ->
     if instance.drop_after is None:
         check_schema(workspace)
         registry.instances.let_go(instance.model_id, [instance_id], {}, now=now, drop_after=drop_after)
-        notes = drop_gone_views(workspace, instance.model_id)
+        notes = drop_gone_views(workspace, instance.model_id, patience=patience)
     return DeletedInstance(workspace.read.instances.get(instance_id), drop_after, notes)
 
 

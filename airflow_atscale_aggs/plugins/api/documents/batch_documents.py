@@ -8,6 +8,9 @@ from pydantic import Field
 
 from airflow_atscale_aggs.plugins.api.documents.shared_documents import Document
 
+MOST_AGGREGATES = 10_000
+"""Names that one request for a batch may have."""
+
 
 class BatchRow(Document):
     """A row of the Batches tab."""
@@ -83,7 +86,7 @@ class BatchStart(Document):
     """A batch that is asked for."""
 
     build_type: str = Field(default="incremental", pattern="^(full|incremental)$")
-    aggregates: list[str] = Field(default_factory=list, max_length=10_000)
+    aggregates: list[str] = Field(default_factory=list, max_length=MOST_AGGREGATES)
     """Names of those to build; empty: all of the model."""
 
     grace_periods: dict[str, str] = Field(default_factory=dict)

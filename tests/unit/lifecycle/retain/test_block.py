@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from airflow_atscale_aggs.engine.errors import ModelRetiredError, NotRegisteredError, UnknownNameError
+from airflow_atscale_aggs.engine.errors import (
+    IllegalTransitionError,
+    ModelRetiredError,
+    NotRegisteredError,
+    UnknownNameError,
+)
 from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
-from airflow_atscale_aggs.engine.lifecycle.retain.block import block_definition, unblock_definition
+from airflow_atscale_aggs.engine.lifecycle.retain.block import block, block_definition, unblock, unblock_definition
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from tests.support.stars import tiny_star
 from tests.support.stars.standing_star import LATER, MODEL, NOW, define, definition, model_id
@@ -74,6 +79,18 @@ def test_names_that_are_not_in_use_are_told_with_their_neighbours(deployed_star:
         unblock_definition(deployed_star, MODEL, "by_citi", now=LATER)
     with pytest.raises(NotRegisteredError, match="no model `tiny`"):
         block_definition(deployed_star, "tiny", "by_city", why="", now=LATER)
+
+
+def test_only_what_is_in_use_is_blocked_and_only_what_is_blocked_unblocked(deployed_star: Workspace) -> None:
+    """Whoever names a definition by its id may be late."""
+    defined = definition(deployed_star, "by_city")
+    blocked = block(deployed_star, defined, why="", now=LATER)
+
+    with pytest.raises(IllegalTransitionError, match="Aggregate `by_city` is blocked and cannot become blocked"):
+        block(deployed_star, blocked, why="", now=LATER)
+    with pytest.raises(IllegalTransitionError, match="Aggregate `by_city` is defined and cannot become defined"):
+        unblock(deployed_star, defined, now=LATER)
+    assert unblock(deployed_star, blocked, now=LATER).status == "defined"
 
 
 def test_nothing_of_a_retired_model_is_taken_into_use(deployed_star: Workspace) -> None:
