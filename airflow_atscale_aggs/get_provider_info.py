@@ -58,6 +58,7 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_atscale_aggs.operators.links.AggregateInstanceLink",
             "airflow_atscale_aggs.operators.links.BatchRunLink",
         ],
+        "notifications": ["airflow_atscale_aggs.notifications.failed_batch.FailedBatchNotifier"],
         "connection-types": [_connection_type()],
         "config": {
             "atscale_aggs": _config("Settings of the aggregate engine; a model's own values win over them.", _SETTINGS),

@@ -19,6 +19,7 @@ from airflow_atscale_aggs.operators.definition_transfer import (
     ExportAggregateDefinitionsOperator,
     ImportAggregateDefinitionsOperator,
 )
+from airflow_atscale_aggs.operators.freshness_check import CheckFreshnessOperator
 from airflow_atscale_aggs.operators.maintenance import (
     BuildNewAggregatesOperator,
     EvaluateAggregatesOperator,
@@ -35,6 +36,7 @@ __all__ = [
     "AggregateAwareSQLOperator",
     "BuildAggregateOperator",
     "BuildNewAggregatesOperator",
+    "CheckFreshnessOperator",
     "DeployModelOperator",
     "EvaluateAggregatesOperator",
     "ExportAggregateDefinitionsOperator",

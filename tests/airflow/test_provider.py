@@ -49,6 +49,9 @@ def test_every_named_class_and_module_can_be_imported() -> None:
         for module in entry["python-modules"]
     ]
     hooks = [connection_type["hook-class-name"] for connection_type in info["connection-types"]]
+    for path in (*info["notifications"], *info["extra-links"]):
+        module, _, name = path.rpartition(".")
+        assert isinstance(getattr(importlib.import_module(module), name), type)
 
     for module in modules:
         importlib.import_module(module)
@@ -120,6 +123,7 @@ def test_example_dags_can_be_parsed() -> None:
         "batch_build_nightly",
         "batch_build_retail",
         "batch_build_weekly",
+        "check_freshness_retail",
         "etl_retail",
         "etl_then_batch",
         "maintain_retail",

@@ -1,0 +1,1 @@
+"""Notifiers, which tell people what happened to a batch."""
