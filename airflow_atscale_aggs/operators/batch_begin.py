@@ -18,6 +18,7 @@ from airflow_atscale_aggs.hooks.run_conf import (
     read_build_type,
     read_grace_periods,
 )
+from airflow_atscale_aggs.hooks.xcom_keys import COALESCED
 from airflow_atscale_aggs.metrics.emission import emit_begun
 from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
 from airflow_atscale_aggs.operators.run_signals import is_signals_only, signals_of_run
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
     from airflow_atscale_aggs.engine.lifecycle.build.batch import BegunBatch
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-
-COALESCED = "coalesced_into"
-"""XCom key of a plan: id of the batch that answers the run."""
 
 _HELD = timedelta(seconds=10)
 """The pause between two checks whether the present batch of the model has ended."""

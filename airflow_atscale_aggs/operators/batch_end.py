@@ -11,9 +11,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_atscale_aggs.assets.activated import aggregate_asset, aggregates_alias
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
 from airflow_atscale_aggs.hooks.sentences import without_sql
+from airflow_atscale_aggs.hooks.xcom_keys import COALESCED
 from airflow_atscale_aggs.metrics.emission import emit_failed, emit_live
 from airflow_atscale_aggs.operators.base import AggregatesOperator, batch_owner
-from airflow_atscale_aggs.operators.batch_begin import COALESCED
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

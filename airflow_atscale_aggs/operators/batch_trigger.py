@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
 
 from airflow_atscale_aggs.hooks.airflow_addresses import run_url
-from airflow_atscale_aggs.operators.batch_begin import COALESCED
+from airflow_atscale_aggs.hooks.xcom_keys import COALESCED
 from airflow_atscale_aggs.operators.links import BatchRunLink
 
 if TYPE_CHECKING:

@@ -32,6 +32,7 @@ from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleA
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
@@ -243,6 +244,8 @@ def _write_dags(folder: Path) -> None:
     """DAG files, and what the DAG processor would make of them."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
 
     folder.mkdir(parents=True)
     (folder / "batches.py").write_text(DAGS)
@@ -250,6 +253,8 @@ def _write_dags(folder: Path) -> None:
     bag = BundleDagBag(dag_folder=os.fspath(folder), bundle_path=folder, bundle_name="dags-folder")
     assert bag.import_errors == {}
     sync_bag_to_db(bag, "dags-folder", None)
+    with create_session() as session:
+        session.execute(update(DagModel).values(is_paused=False))
 
 
 def _build_star(folder: Path) -> None:

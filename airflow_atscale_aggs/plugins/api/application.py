@@ -19,6 +19,7 @@ from airflow_atscale_aggs.plugins.api.documents.shared_documents import Problem
 from airflow_atscale_aggs.plugins.api.problems import MEDIA_TYPE, add_problem_handlers
 from airflow_atscale_aggs.plugins.api.routes import (
     batch_action_routes,
+    batch_routes,
     definition_action_routes,
     definition_routes,
     model_routes,
@@ -56,6 +57,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     definition_routes.router,
     definition_action_routes.router,
     transfer_routes.router,
+    batch_routes.router,
     batch_action_routes.router,
     query_log_routes.router,
 )

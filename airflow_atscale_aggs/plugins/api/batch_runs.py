@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow.models.dagrun import DagRun
+from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
 from sqlalchemy import select
@@ -21,6 +22,7 @@ from airflow_atscale_aggs.engine.errors import NotRegisteredError
 from airflow_atscale_aggs.engine.planning.requests import signal_of_request
 from airflow_atscale_aggs.engine.registry.records import BatchRecord
 from airflow_atscale_aggs.hooks.airflow_addresses import run_url
+from airflow_atscale_aggs.hooks.xcom_keys import COALESCED
 from airflow_atscale_aggs.plugins.api.access import Place
 
 _AIRFLOW = "airflow:"
@@ -32,6 +34,15 @@ class BatchRun:
 
     dag_id: str
     run_id: str
+
+    @property
+    def owner(self) -> str:
+        """Who drives the batches of the run, as `operators.base.batch_owner` says it.
+
+        >>> BatchRun("batch_build_retail", "manual__1").owner
+        'airflow:batch_build_retail/manual__1'
+        """
+        return f"{_AIRFLOW}{self.dag_id}/{self.run_id}"
 
     @property
     def url(self) -> str:
@@ -97,6 +108,16 @@ def find_batch(place: Place, batch_or_request_id: str) -> BatchRecord | Requeste
     if found is None:
         raise NotRegisteredError("batch", batch_or_request_id)
     return found
+
+
+def answer_of_run(run: BatchRun) -> tuple[str, ...]:
+    """Ids of the batches of other runs that have answered a run, as its plans have noted."""
+    query = select(XComModel.value).where(
+        XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id, XComModel.key == COALESCED
+    )
+    with create_session() as session:
+        values = [XComModel.deserialize_value(row) for row in session.execute(query)]
+    return tuple(value for value in values if isinstance(value, str))
 
 
 def find_run_of_request(dag_ids: Collection[str], request_id: str) -> RequestedRun | None:

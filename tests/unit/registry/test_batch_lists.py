@@ -97,3 +97,14 @@ def test_a_usual_build_is_the_median_of_the_last_five_of_the_same(any_registry: 
     open_batch(registry, "next", now=NOW + 9 * HOUR)
 
     assert registry.read.lists.batches.usual_seconds("next") == {"next-revenue": 3.0}
+
+
+def test_some_batches_are_read_by_id_newest_first(any_registry: Registry) -> None:
+    """Those that are not there are left out."""
+    for number, batch in enumerate("abc"):
+        run_batch(any_registry, batch, now=NOW + number * HOUR)
+    lists = any_registry.read.lists.batches
+
+    assert [row.batch.id for row in lists.some(["a", "c", "nobody"])] == ["c", "a"]
+    assert lists.some(["c"]) == (lists.get("c"),)
+    assert lists.some([]) == ()

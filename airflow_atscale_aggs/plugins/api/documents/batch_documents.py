@@ -81,6 +81,15 @@ class BatchDetail(BatchRow):
     request_id: str | None
     """The request that was answered by this batch, where one was asked for by its id."""
 
+    build_task_id: str | None
+    """The mapped task in the run; absent where no run drives it, or you may not read the DAG."""
+
+
+class RunBatch(BatchRow):
+    """A batch of a run."""
+
+    connection: str
+
 
 class BatchStart(Document):
     """A batch that is asked for."""
