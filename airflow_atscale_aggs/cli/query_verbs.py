@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,23 +14,25 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say, show, 
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
     from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
     from airflow_atscale_aggs.engine.lifecycle.query.router import Answer
     from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate
 
 _QUERY = 'SELECT "Sold Year", "Store Revenue" FROM retail.retail ORDER BY 2 DESC'
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:  # noqa: ARG001
     """``90m``, ``12h``, ``7d``."""
-    if value is None:
-        return None
-    number, unit = value[:-1], value[-1:]
-    if unit not in _UNITS or not number.isdigit():
-        raise click.BadParameter(f"`{value}` is no duration; write a number and s, m, h or d, such as 12h")
-    return timedelta(**{_UNITS[unit]: int(number)})
+    from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+    from airflow_atscale_aggs.engine.lifecycle.query.staleness import read_age
+
+    try:
+        return None if value is None else read_age(value)
+    except UnsupportedQueryError as error:
+        raise click.BadParameter(f"`{value}`: {error.reason}. {error.remedy}") from error
 
 
 def _values(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Any:  # noqa: ARG001

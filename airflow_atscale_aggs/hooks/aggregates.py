@@ -130,9 +130,13 @@ class AggregatesHook(BaseHook):
         """The registry's URL, which may hold a password. Raises AirflowFailException when the connection names none."""
         return self._registry_url(self.get_connection(self.aggs_conn_id))
 
-    def open_warehouse(self) -> Warehouse:
-        """Open only the warehouse. It raises the errors of `get_conn`."""
-        return self._warehouse(self.get_connection(self.aggs_conn_id))
+    def open_warehouse(self, *, lock_timeout: float | None = None) -> Warehouse:
+        """Open only the warehouse. It raises the errors of `get_conn`.
+
+        Args:
+            lock_timeout: seconds at most to wait while another process holds a DuckDB file; None: as its URL says.
+        """
+        return self._warehouse(self.get_connection(self.aggs_conn_id), lock_timeout)
 
     def _registry(self, connection: Connection) -> Registry:
         from airflow_atscale_aggs.engine.registry.registry import open_registry
@@ -142,14 +146,14 @@ class AggregatesHook(BaseHook):
     def _registry_url(self, connection: Connection) -> str:
         return self._url(connection, "registry") or self._postgres_url(connection, "registry")
 
-    def _warehouse(self, connection: Connection) -> Warehouse:
+    def _warehouse(self, connection: Connection, lock_timeout: float | None = None) -> Warehouse:
         from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url
         from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 
         schema = self._text(connection, "aggregate_schema")
         url = self._url(connection, "warehouse")
         if url:
-            return open_warehouse(url, aggregate_schema=schema)
+            return open_warehouse(url, aggregate_schema=schema, lock_timeout=lock_timeout)
         warehouse = self.get_connection(self._conn_id(connection, "warehouse"))
         if warehouse.conn_type not in POSTGRES_TYPES:
             from airflow_atscale_aggs.engine.warehouse.sqlalchemy_urls import open_engine

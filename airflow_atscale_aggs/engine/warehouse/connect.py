@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _LOCK_TIMEOUT = "lock_timeout"
 
 
-def open_warehouse(url: str, *, aggregate_schema: str = "") -> DbApiWarehouse:
+def open_warehouse(url: str, *, aggregate_schema: str = "", lock_timeout: float | None = None) -> DbApiWarehouse:
     """The warehouse behind a URL; nothing is connected before the first session needs it.
 
     Args:
@@ -23,6 +24,7 @@ def open_warehouse(url: str, *, aggregate_schema: str = "") -> DbApiWarehouse:
             DuckDB's settings and ``lock_timeout`` (seconds) as parameters.
             ``postgresql+psycopg://user:password@host/db``. Any other SQLAlchemy URL whose dialect has a capability row.
         aggregate_schema: where aggregate tables go; made when it is not there.
+        lock_timeout: seconds at most to wait while another process holds a DuckDB file, whatever its URL says.
 
     Raises:
         UnsupportedOnDialectError: no dialect has this scheme.
@@ -30,7 +32,7 @@ def open_warehouse(url: str, *, aggregate_schema: str = "") -> DbApiWarehouse:
     """
     dialect = dialect_of_url(url)
     if dialect.name == "duckdb":
-        return _duckdb(url, aggregate_schema)
+        return _duckdb(url, aggregate_schema, math.inf if lock_timeout is None else lock_timeout)
     warehouse: DbApiWarehouse
     if dialect.name == "postgres":
         scheme, _, rest = url.partition("://")
@@ -41,7 +43,7 @@ def open_warehouse(url: str, *, aggregate_schema: str = "") -> DbApiWarehouse:
     return warehouse
 
 
-def _duckdb(url: str, aggregate_schema: str) -> DbApiWarehouse:
+def _duckdb(url: str, aggregate_schema: str, longest_wait: float) -> DbApiWarehouse:
     parts = urlsplit(url)
     path = unquote(parts.path)[1:] or ":memory:"
     config = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -54,7 +56,7 @@ def _duckdb(url: str, aggregate_schema: str) -> DbApiWarehouse:
             "duckdb", "", f"`{_LOCK_TIMEOUT}={text}` in its URL is no number of seconds"
         ) from error
     warehouse: DbApiWarehouse = room.open_duckdb(
-        path, config=config, lock_timeout=lock_timeout, aggregate_schema=aggregate_schema
+        path, config=config, lock_timeout=min(lock_timeout, longest_wait), aggregate_schema=aggregate_schema
     )
     return warehouse
 

@@ -24,6 +24,7 @@ from airflow_atscale_aggs.plugins.api.routes import (
     definition_routes,
     model_routes,
     query_log_routes,
+    query_routes,
     setting_routes,
     transfer_routes,
 )
@@ -59,6 +60,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     transfer_routes.router,
     batch_routes.router,
     batch_action_routes.router,
+    query_routes.router,
     query_log_routes.router,
 )
 """The routes below ``/api``, in the order of the documentation."""

@@ -22,6 +22,8 @@ from airflow_atscale_aggs.hooks.aggregates import AggregatesHook, read_settings
 from airflow_atscale_aggs.plugins.api.problems import ProblemError
 
 _MOST_REGISTRIES = 32
+_LOCK_TIMEOUT = 3.0
+"""Seconds for which a request waits for a DuckDB file that a task holds; then it is told when to ask again."""
 
 
 @dataclass(slots=True)
@@ -86,7 +88,7 @@ class Places:
         Raises as `registry` does, and what opening the warehouse raises.
         """
         registry = self.registry(connection)
-        warehouse = self.hook(connection).open_warehouse()
+        warehouse = self.hook(connection).open_warehouse(lock_timeout=_LOCK_TIMEOUT)
         try:
             yield Workspace(registry, warehouse, read_settings())
         finally:

@@ -29,6 +29,7 @@ _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (errors.ModelRetiredError, HTTPStatus.NOT_FOUND),
     (errors.UnknownNameError, HTTPStatus.NOT_FOUND),
     (errors.CursorError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (errors.OutOfReachError, HTTPStatus.FORBIDDEN),
     (errors.QueryError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.ImportRefusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.SettingError, HTTPStatus.UNPROCESSABLE_ENTITY),

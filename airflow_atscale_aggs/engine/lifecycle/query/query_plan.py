@@ -48,10 +48,12 @@ class QueryPlan:
     unread: UnreadableQueryError | None = None
 
     def verdict(self, number: int) -> str:
-        """Why a part is answered from where it is, in one sentence; needs ``candidates``."""
+        """Why a part is answered from where it is, in one sentence; with ``candidates``, also why not from another."""
         source = self.sources[number]
         if source.aggregate is not None:
             return f"`{source.aggregate}` answers, with {source.rows:,} rows, instead of `{source.fact}`."
+        if not self.candidates:
+            return f"The facts `{source.fact}` answer."
         cost, nearest = source.fact_cost, next(iter(self.candidates[number]), None)
         if cost is not None and nearest is not None and nearest.miss is Miss.FACTS_CHEAPER:
             return (

@@ -55,7 +55,9 @@ class AskRequest(Document):
     model: str | None = None
     """The model that is meant where FROM names none that is deployed."""
 
-    dialect: str = Field(default="postgres", max_length=40)
+    dialect: str = Field(default="postgres", max_length=40, pattern="^[A-Za-z][A-Za-z0-9_]*$")
+    """The SQL that the query is written in; plain SQL on tables is written in the warehouse's own."""
+
     use_aggregates: bool = True
     max_staleness: str | None = Field(default=None, max_length=20)
     """Use no aggregate that is older, such as `12h`."""
