@@ -1,4 +1,4 @@
-"""A registry of the version before, with something in it, on SQLite and PostgreSQL."""
+"""Registries of older versions, with something in them, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import MetaData, insert, select, text
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.shown_status import ShownStatus
 from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, upgrade_registry
+from airflow_atscale_aggs.engine.registry.definition_lists import DefinitionFilter, DefinitionSort
 from airflow_atscale_aggs.engine.registry.migrations import run
 from airflow_atscale_aggs.engine.registry.registry import open_registry
+from airflow_atscale_aggs.engine.registry.tables import VERSION_TABLE
+from tests.support.registry_content import check_standings
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -77,7 +81,7 @@ _DOCUMENTS: dict[tuple[str, str], tuple[Callable[[bytes], Any], Callable[[Any], 
 
 @pytest.fixture
 def version_before(tmp_path: Path) -> Path:
-    """The file of a registry that the version before has written."""
+    """The file of a registry that version 0008 has written."""
     file = tmp_path / "before.sqlite"
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript(gzip.decompress(_BEFORE.read_bytes()).decode())
@@ -107,9 +111,32 @@ def test_a_stored_document_is_read_with_every_field_that_it_has(version_before: 
         assert _lost_paths(json.loads(document), json.loads(encode(decode(document)))) == []
 
 
-def test_what_the_version_before_stored_is_there(version_before: Path) -> None:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url_before(request: pytest.FixtureRequest, version_before: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of the same registry, in a file and in PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{version_before}"
+    url = str(request.getfixturevalue("postgres_url"))
+    source, target = RegistryDatabase(f"sqlite:///{version_before}"), RegistryDatabase(url)
+    with monkeypatch.context() as patched, target.writing() as connection:
+        patched.setattr(run, "SCHEMA_VERSION", "0008")
+        run.run_migrations(connection)
+        connection.execute(text("DELETE FROM atscale_aggs_identity"))
+        with source.reading() as stored:
+            tables = MetaData()
+            tables.reflect(stored)
+            for table in tables.sorted_tables:
+                rows = [row._asdict() for row in stored.execute(select(table))]
+                if rows and table.name != VERSION_TABLE:
+                    connection.execute(insert(table), rows)
+    source.dispose()
+    target.dispose()
+    return url
+
+
+def test_what_the_version_before_stored_is_there(url_before: str, version_before: Path) -> None:
     """The model is there, with all definitions, instances with segments, an open batch, queries and judgements."""
-    url = f"sqlite:///{version_before}"
+    url = url_before
     upgrade_registry(url)
     registry = open_registry(url)
     (model,) = registry.read.models.current()
@@ -139,4 +166,27 @@ def test_what_the_version_before_stored_is_there(version_before: Path) -> None:
     assert {instance.step.aggregate for instance in steps} == {record.definition.name for record in definitions}
     assert [record.user for record in registry.read.queries.find(model.id)] == ["", "ann"]
     assert len(registry.read.evaluations.find(model.id)) == len(definitions)
+    registry.close()
+
+
+def test_lists_know_what_was_there_before(url_before: str) -> None:
+    """What they show of definitions is what follows from all else, and instances have the names of their steps."""
+    upgrade_registry(url_before)
+    registry = open_registry(url_before)
+
+    check_standings(registry)
+    listed = registry.read.lists.definitions.page().rows
+    assert len(listed) > 2
+    assert {row.shown_status for row in listed} == {ShownStatus.ACTIVE}
+    assert {row.newest_status for row in listed} == {ShownStatus.QUEUED}
+    assert any(row.uses for row in listed)
+    assert all(row.score is not None for row in listed)
+    instances = registry.read.instances.find()
+    assert {row.id: row.aggregate for row in registry.read.lists.instances.page().rows} == {
+        instance.id: instance.step.aggregate for instance in instances
+    }
+    (model,) = registry.read.models.current()
+    found = DefinitionFilter(name_contains=listed[0].label.upper())
+    assert listed[0] in registry.read.lists.definitions.page(found, sort=DefinitionSort.MODEL).rows
+    assert registry.read.lists.definitions.count(DefinitionFilter(model_ids=[model.id])).number == len(listed)
     registry.close()

@@ -150,9 +150,8 @@ def test_what_was_built_before_settings_were_recorded(
         connection.exec_driver_sql("UPDATE atscale_aggs_batches SET surroundings = NULL")
         if needed is None:
             text = (
-                "UPDATE atscale_aggs_instances SET step = CAST(json_remove(CAST(step AS TEXT), "
-                "'$.settings_needed') "
-                "AS BLOB)"
+                "UPDATE atscale_aggs_steps "
+                "SET document = CAST(json_remove(CAST(document AS TEXT), '$.settings_needed') AS BLOB)"
             )
             connection.exec_driver_sql(text)
 

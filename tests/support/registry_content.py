@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart, model_id
 from airflow_atscale_aggs.engine.aggregates.indicator import Indicator, IndicatorKind, IndicatorUnit, RowRange
@@ -23,6 +25,8 @@ from airflow_atscale_aggs.engine.registry.records import (
     ProposedDefinition,
 )
 from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.registry.standings import select_standings
+from airflow_atscale_aggs.engine.registry.tables import definitions, standings
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -204,3 +208,12 @@ def run_batch(registry: Registry, batch: str = "b", *, now: datetime = NOW, **ot
 def statuses(registry: Registry) -> dict[str, str]:
     """The status of each instance by its id."""
     return {instance.id: str(instance.status) for instance in registry.read.instances.find()}
+
+
+def check_standings(registry: Registry) -> None:
+    """See that the standings that were written are those that follow from everything else."""
+    columns = list(standings.c)
+    with registry.database.reading() as connection:
+        written = connection.execute(select(*columns).order_by(standings.c.definition_id)).all()
+        computed = select_standings().order_by(definitions.c.id)
+        assert [tuple(row) for row in written] == [tuple(row) for row in connection.execute(computed)]

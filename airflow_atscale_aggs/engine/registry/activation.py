@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, upd
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.registry.shared_changes import count_change
+from airflow_atscale_aggs.engine.registry.standings import refresh_standings, refresh_standings_of_batches
 from airflow_atscale_aggs.engine.registry.successions import complete_successions
 from airflow_atscale_aggs.engine.registry.tables import definitions, instances, models
 
@@ -17,6 +18,11 @@ def activate_instances(
     connection: Connection, model_id: str, batch_id: str, *, now: datetime, drop_after: datetime
 ) -> None:
     """Activate the DONE instances of a batch in the transaction that is open; see `BatchWriter.activate`."""
+    is_gone = instances.c.definition_id.in_(_select_retired(model_id))
+    gone = select(instances.c.definition_id).where(
+        instances.c.model_id == model_id, instances.c.status == InstanceStatus.ACTIVE, is_gone
+    )
+    others = set(connection.scalars(gone))
     _cancel_instances_of_retired_definitions(connection, model_id, batch_id)
     _supersede_replaced_instances(connection, model_id, batch_id, now=now, drop_after=drop_after)
     own = instances.c.batch_id == batch_id
@@ -31,7 +37,10 @@ def activate_instances(
         .values(status=InstanceStatus.CANCELLED)
     )
     count_change(connection, models.c.id == model_id)
-    complete_successions(connection, model_id, now)
+    for done in complete_successions(connection, model_id, now):
+        others |= {done.old_id, done.new_id}
+    refresh_standings_of_batches(connection, batch_id)
+    refresh_standings(connection, others)
 
 
 def _cancel_instances_of_retired_definitions(connection: Connection, model_id: str, batch_id: str) -> None:

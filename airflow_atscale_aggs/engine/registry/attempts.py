@@ -18,19 +18,20 @@ from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
 from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegisteredError, StaleStatusError
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
-from airflow_atscale_aggs.engine.registry.record_rows import attempt_record, instance_record
+from airflow_atscale_aggs.engine.registry.record_rows import SELECT_INSTANCES, attempt_record, instance_record
 from airflow_atscale_aggs.engine.registry.records import AttemptRecord, BuiltParts, Claim, InstanceRecord
 from airflow_atscale_aggs.engine.registry.segment_records import record_parts, record_planned_segments
+from airflow_atscale_aggs.engine.registry.standings import refresh_standing
 from airflow_atscale_aggs.engine.registry.tables import attempts, batches, instances
 
 # These statements are made once for all builds, because making one costs more than running it.
 _SELECT_LOCKED = (
-    select(instances, batches.c.status.label("batch_status"))
+    SELECT_INSTANCES.add_columns(batches.c.status.label("batch_status"))
     .join(batches, batches.c.id == instances.c.batch_id)
     .where(instances.c.id == bindparam("instance"))
     .with_for_update(of=instances)
 )
-_SELECT_ONE = select(instances).where(instances.c.id == bindparam("instance"))
+_SELECT_ONE = SELECT_INSTANCES.where(instances.c.id == bindparam("instance"))
 _UPDATE_BUILDING = update(instances).where(
     instances.c.id == bindparam("instance"),
     instances.c.status == InstanceStatus.IN_PROGRESS,
@@ -169,6 +170,7 @@ class AttemptWriter(RegistryPart):
                     .where(batches.c.id == instance.batch_id)
                     .values(failures=batches.c.failures - instance.failures)
                 )
+            refresh_standing(connection, step.definition_id)
         return Claim(instance=replace(instance, step=step), attempt=number, owner=owner)
 
     def finish(
@@ -259,6 +261,7 @@ class AttemptWriter(RegistryPart):
                         .where(batches.c.id == claim.instance.batch_id)
                         .values(failures=batches.c.failures + 1)
                     )
+                refresh_standing(connection, claim.instance.step.definition_id)
             row = connection.execute(_SELECT_ONE, {"instance": instance_id}).one()
         instance = instance_record(row)
         if not moved_rows:

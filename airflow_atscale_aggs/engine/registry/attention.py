@@ -14,8 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, Instanc
 from airflow_atscale_aggs.engine.aggregates.shown_status import ShownStatus
 from airflow_atscale_aggs.engine.registry.listings import Attention, Finding
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
-from airflow_atscale_aggs.engine.registry.standings import standings
-from airflow_atscale_aggs.engine.registry.tables import batches, instances
+from airflow_atscale_aggs.engine.registry.tables import batches, instances, standings
 
 MOST_IDS = 20
 """Ids that a finding names."""

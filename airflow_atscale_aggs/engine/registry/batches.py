@@ -13,7 +13,7 @@ from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildTy
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.errors import BatchHeldError, IllegalTransitionError, StaleStatusError
-from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry import documents, tables
 from airflow_atscale_aggs.engine.registry.activation import activate_instances
 from airflow_atscale_aggs.engine.registry.models import ModelReader
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
@@ -26,6 +26,7 @@ from airflow_atscale_aggs.engine.registry.signal_records import (
     inherit_signals,
     record_signals,
 )
+from airflow_atscale_aggs.engine.registry.standings import name_key, refresh_standings_of_batches
 from airflow_atscale_aggs.engine.registry.tables import batches, instances, signals
 
 VIEW_NOTE = "Stable view "
@@ -181,10 +182,13 @@ class BatchWriter(RegistryPart):
                 "fact": step.fact,
                 "position": step.position,
                 "status": InstanceStatus.NEW,
-                "step": documents.encode_step(step),
+                "aggregate": step.aggregate,
+                "name_key": name_key(step.aggregate),
+                "batch_created_at": now,
             }
             for step in steps
         ]
+        written = [{"instance_id": step.instance_id, "document": documents.encode_step(step)} for step in steps]
         is_over = batches.c.status == BatchStatus.FAILED
         if closes is not None:
             is_silent = (batches.c.owner == closes.owner, batches.c.lease_until == closes.lease_until)
@@ -204,8 +208,10 @@ class BatchWriter(RegistryPart):
                 connection.execute(insert(batches), batch)
                 if rows:
                     connection.execute(insert(instances), rows)
+                    connection.execute(insert(tables.steps), written)
                 inherit_signals(connection, model_id, batch_id, closed)
                 record_signals(connection, model_id, batch_id, signals)
+                refresh_standings_of_batches(connection, batch_id, *closed)
         except IntegrityError:
             raise self._batch_held_error(model_id) from None
         return self._batch(batch_id)
@@ -343,6 +349,7 @@ class BatchWriter(RegistryPart):
             ).rowcount
             if moved_rows:
                 cancel_unactivated(connection, instances.c.batch_id == batch_id)
+                refresh_standings_of_batches(connection, batch_id)
         batch = self._batch(batch_id)
         if not moved_rows:
             raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.CANCELLED)

@@ -55,6 +55,9 @@ def _copy(connection: Connection, table: str, same: Mapping[str, Any], rows: Seq
     statement = psycopg.sql.SQL("COPY {} ({}) FROM STDIN").format(
         psycopg.sql.Identifier(table), psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, (*same, *names)))
     )
+    if not connection.in_transaction():
+        # What the driver does by itself begins no transaction of SQLAlchemy's, and nobody would commit it.
+        connection.begin()
     driver: Any = connection.connection.driver_connection
     fixed = tuple(same.values())
     try:

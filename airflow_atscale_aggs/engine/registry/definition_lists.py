@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
@@ -28,8 +28,7 @@ from airflow_atscale_aggs.engine.registry.page import (
     write_cursor,
 )
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
-from airflow_atscale_aggs.engine.registry.standings import standings
-from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, evaluations, instances, models
+from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, evaluations, instances, standings
 
 
 class DefinitionSort(StrEnum):
@@ -58,7 +57,7 @@ class DefinitionFilter:
     Attributes:
         model_ids: None: of all models; empty: none at all.
         origins, statuses, shown_statuses: one of them; empty: any.
-        name_contains: a part of the name, in any case.
+        name_contains: a part of the name or of the label, in any case.
         used_before, used_after: the last use was before, or at or after.
         never_used: True: those that answered no query, together with what `used_before` lets pass.
     """
@@ -76,7 +75,7 @@ class DefinitionFilter:
 _ANY = DefinitionFilter()
 _KEYS: Mapping[DefinitionSort, tuple[ColumnElement[Any], bool]] = {
     DefinitionSort.NAME: (standings.c.name_key, False),
-    DefinitionSort.MODEL: (func.lower(models.c.name, type_=Text) + "\n" + standings.c.name_key, False),
+    DefinitionSort.MODEL: (standings.c.model_key, False),
     DefinitionSort.STATUS: (standings.c.shown_status, False),
     DefinitionSort.USES: (standings.c.uses, False),
     DefinitionSort.LAST_USED: (standings.c.last_used_at, True),
@@ -123,8 +122,6 @@ class DefinitionLists(RegistryPart):
         )
         after = None if cursor is None else read_cursor(order, cursor)
         query = select(standings).where(*_conditions(which))
-        if sort is DefinitionSort.MODEL:
-            query = query.join(models, models.c.id == standings.c.model_id)
         most = rows_asked(limit)
         with self.database.reading() as connection:
             rows = read_after(connection, with_position(query, order), order, after, most + 1)
@@ -163,7 +160,7 @@ def _conditions(which: DefinitionFilter) -> list[ColumnElement[bool]]:
             found.append(column.in_(sorted(str(value) for value in values)))
     if which.name_contains:
         part = which.name_contains
-        is_it = standings.c.name_key.contains(part.lower(), autoescape=True)
+        is_it = standings.c.name_key.contains(part.casefold(), autoescape=True)
         found.append(is_it if is_storable(part) else false())
     if which.used_after is not None:
         found.append(standings.c.last_used_at >= which.used_after)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,6 +27,7 @@ from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import definition_record
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
 from airflow_atscale_aggs.engine.registry.shared_changes import count_change
+from airflow_atscale_aggs.engine.registry.standings import name_key, refresh_standings
 from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, instances, models
 
 _CHUNK = 500
@@ -153,6 +155,7 @@ class DefinitionWriter(RegistryPart):
             insert_many(connection, definitions, same, sorted(new, key=itemgetter("id")))
             _record_attributes(connection, encoder.attributes)
             _bring_back(connection, back, now)
+            refresh_standings(connection, [*(row["id"] for row in new), *(identity for identity, _ in back)])
             return tuple(outcomes)
 
     def set_status(
@@ -183,6 +186,7 @@ class DefinitionWriter(RegistryPart):
             # What is not defined does not serve; routers look again.
             model = select(definitions.c.model_id).where(definitions.c.id.in_(wanted[:_CHUNK])).distinct()
             count_change(connection, models.c.id.in_(model))
+            refresh_standings(connection, wanted)
         return moved
 
 
@@ -211,7 +215,7 @@ def _outcome(status: DefinitionStatus | None) -> DefinitionOutcome:
 
 def _row(
     proposal: ProposedDefinition, definition: AggregateDefinition, identity: str, fingerprint: str, document: bytes
-) -> dict[str, object]:
+) -> dict[str, Any]:
     if definition.origin is DefinitionOrigin.USER_DEFINED:
         message = "user-defined definitions are recorded by deployments"
         raise AssertionError(message)
@@ -219,6 +223,7 @@ def _row(
         "id": identity,
         "fingerprint": fingerprint,
         "name": definition.name,
+        "name_key": name_key(definition.name, definition.label),
         "origin": definition.origin.value,
         "document": document,
         "reason": proposal.reason,

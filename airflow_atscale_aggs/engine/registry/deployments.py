@@ -14,6 +14,11 @@ from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
 from airflow_atscale_aggs.engine.registry.setting_records import deployed_scope
 from airflow_atscale_aggs.engine.registry.shared_changes import count_change, retire_definitions
+from airflow_atscale_aggs.engine.registry.standings import (
+    LONGEST_MODEL_KEY,
+    name_key,
+    refresh_standings_of_model,
+)
 from airflow_atscale_aggs.engine.registry.tables import definitions, deployments, models, settings
 
 
@@ -34,6 +39,8 @@ def record_deployment(connection: Connection, deployment: Deployment, now: datet
     _record_settings(connection, deployment)
     appeared, changed, retired, unchanged = _record_definitions(connection, deployment, now)
     names_left = _record_system_definitions(connection, deployment, now)
+    if is_new_version or appeared or changed or retired or names_left:
+        refresh_standings_of_model(connection, deployment.model_id)
     return DeploymentOutcome(
         model=deployment.name,
         model_id=deployment.model_id,
@@ -68,6 +75,7 @@ def _record_version(
     values: dict[str, Any] = {
         "catalog": deployment.catalog,
         "name": deployment.name,
+        "name_key": name_key(deployment.name, deployment.catalog)[:LONGEST_MODEL_KEY],
         "label": deployment.label,
         "connection": deployment.connection,
         "deployment_id": deployment_id,
@@ -158,6 +166,7 @@ def _insert(connection: Connection, definition: AggregateDefinition, document: b
             model_id=definition.model_id,
             fingerprint=definition.fingerprint,
             name=definition.name,
+            name_key=name_key(definition.name, definition.label),
             origin=definition.origin,
             status=DefinitionStatus.DEFINED,
             document=document,
@@ -170,5 +179,11 @@ def _update(connection: Connection, definition: AggregateDefinition, document: b
     connection.execute(
         update(definitions)
         .where(definitions.c.id == definition.id)
-        .values(name=definition.name, origin=definition.origin, document=document, **status)
+        .values(
+            name=definition.name,
+            name_key=name_key(definition.name, definition.label),
+            origin=definition.origin,
+            document=document,
+            **status,
+        )
     )

@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, select
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.records import EvaluationRecord
+from airflow_atscale_aggs.engine.registry.standings import refresh_scores
 from airflow_atscale_aggs.engine.registry.tables import evaluations
 
 
@@ -64,3 +65,4 @@ class EvaluationWriter(RegistryPart):
         ]
         with self.database.writing() as connection:
             connection.execute(insert(evaluations), rows)
+            refresh_scores(connection, [record.definition_id for record in records])

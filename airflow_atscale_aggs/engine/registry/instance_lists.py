@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, false, func, select
+from sqlalchemy import ColumnElement, Select, false, func, select
 
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.shown_status import SHOWN
@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.registry.page import (
     write_cursor,
 )
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
-from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances
+from airflow_atscale_aggs.engine.registry.tables import batches, instances
 
 MOST_COUNTED = 10_000
 """Counting stops there."""
@@ -71,13 +71,12 @@ class InstanceFilter:
 
 _ANY = InstanceFilter()
 _KEYS: Mapping[InstanceSort, tuple[ColumnElement[Any], bool]] = {
-    InstanceSort.BATCH: (batches.c.created_at, False),
+    InstanceSort.BATCH: (instances.c.batch_created_at, False),
     InstanceSort.STARTED: (instances.c.started_at, True),
     InstanceSort.ROWS: (instances.c.rows, True),
     InstanceSort.SECONDS: (instances.c.seconds, True),
-    InstanceSort.NAME: (func.lower(definitions.c.name, type_=Text), False),
+    InstanceSort.NAME: (instances.c.name_key, False),
 }
-_COLUMNS = [column for column in instances.c if column.name not in {"step", "allowance"}]
 
 
 class InstanceLists(RegistryPart):
@@ -143,16 +142,7 @@ class InstanceLists(RegistryPart):
 
 
 def _select_listed() -> Select[Any]:
-    return (
-        select(
-            *_COLUMNS,
-            definitions.c.name.label("aggregate"),
-            batches.c.created_at.label("batch_created_at"),
-            batches.c.schema,
-        )
-        .join(definitions, definitions.c.id == instances.c.definition_id)
-        .join(batches, batches.c.id == instances.c.batch_id)
-    )
+    return select(instances, batches.c.schema).join(batches, batches.c.id == instances.c.batch_id)
 
 
 def _conditions(which: InstanceFilter) -> list[ColumnElement[bool]]:

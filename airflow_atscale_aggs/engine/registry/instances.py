@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import Connection, func, literal, select, update
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
 from airflow_atscale_aggs.engine.aggregates.instance import BUILT, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.segment import Segment
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
-from airflow_atscale_aggs.engine.registry.record_rows import instance_record
+from airflow_atscale_aggs.engine.registry.record_rows import SELECT_INSTANCES, instance_record
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ServiceRecord, StepOutline
 from airflow_atscale_aggs.engine.registry.segment_records import is_used, segment_record
 from airflow_atscale_aggs.engine.registry.shared_changes import (
@@ -21,8 +21,18 @@ from airflow_atscale_aggs.engine.registry.shared_changes import (
     let_instances_go,
     retire_definitions,
 )
-from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances, models, segment_uses, segments
+from airflow_atscale_aggs.engine.registry.standings import refresh_standings
+from airflow_atscale_aggs.engine.registry.tables import (
+    batches,
+    definitions,
+    instances,
+    models,
+    segment_uses,
+    segments,
+    steps,
+)
 
+_CHUNK = 500
 _SERVED = (InstanceStatus.ACTIVE, InstanceStatus.SUPERSEDED, InstanceStatus.DELETED)
 
 
@@ -39,7 +49,7 @@ class InstanceReader(RegistryPart):
         status: InstanceStatus | None = None,
     ) -> tuple[InstanceRecord, ...]:
         """Instances, newest batch first, in build order within a batch."""
-        query = select(instances).join(batches, batches.c.id == instances.c.batch_id)
+        query = SELECT_INSTANCES.join(batches, batches.c.id == instances.c.batch_id)
         for column, value in (
             (instances.c.model_id, model_id),
             (instances.c.batch_id, batch_id),
@@ -52,7 +62,7 @@ class InstanceReader(RegistryPart):
 
     def get(self, instance_id: str) -> InstanceRecord:
         """An instance by id. Raises NotRegisteredError."""
-        return instance_record(self._row(select(instances), instances.c.id, instance_id, "instance"))
+        return instance_record(self._row(SELECT_INSTANCES, instances.c.id, instance_id, "instance"))
 
     def serving(self, model_id: str) -> tuple[InstanceRecord, ...]:
         """The instances that serve."""
@@ -70,7 +80,8 @@ class InstanceReader(RegistryPart):
 
     def outlines(self, batch_id: str) -> Mapping[str, StepOutline]:
         """What plans say of a batch's instances, by id; without their SQL."""
-        query = select(instances.c.id, instances.c.step).where(instances.c.batch_id == batch_id)
+        query = select(steps.c.instance_id, steps.c.document).join(instances, instances.c.id == steps.c.instance_id)
+        query = query.where(instances.c.batch_id == batch_id)
         return {row[0]: documents.decode_outline(row[1]) for row in self._rows(query)}
 
     def tables_serving_others(self, *, except_model: str) -> Mapping[str, str]:
@@ -116,8 +127,7 @@ class InstanceReader(RegistryPart):
         """Active and inactive instances that nobody has told to go, of system-defined definitions or of users' ones."""
         is_users = definitions.c.origin == DefinitionOrigin.USER_DEFINED
         query = (
-            select(instances)
-            .join(definitions, definitions.c.id == instances.c.definition_id)
+            SELECT_INSTANCES.join(definitions, definitions.c.id == instances.c.definition_id)
             .where(instances.c.model_id == model_id, RETAINED, is_users if of_users else ~is_users)
             .order_by(instances.c.id)
         )
@@ -153,6 +163,15 @@ class InstanceReader(RegistryPart):
         }
 
 
+def definitions_of(connection: Connection, instance_ids: Sequence[str]) -> set[str]:
+    """Ids of the definitions that instances are of."""
+    found: set[str] = set()
+    for start in range(0, len(instance_ids), _CHUNK):
+        chunk = instance_ids[start : start + _CHUNK]
+        found.update(connection.scalars(select(instances.c.definition_id).where(instances.c.id.in_(chunk))))
+    return found
+
+
 class InstanceWriter(RegistryPart):
     """Writes about instances outside their attempts."""
 
@@ -172,6 +191,7 @@ class InstanceWriter(RegistryPart):
                 )
                 .values(status=InstanceStatus.FAILED, error=reason)
             )
+            refresh_standings(connection, definitions_of(connection, instance_ids))
 
     def keep_done(self, instance_id: str, *, allowance: str) -> None:
         """Record the allowance under which a DONE instance was found and not built again."""
@@ -204,3 +224,4 @@ class InstanceWriter(RegistryPart):
             for definition, why in retire.items():
                 retire_definitions(connection, definitions.c.id == definition, why=why, now=now)
             count_change(connection, models.c.id == model_id)
+            refresh_standings(connection, {*definitions_of(connection, instance_ids), *retire})

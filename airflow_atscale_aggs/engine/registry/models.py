@@ -23,7 +23,8 @@ from airflow_atscale_aggs.engine.registry.shared_changes import (
     let_instances_go,
     retire_definitions,
 )
-from airflow_atscale_aggs.engine.registry.tables import batches, definitions, deployments, instances, models
+from airflow_atscale_aggs.engine.registry.standings import refresh_standings_of_model
+from airflow_atscale_aggs.engine.registry.tables import batches, definitions, deployments, instances, models, standings
 
 
 class ModelReader(RegistryPart):
@@ -63,9 +64,9 @@ class ModelReader(RegistryPart):
         """What each of some models has, by id."""
         ids = sorted(model_ids)
         defined = (
-            select(definitions.c.model_id, func.count())
-            .where(definitions.c.model_id.in_(ids), definitions.c.status == DefinitionStatus.DEFINED)
-            .group_by(definitions.c.model_id)
+            select(standings.c.model_id, func.count())
+            .where(standings.c.model_id.in_(ids), standings.c.status == DefinitionStatus.DEFINED)
+            .group_by(standings.c.model_id)
         )
         active = (
             select(instances.c.model_id, func.count(), func.max(instances.c.activated_at))
@@ -152,3 +153,4 @@ class ModelWriter(RegistryPart):
             is_its = instances.c.model_id == model_id
             cancel_unactivated(connection, is_its)
             let_instances_go(connection, is_its, now=now, drop_after=drop_after)
+            refresh_standings_of_model(connection, model_id)

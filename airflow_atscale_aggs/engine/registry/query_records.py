@@ -13,6 +13,7 @@ from airflow_atscale_aggs.engine.errors import RegistryUnavailableError
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, UsageRecord
+from airflow_atscale_aggs.engine.registry.standings import refresh_uses
 from airflow_atscale_aggs.engine.registry.tables import definitions, queries, usages
 
 
@@ -102,6 +103,7 @@ class QueryWriter(RegistryPart):
                 )
             if forget_before is not None:
                 connection.execute(delete(queries).where(queries.c.asked_at < forget_before))
+            refresh_uses(connection, [definition for definition, _ in usage_by_place])
 
 
 def later_use(connection: Connection, moment: datetime) -> ColumnElement[datetime]:

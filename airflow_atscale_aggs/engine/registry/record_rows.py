@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sqlalchemy import select
+
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.registry import documents
@@ -15,6 +17,10 @@ from airflow_atscale_aggs.engine.registry.records import (
     InstanceRecord,
     ModelRecord,
 )
+from airflow_atscale_aggs.engine.registry.tables import instances, steps
+
+SELECT_INSTANCES = select(instances, steps.c.document.label("step")).join(steps, steps.c.instance_id == instances.c.id)
+"""Rows for `instance_record`."""
 
 
 def model_record(row: Any) -> ModelRecord:
@@ -70,7 +76,7 @@ def batch_record(row: Any) -> BatchRecord:
 
 
 def instance_record(row: Any) -> InstanceRecord:
-    """A row of instances as a value."""
+    """A row of instances with its step as a value."""
     return InstanceRecord(
         id=row.id,
         batch_id=row.batch_id,

@@ -1,6 +1,7 @@
 """Changes that several subjects make within one transaction, each said once: definitions retire, instances end.
 
-`which` is a condition on the table that is changed. Each function adds where a row must stand to be changed.
+`which` is a condition on the table that is changed. Each function adds where a row must stand to be changed. Whoever
+calls them writes the standings of the definitions (`standings`) at the end of the transaction.
 """
 
 from __future__ import annotations

@@ -1,43 +1,170 @@
-"""Where each definition stands: what lists show, filter and sort by, from all that the registry keeps of it."""
+"""Where each definition stands: what lists show, filter and sort by, from all that the registry keeps of it.
+
+Every transaction that changes something of it writes the standings of those definitions as its last step, in the order
+of their ids: so no two of them wait for each other.
+"""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Float, String, Subquery, Text, and_, case, cast, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Float,
+    Select,
+    String,
+    Subquery,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.shown_status import BY_URGENCY, SHOWN, ShownStatus
-from airflow_atscale_aggs.engine.registry.tables import batches, definitions, evaluations, instances, usages
+from airflow_atscale_aggs.engine.registry.tables import (
+    batches,
+    definitions,
+    evaluations,
+    instances,
+    models,
+    standings,
+    usages,
+)
+
+Only = Callable[[ColumnElement[str]], ColumnElement[bool]]
+"""Which definitions are meant: a condition on a column that holds their ids."""
+
+LONGEST_KEY = 400
+"""Characters of names that lists sort and search by; an index has no room for more."""
+
+LONGEST_MODEL_KEY = 100
+"""Characters of a model's name, before that of the aggregate."""
+
+_CHUNK = 500
 
 
-def _place(instance: Any) -> Any:
+def name_key(name: str, label: str = "") -> str:
+    """What names are sorted and searched by: without regard to case, the label in the line below the name.
+
+    >>> print(name_key("Q1", "Größe"))
+    q1
+    grösse
+    """
+    text = name if label in {"", name} else f"{name}\n{label}"
+    return text.casefold()[:LONGEST_KEY]
+
+
+def refresh_standing(connection: Connection, definition_id: str) -> None:
+    """Write where one definition stands, in the transaction that is open."""
+    connection.execute(_refresh_one(connection.dialect.name), {"definition": definition_id})
+
+
+def refresh_standings(connection: Connection, definition_ids: Collection[str]) -> None:
+    """Write where some definitions stand, in the transaction that is open."""
+    wanted = sorted(set(definition_ids))
+    for start in range(0, len(wanted), _CHUNK):
+        _refresh(connection, functools.partial(_is_one_of, wanted[start : start + _CHUNK]))
+
+
+def refresh_standings_of_batches(connection: Connection, *batch_ids: str) -> None:
+    """Write where the definitions stand that batches have instances of, in the transaction that is open."""
+    of_batches = select(instances.c.definition_id).where(instances.c.batch_id.in_(batch_ids))
+    _refresh(connection, lambda column: column.in_(of_batches))
+
+
+def refresh_standings_of_model(connection: Connection, model_id: str) -> None:
+    """Write where all definitions of a model stand, in the transaction that is open."""
+    of_model = select(definitions.c.id).where(definitions.c.model_id == model_id)
+    _refresh(connection, lambda column: column.in_(of_model))
+
+
+def refresh_uses(connection: Connection, definition_ids: Iterable[str]) -> None:
+    """Write how often some definitions were used, in the transaction that is open."""
+    rows = [{"definition": identity} for identity in sorted(set(definition_ids))]
+    if rows:
+        connection.execute(_REFRESH_USES, rows)
+
+
+def refresh_scores(connection: Connection, definition_ids: Iterable[str]) -> None:
+    """Write how some definitions were judged last, in the transaction that is open."""
+    rows = [{"definition": identity} for identity in sorted(set(definition_ids))]
+    if rows:
+        connection.execute(_REFRESH_SCORES, rows)
+
+
+def select_standings(only: Only = lambda column: true()) -> Select[Any]:  # noqa: ARG005 - all of them
+    """What the table of standings holds, computed from the tables that say it: one row for each definition."""
+    used, judged, built = _uses_by_definition(only), _newest_judgements(only), _instances_by_definition(only)
+    is_active = func.coalesce(built.c.active, 0) > 0
+    columns: dict[str, ColumnElement[Any]] = {
+        "definition_id": definitions.c.id,
+        "model_id": definitions.c.model_id,
+        "name_key": definitions.c.name_key,
+        "model_key": models.c.name_key + "\n" + definitions.c.name_key,
+        "origin": definitions.c.origin,
+        "status": definitions.c.status,
+        "created_at": definitions.c.created_at,
+        "shown_status": _shown_status(is_active, built),
+        "newest_status": _newest_status(built),
+        "newest_batch_id": built.c.newest_batch_id,
+        "rows": cast(case((is_active, built.c.active_rows), else_=built.c.newest_rows), BigInteger),
+        "seconds": cast(case((is_active, built.c.active_seconds), else_=built.c.newest_seconds), Float),
+        "built_at": case((is_active, built.c.active_built_at), else_=built.c.newest_built_at),
+        "uses": cast(func.coalesce(used.c.uses, 0), BigInteger),
+        "last_used_at": used.c.last_used_at,
+        "score": evaluations.c.score,
+    }
+    is_newest = and_(evaluations.c.definition_id == definitions.c.id, evaluations.c.evaluated_at == judged.c.at)
     return (
-        func.dense_rank()
-        .over(partition_by=instance.c.definition_id, order_by=(batches.c.created_at.desc(), batches.c.id.desc()))
-        .label("place")
+        select(*(column.label(name) for name, column in columns.items()))
+        .join(models, models.c.id == definitions.c.model_id)
+        .outerjoin(used, used.c.definition_id == definitions.c.id)
+        .outerjoin(built, built.c.definition_id == definitions.c.id)
+        .outerjoin(judged, judged.c.definition_id == definitions.c.id)
+        .outerjoin(evaluations, is_newest)
+        .where(only(definitions.c.id))
     )
 
 
-def _instances_by_definition() -> Subquery:
+def _uses_by_definition(only: Only) -> Subquery:
+    """How often each definition was used, over all facts."""
+    uses, last = func.sum(usages.c.uses), func.max(usages.c.last_used_at)
+    query = select(usages.c.definition_id, uses.label("uses"), last.label("last_used_at"))
+    return query.where(only(usages.c.definition_id)).group_by(usages.c.definition_id).subquery("used")
+
+
+def _newest_judgements(only: Only) -> Subquery:
+    """When each definition was judged last."""
+    query = select(evaluations.c.definition_id, func.max(evaluations.c.evaluated_at).label("at"))
+    return query.where(only(evaluations.c.definition_id)).group_by(evaluations.c.definition_id).subquery("judged")
+
+
+def _instances_by_definition(only: Only) -> Subquery:
     """Of each definition, what its active instances and those of its newest batch say."""
+    place = func.dense_rank().over(
+        partition_by=instances.c.definition_id, order_by=(batches.c.created_at.desc(), batches.c.id.desc())
+    )
+    shown = ("definition_id", "batch_id", "status", "rows", "seconds", "finished_at")
     placed = (
-        select(
-            instances.c.definition_id,
-            instances.c.batch_id,
-            instances.c.status,
-            instances.c.rows,
-            instances.c.seconds,
-            instances.c.finished_at,
-            _place(instances),
-        )
+        select(*(instances.c[name] for name in shown), place.label("place"))
         .join(batches, batches.c.id == instances.c.batch_id)
+        .where(only(instances.c.definition_id))
         .subquery("placed")
     )
-    is_active = placed.c.status == InstanceStatus.ACTIVE
-    is_newest = placed.c.place == 1
-    is_built = placed.c.rows.is_not(None)
+    is_active, is_newest = placed.c.status == InstanceStatus.ACTIVE, placed.c.place == 1
+    is_built = and_(is_newest, placed.c.rows.is_not(None))
     urgency = case({str(status): number for number, status in enumerate(BY_URGENCY)}, value=placed.c.status)
     return (
         select(
@@ -48,62 +175,13 @@ def _instances_by_definition() -> Subquery:
             func.sum(placed.c.rows).filter(is_active).label("active_rows"),
             func.sum(placed.c.seconds).filter(is_active).label("active_seconds"),
             func.min(placed.c.finished_at).filter(is_active).label("active_built_at"),
-            func.sum(placed.c.rows).filter(is_newest).label("newest_rows"),
-            func.sum(placed.c.seconds).filter(and_(is_newest, is_built)).label("newest_seconds"),
-            func.min(placed.c.finished_at).filter(and_(is_newest, is_built)).label("newest_built_at"),
+            func.sum(placed.c.rows).filter(is_built).label("newest_rows"),
+            func.sum(placed.c.seconds).filter(is_built).label("newest_seconds"),
+            func.min(placed.c.finished_at).filter(is_built).label("newest_built_at"),
         )
         .where(or_(is_active, is_newest))
         .group_by(placed.c.definition_id)
         .subquery("built")
-    )
-
-
-def _uses_by_definition() -> Subquery:
-    """How often each definition was used, over all facts."""
-    uses, last = func.sum(usages.c.uses), func.max(usages.c.last_used_at)
-    query = select(usages.c.definition_id, uses.label("uses"), last.label("last_used_at"))
-    return query.group_by(usages.c.definition_id).subquery("used")
-
-
-def _newest_judgements() -> Subquery:
-    """When each definition was judged last."""
-    query = select(evaluations.c.definition_id, func.max(evaluations.c.evaluated_at).label("at"))
-    return query.group_by(evaluations.c.definition_id).subquery("judged")
-
-
-def select_standings() -> Any:
-    """One row for each definition.
-
-    Its columns: those of `DefinitionListing` that need no document, and ``newest_batch_id``.
-    """
-    used, judged = _uses_by_definition(), _newest_judgements()
-    built = _instances_by_definition()
-    is_active = built.c.active > 0
-    return (
-        select(
-            definitions.c.id.label("definition_id"),
-            definitions.c.model_id,
-            func.lower(definitions.c.name, type_=Text).label("name_key"),
-            definitions.c.origin,
-            definitions.c.status,
-            definitions.c.created_at,
-            _shown_status(is_active, built).label("shown_status"),
-            _newest_status(built).label("newest_status"),
-            built.c.newest_batch_id,
-            cast(func.coalesce(used.c.uses, 0), BigInteger).label("uses"),
-            used.c.last_used_at,
-            cast(case((is_active, built.c.active_rows), else_=built.c.newest_rows), BigInteger).label("rows"),
-            cast(case((is_active, built.c.active_seconds), else_=built.c.newest_seconds), Float).label("seconds"),
-            case((is_active, built.c.active_built_at), else_=built.c.newest_built_at).label("built_at"),
-            evaluations.c.score,
-        )
-        .outerjoin(used, used.c.definition_id == definitions.c.id)
-        .outerjoin(built, built.c.definition_id == definitions.c.id)
-        .outerjoin(judged, judged.c.definition_id == definitions.c.id)
-        .outerjoin(
-            evaluations,
-            and_(evaluations.c.definition_id == definitions.c.id, evaluations.c.evaluated_at == judged.c.at),
-        )
     )
 
 
@@ -113,15 +191,57 @@ def _newest_status(built: Any) -> ColumnElement[str]:
 
 
 def _shown_status(is_active: ColumnElement[bool], built: Any) -> ColumnElement[str]:
-    is_defined = definitions.c.status == DefinitionStatus.DEFINED
     return case(
         (definitions.c.status == DefinitionStatus.BLOCKED, str(ShownStatus.UNAVAILABLE)),
         (is_active, str(ShownStatus.ACTIVE)),
         (built.c.urgency.is_not(None), _newest_status(built)),
-        (is_defined, str(ShownStatus.PENDING)),
+        (definitions.c.status == DefinitionStatus.DEFINED, str(ShownStatus.PENDING)),
         else_=str(ShownStatus.INACTIVE),
     )
 
 
-standings = select_standings().subquery("standings")
-"""Read as if it were a table."""
+def _is_one_of(ids: Collection[str], column: ColumnElement[str]) -> ColumnElement[bool]:
+    return column.in_(ids)
+
+
+def _refresh(connection: Connection, only: Only) -> None:
+    connection.execute(_refresh_statement(connection.dialect.name, only))
+
+
+@functools.cache
+def _refresh_one(dialect: str) -> Any:
+    # Made once for all builds, because making it costs more than running it.
+    return _refresh_statement(dialect, lambda column: column == bindparam("definition", type_=String))
+
+
+def _refresh_statement(dialect: str, only: Only) -> Any:
+    upsert = (sqlite if dialect == "sqlite" else postgresql).insert(standings)
+    names = [column.name for column in standings.c]
+    inserted = upsert.from_select(names, select_standings(only).order_by(definitions.c.id))
+    changed = {name: inserted.excluded[name] for name in names if name != "definition_id"}
+    return inserted.on_conflict_do_update(index_elements=["definition_id"], set_=changed)
+
+
+_REFRESH_USES = (
+    update(standings)
+    .where(standings.c.definition_id == bindparam("definition"))
+    .values(
+        uses=select(func.coalesce(func.sum(usages.c.uses), 0))
+        .where(usages.c.definition_id == standings.c.definition_id)
+        .scalar_subquery(),
+        last_used_at=select(func.max(usages.c.last_used_at))
+        .where(usages.c.definition_id == standings.c.definition_id)
+        .scalar_subquery(),
+    )
+)
+_REFRESH_SCORES = (
+    update(standings)
+    .where(standings.c.definition_id == bindparam("definition"))
+    .values(
+        score=select(evaluations.c.score)
+        .where(evaluations.c.definition_id == standings.c.definition_id)
+        .order_by(evaluations.c.evaluated_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+)

@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.query_records import later_use
 from airflow_atscale_aggs.engine.registry.records import SuccessionRecord
 from airflow_atscale_aggs.engine.registry.shared_changes import count_change, retire_definitions
+from airflow_atscale_aggs.engine.registry.standings import refresh_standings
 from airflow_atscale_aggs.engine.registry.tables import definitions, instances, models, successions, usages
 
 _old, _new = definitions.alias("old"), definitions.alias("new")
@@ -115,6 +116,7 @@ class SuccessionWriter(RegistryPart):
             done = complete_successions(connection, model_id, now)
             if done:
                 count_change(connection, models.c.id == model_id)
+                refresh_standings(connection, [identity for one in done for identity in (one.old_id, one.new_id)])
         return done
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0008"
+SCHEMA_VERSION = "0009"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -84,6 +84,7 @@ models = Table(
     Column("change_counter", Integer, nullable=False, server_default="0"),
     Column("retired_at", UtcDateTime),
     Column("perspectives", Text),
+    Column("name_key", Text, nullable=False, server_default=""),
 )
 
 identity = Table(
@@ -132,6 +133,7 @@ definitions = Table(
     Column("status_reason", Text, nullable=False, server_default=""),
     Column("evidence", LargeBinary),
     Column("defined_at", UtcDateTime),
+    Column("name_key", Text, nullable=False, server_default=""),
 )
 
 attributes = Table(
@@ -146,7 +148,7 @@ batches = Table(
     f"{_PREFIX}batches",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("model_id", String(36), ForeignKey(models.c.id), nullable=False, index=True),
+    Column("model_id", String(36), ForeignKey(models.c.id), nullable=False),
     Column("deployment_id", String(36), nullable=False),
     Column("build_type", String(16), nullable=False),
     Column("status", String(16), nullable=False),
@@ -162,6 +164,8 @@ batches = Table(
     Column("sources", LargeBinary),
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
+    Index(f"ix_{_PREFIX}batches_created", "created_at", "id"),
+    Index(f"ix_{_PREFIX}batches_model", "model_id", "created_at", "id"),
 )
 
 one_open_batch = Index(
@@ -177,13 +181,12 @@ instances = Table(
     f"{_PREFIX}instances",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("batch_id", String(36), ForeignKey(batches.c.id), nullable=False, index=True),
+    Column("batch_id", String(36), ForeignKey(batches.c.id), nullable=False),
     Column("model_id", String(36), nullable=False),
     Column("definition_id", String(36), ForeignKey(definitions.c.id), nullable=False),
     Column("fact", Text, nullable=False),
     Column("position", Integer, nullable=False),
     Column("status", String(16), nullable=False),
-    Column("step", LargeBinary, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("allowance", Text, nullable=False, server_default=""),
@@ -197,9 +200,51 @@ instances = Table(
     Column("activated_at", UtcDateTime),
     Column("drop_after", UtcDateTime),
     Column("superseded_at", UtcDateTime),
+    Column("aggregate", Text, nullable=False, server_default=""),
+    Column("name_key", Text, nullable=False, server_default=""),
+    Column("batch_created_at", UtcDateTime),
+    Index(f"ix_{_PREFIX}instances_batch", "batch_id", "status"),
     Index(f"ix_{_PREFIX}instances_definition", "definition_id", "fact", "status"),
     Index(f"ix_{_PREFIX}instances_model", "model_id", "status"),
+    Index(f"ix_{_PREFIX}instances_created", "batch_created_at", "id"),
+    Index(f"ix_{_PREFIX}instances_started", "started_at", "id"),
+    Index(f"ix_{_PREFIX}instances_rows", "rows", "id"),
+    Index(f"ix_{_PREFIX}instances_seconds", "seconds", "id"),
+    Index(f"ix_{_PREFIX}instances_name", "name_key", "id"),
 )
+"""Without their steps, so that a row is short and lists of them are quick."""
+
+steps = Table(
+    f"{_PREFIX}steps",
+    metadata,
+    Column("instance_id", String(36), ForeignKey(instances.c.id), primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+"""How each instance is built. Written once, with the instance."""
+
+standings = Table(
+    f"{_PREFIX}standings",
+    metadata,
+    Column("definition_id", String(36), ForeignKey(definitions.c.id), primary_key=True),
+    Column("model_id", String(36), nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("model_key", Text, nullable=False),
+    Column("origin", String(24), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("shown_status", String(16), nullable=False),
+    Column("newest_status", String(16)),
+    Column("newest_batch_id", String(36)),
+    Column("rows", BigInteger),
+    Column("seconds", Float),
+    Column("built_at", UtcDateTime),
+    Column("uses", BigInteger, nullable=False),
+    Column("last_used_at", UtcDateTime),
+    Column("score", Float),
+)
+"""Where each definition stands, for lists: all of it is said elsewhere, and written in the same transactions. See
+`standings.select_standings`.
+"""
 
 attempts = Table(
     f"{_PREFIX}attempts",

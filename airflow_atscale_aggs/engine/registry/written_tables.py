@@ -13,10 +13,19 @@ from airflow_atscale_aggs.engine.aggregates.instance import BUILT, AttemptStatus
 from airflow_atscale_aggs.engine.aggregates.segment import SegmentKey
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
-from airflow_atscale_aggs.engine.registry.record_rows import attempt_record, instance_record
+from airflow_atscale_aggs.engine.registry.record_rows import SELECT_INSTANCES, attempt_record, instance_record
 from airflow_atscale_aggs.engine.registry.records import UnneededSegment, UnneededTable
 from airflow_atscale_aggs.engine.registry.segment_records import is_used
-from airflow_atscale_aggs.engine.registry.tables import adopted, attempts, batches, instances, segment_uses, segments
+from airflow_atscale_aggs.engine.registry.standings import refresh_standings
+from airflow_atscale_aggs.engine.registry.tables import (
+    adopted,
+    attempts,
+    batches,
+    instances,
+    segment_uses,
+    segments,
+    steps,
+)
 
 _BROKEN = (AttemptStatus.FAILED, AttemptStatus.INTERRUPTED)
 _IS_WINNER = attempts.c.number == instances.c.attempt
@@ -42,7 +51,7 @@ class WrittenTableReader(RegistryPart):
     def views(self) -> frozenset[str]:
         """Names of the stable views of instances that serve or have served and whose tables are still there."""
         statuses = (InstanceStatus.ACTIVE, InstanceStatus.SUPERSEDED)
-        rows = self._rows(select(instances).where(instances.c.status.in_(statuses)))
+        rows = self._rows(SELECT_INSTANCES.where(instances.c.status.in_(statuses)))
         return frozenset(instance_record(row).step.view for row in rows)
 
     def to_drop(self, now: datetime) -> tuple[UnneededTable, ...]:
@@ -102,8 +111,9 @@ class WrittenTableReader(RegistryPart):
 
     def _unneeded_tables(self, where: ColumnElement[bool]) -> tuple[UnneededTable, ...]:
         query: Select[Any] = (
-            select(attempts, instances.c.status, instances.c.step, batches.c.schema)
+            select(attempts, instances.c.status, steps.c.document, batches.c.schema)
             .join(instances, instances.c.id == attempts.c.instance_id)
+            .join(steps, steps.c.instance_id == instances.c.id)
             .join(batches, batches.c.id == instances.c.batch_id)
             .where(where)
             .order_by(attempts.c.table)
@@ -112,12 +122,13 @@ class WrittenTableReader(RegistryPart):
 
     def _unneeded_segments(self, where: ColumnElement[bool]) -> tuple[UnneededSegment, ...]:
         query: Select[Any] = (
-            select(segments, attempts.c.status, instances.c.status, instances.c.step, batches.c.schema)
+            select(segments, attempts.c.status, instances.c.status, steps.c.document, batches.c.schema)
             .join(
                 attempts,
                 and_(attempts.c.instance_id == segments.c.instance_id, attempts.c.number == segments.c.attempt),
             )
             .join(instances, instances.c.id == segments.c.instance_id)
+            .join(steps, steps.c.instance_id == instances.c.id)
             .join(batches, batches.c.id == instances.c.batch_id)
             .where(where)
             .order_by(segments.c.table)
@@ -147,6 +158,8 @@ class WrittenTableWriter(RegistryPart):
                 )
                 .values(status=InstanceStatus.DELETED)
             )
+            definition = select(instances.c.definition_id).where(instances.c.id == instance_id)
+            refresh_standings(connection, list(connection.scalars(definition)))
 
     def record_segment_drop(self, key: SegmentKey, now: datetime) -> None:
         """Note that a segment's table is gone."""
@@ -177,7 +190,7 @@ def _unneeded_table(row: Any) -> UnneededTable:
         why = f"attempt {attempt.number} was {attempt.status}"
     else:
         why = f"its instance is {row[-3]}"
-    step = documents.decode_step(row.step)
+    step = documents.decode_step(row.document)
     return UnneededTable(
         attempt=attempt,
         schema=row.schema,

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
 from tests.conftest import PostgresDatabase
-from tests.support.registry_content import NOW, REVENUE, UNITS, make_deployment
+from tests.support.registry_content import NOW, REVENUE, UNITS, check_standings, make_deployment
 
 
 @pytest.fixture(scope="session")
@@ -32,12 +32,22 @@ def shared_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
 
 
 @pytest.fixture
-def registry(shared_registry: tuple[Registry, sqlite3.Connection]) -> Registry:
-    """In SQLite, with the model ``shop.sales`` and the user-defined aggregates ``revenue`` and ``units``."""
+def unchecked_registry(shared_registry: tuple[Registry, sqlite3.Connection]) -> Registry:
+    """Like `registry`, for tests that write to its tables past its writers."""
     shared, content = shared_registry
     with closing(sqlite3.connect(str(shared.database.url.database))) as target:
         content.backup(target)
     return shared
+
+
+@pytest.fixture
+def registry(unchecked_registry: Registry) -> Iterator[Registry]:
+    """In SQLite, with the model ``shop.sales`` and the user-defined aggregates ``revenue`` and ``units``.
+
+    After the test, what lists are told of definitions must agree with all else that was written.
+    """
+    yield unchecked_registry
+    check_standings(unchecked_registry)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -67,6 +77,7 @@ def any_registry(url: str) -> Iterator[Registry]:
     """Like `registry`, in a database of either kind."""
     registry = _open_with_model(url)
     yield registry
+    check_standings(registry)
     registry.close()
 
 

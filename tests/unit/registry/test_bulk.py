@@ -87,3 +87,12 @@ def test_a_driver_that_takes_values_by_name_gets_them_by_name() -> None:
 
         rows = connection.execute(select(_TABLE.c.id, _TABLE.c.text, _TABLE.c.figure).order_by(_TABLE.c.id)).all()
     assert rows == [("1", "same", 1.5), ("2", "same", None)]
+
+
+def test_rows_that_are_the_first_thing_in_a_transaction_are_committed(engine: Engine) -> None:
+    """Nothing was asked on the connection before."""
+    with engine.connect() as connection:
+        insert_many(connection, _TABLE, {}, [{"id": "1", "text": "a"}])
+        connection.commit()
+    with engine.connect() as connection:
+        assert connection.scalars(select(_TABLE.c.id)).all() == ["1"]

@@ -13,6 +13,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.record_rows import (
+    SELECT_INSTANCES,
     attempt_record,
     batch_record,
     definition_record,
@@ -27,7 +28,7 @@ from airflow_atscale_aggs.engine.registry.records import (
     ModelRecord,
 )
 from airflow_atscale_aggs.engine.registry.registry import Registry
-from airflow_atscale_aggs.engine.registry.tables import attempts, batches, definitions, instances, models
+from airflow_atscale_aggs.engine.registry.tables import attempts, batches, definitions, instances, models, steps
 from tests.support.registry_content import LATER, NOW, make_aggregate, make_step
 
 _TAX = make_aggregate("tax", "tax")
@@ -73,8 +74,8 @@ _LEAST: dict[Table, dict[str, Any]] = {
         "fact": "sales",
         "position": 0,
         "status": "new",
-        "step": documents.encode_step(_STEP),
     },
+    steps: {"instance_id": "i", "document": documents.encode_step(_STEP)},
     attempts: {
         "instance_id": "i",
         "number": 1,
@@ -93,11 +94,13 @@ def _row(registry: Registry, table: Table, **values: object) -> Any:
     with registry.database.writing() as connection:
         for other, least in _LEAST.items():
             connection.execute(insert(other).values(**{**least, **(values if other is table else {})}))
+        if table is instances:
+            return connection.execute(SELECT_INSTANCES.where(instances.c.id == "i")).one()
         key, *_ = table.primary_key
         return connection.execute(select(table).where(key == _LEAST[table][key.name])).one()
 
 
-def test_a_model(registry: Registry) -> None:
+def test_a_model(unchecked_registry: Registry) -> None:
     least = ModelRecord(
         id="m",
         catalog="shop",
@@ -108,29 +111,34 @@ def test_a_model(registry: Registry) -> None:
         deployed_at=NOW,
         connection=None,
     )
-    assert model_record(_row(registry, models)) == least
+    assert model_record(_row(unchecked_registry, models)) == least
 
 
-def test_a_model_with_perspectives(registry: Registry) -> None:
-    assert model_record(_row(registry, models, perspectives='["north", "south"]')).perspectives == ("north", "south")
+def test_a_model_with_perspectives(unchecked_registry: Registry) -> None:
+    assert model_record(_row(unchecked_registry, models, perspectives='["north", "south"]')).perspectives == (
+        "north",
+        "south",
+    )
 
 
-def test_a_definition_was_defined_when_it_was_made_where_nothing_else_is_noted(registry: Registry) -> None:
+def test_a_definition_was_defined_when_it_was_made_where_nothing_else_is_noted(unchecked_registry: Registry) -> None:
     least = DefinitionRecord(definition=_TAX, status=DefinitionStatus.BLOCKED, created_at=NOW, defined_at=NOW)
 
-    assert definition_record(_row(registry, definitions), documents.DefinitionDecoder(dict)) == least
+    assert definition_record(_row(unchecked_registry, definitions), documents.DefinitionDecoder(dict)) == least
 
 
-def test_a_definition_that_came_back_has_figures(registry: Registry) -> None:
-    row = _row(registry, definitions, defined_at=LATER, evidence=b'{"rows":5.0}', reason="asked", status_reason="why")
+def test_a_definition_that_came_back_has_figures(unchecked_registry: Registry) -> None:
+    row = _row(
+        unchecked_registry, definitions, defined_at=LATER, evidence=b'{"rows":5.0}', reason="asked", status_reason="why"
+    )
     record = definition_record(row, documents.DefinitionDecoder(dict))
 
     assert (record.created_at, record.defined_at, record.evidence) == (NOW, LATER, {"rows": 5.0})
     assert (record.reason, record.status_reason) == ("asked", "why")
 
 
-def test_a_batch(registry: Registry) -> None:
-    assert batch_record(_row(registry, batches)) == BatchRecord(
+def test_a_batch(unchecked_registry: Registry) -> None:
+    assert batch_record(_row(unchecked_registry, batches)) == BatchRecord(
         id="b",
         model_id="m",
         deployment_id="d",
@@ -145,14 +153,14 @@ def test_a_batch(registry: Registry) -> None:
     )
 
 
-def test_an_instance(registry: Registry) -> None:
+def test_an_instance(unchecked_registry: Registry) -> None:
     least = InstanceRecord(id="i", batch_id="b", model_id="m", status=InstanceStatus.NEW, step=_STEP)
 
-    assert instance_record(_row(registry, instances)) == least
+    assert instance_record(_row(unchecked_registry, instances)) == least
 
 
-def test_an_attempt(registry: Registry) -> None:
-    assert attempt_record(_row(registry, attempts)) == AttemptRecord(
+def test_an_attempt(unchecked_registry: Registry) -> None:
+    assert attempt_record(_row(unchecked_registry, attempts)) == AttemptRecord(
         instance_id="i",
         number=1,
         table="t",
@@ -168,12 +176,16 @@ def test_an_attempt(registry: Registry) -> None:
     [(batches, batch_record), (instances, instance_record), (attempts, attempt_record)],
     ids=["batches", "instances", "attempts"],
 )
-def test_a_status_that_nobody_knows_is_refused(registry: Registry, table: Table, read: Callable[[Any], object]) -> None:
-    row = _row(registry, table, status="asleep")
+def test_a_status_that_nobody_knows_is_refused(
+    unchecked_registry: Registry, table: Table, read: Callable[[Any], object]
+) -> None:
+    row = _row(unchecked_registry, table, status="asleep")
 
     with pytest.raises(ValueError, match="'asleep' is not a valid"):
         read(row)
 
 
-def test_times_are_read_in_utc(registry: Registry) -> None:
-    assert attempt_record(_row(registry, attempts, dropped_at=LATER)).dropped_at == datetime(2026, 1, 1, 13, tzinfo=UTC)
+def test_times_are_read_in_utc(unchecked_registry: Registry) -> None:
+    assert attempt_record(_row(unchecked_registry, attempts, dropped_at=LATER)).dropped_at == datetime(
+        2026, 1, 1, 13, tzinfo=UTC
+    )

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.registry.records import QuerySource
 from airflow_atscale_aggs.engine.registry.registry import Registry
-from airflow_atscale_aggs.engine.registry.standings import standings
+from airflow_atscale_aggs.engine.registry.tables import standings
 from tests.support.query_records import make_query_record
 from tests.support.registry_content import (
     HOUR,
