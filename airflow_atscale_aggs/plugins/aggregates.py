@@ -82,7 +82,7 @@ class AggregatesPlugin(AirflowPlugin):
     name = "aggregates"
     fastapi_apps: list[Any] = [  # noqa: RUF012 - Airflow declares it without ClassVar
         {
-            "app": LazyApplication("airflow_atscale_aggs.plugins.instance_page:app"),
+            "app": LazyApplication("airflow_atscale_aggs.plugins.api.application:app"),
             "url_prefix": "/atscale_aggs",
             "name": "Aggregate tables",
         },

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import duckdb
 import pytest
@@ -276,9 +277,16 @@ def test_marking_a_failed_aggregate_as_success_gives_it_up(place: _Place) -> Non
     url = link["extra_links"]["Aggregate instance"]
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(url, timeout=30)
-    page = place.airflow.page(url)
-    assert "given up by a person" in page
-    assert "CREATE TABLE" in page
+    with urllib.request.urlopen(urllib.request.Request(url, headers=place.airflow.headers), timeout=30) as page:
+        address = urlsplit(page.url)
+    # The link leads to the instance on the Aggregates page, which reads this document of the API.
+    assert address.path == "/plugin/aggregates/definitions"
+    asked = parse_qs(address.query)
+    document = f"/atscale_aggs/api/connections/{asked['conn'][0]}/instances/{asked['instance'][0]}"
+    instance = json.loads(place.airflow.page(f"{place.airflow.url}{document}"))
+    assert instance["definition_id"] == asked["definition"][0]
+    assert instance["error"].startswith("given up by a person")
+    assert "CREATE TABLE" in instance["sql"]
 
 
 def test_a_person_repairs_an_aggregate_in_the_browser(place: _Place) -> None:

@@ -139,13 +139,13 @@ def _status(airflow: LocalAirflow, path: str) -> tuple[int, str]:
     ("conn_id", "status", "sentence"),
     [
         ("nowhere", 404, "There is no Airflow connection `nowhere`"),
-        ("other", 409, "no connection of type `atscale_aggs`"),
+        ("other", 409, "Airflow connection `other` is of type `http`; `atscale_aggs` is needed"),
         ("broken", 409, "nonsense"),
         ("tiny", 404, "no-such-instance"),
         ("..%2F..%2Fetc", 404, ""),
     ],
 )
-def test_the_instance_page_answers_every_address(
+def test_the_address_of_an_instance_always_answers(
     airflow: LocalAirflow, conn_id: str, status: int, sentence: str
 ) -> None:
     answered, body = _status(airflow, f"/atscale_aggs/instances/{conn_id}/no-such-instance")

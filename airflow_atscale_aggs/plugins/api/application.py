@@ -22,6 +22,7 @@ from airflow_atscale_aggs.plugins.api.routes import (
     batch_routes,
     definition_action_routes,
     definition_routes,
+    instance_address_routes,
     model_routes,
     query_log_routes,
     query_routes,
@@ -83,6 +84,7 @@ def make_application() -> FastAPI:
     for router in _ROUTERS:
         api.include_router(router)
     app.include_router(api)
+    app.include_router(instance_address_routes.router)
 
     mount_static_files(app)
     app.add_api_route("/openapi.json", _openapi(app), include_in_schema=False)
