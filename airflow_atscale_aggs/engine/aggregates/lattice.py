@@ -106,7 +106,7 @@ def _derive(child: FactPart, parent: FactPart, proven: AbstractSet[Dependency]) 
         return NotDerivable.OTHER_FACT
     stored = {bound.attribute: bound for bound in parent.attributes}
     is_same_grain = {bound.attribute for bound in child.attributes} == stored.keys()
-    needed = set(child.measures) if is_same_grain else _measures_for(child.measures)
+    needed = set(child.measures) if is_same_grain else measures_for(child.measures)
     if not needed <= set(parent.measures):
         return NotDerivable.MEASURE_NOT_STORED
     if not is_same_grain:
@@ -135,7 +135,7 @@ def _find_source(bound: BoundAttribute, parent: FactPart, proven: AbstractSet[De
     return None
 
 
-def _measures_for(measures: Iterable[StoredMeasure]) -> set[StoredMeasure]:
+def measures_for(measures: Iterable[StoredMeasure]) -> set[StoredMeasure]:
     """The measures, and the counts and sums without which centred squares cannot be combined."""
     needed = set(measures)
     for measure in measures:

@@ -17,6 +17,9 @@ from airflow_atscale_aggs.engine.planning.increments import (
 from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting
 from airflow_atscale_aggs.engine.sql.indicator_lookup import is_finer_than_kept
 
+LATE_ROWS = "came later than the grace period of"
+"""By these words a note about late rows is known."""
+
 
 def notes_of(
     decisions: Mapping[str, Decision], given: IncrementsInput, fact_by_name: Mapping[str, str]
@@ -69,7 +72,7 @@ def _describe_indicator(fact: str, decision: Segmented, given: IncrementsInput) 
         start = decision.ranges[0].after
         bound = "" if start is None else render_bound(indicator.kind, start)
         sentences.append(
-            f"{describe_rows(decision.late)} of {fact} came later than the grace period of {grace} allows, with "
+            f"{describe_rows(decision.late)} of {fact} {LATE_ROWS} {grace} allows, with "
             f"`{indicator.column}` up "
             f"to {bound}. Increments do not read that far back; a full rebuild does."
         )

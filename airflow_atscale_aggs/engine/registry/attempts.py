@@ -6,14 +6,16 @@ nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Update, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, Update, and_, bindparam, func, insert, select, update
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, InstanceStatus, check_transition
+from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
 from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegisteredError, StaleStatusError
 from airflow_atscale_aggs.engine.registry import documents
@@ -100,6 +102,31 @@ class AttemptReader(RegistryPart):
         )
         rows = self._rows(query.limit(1))
         return documents.decode_verification(rows[0][0]).totals if rows else None
+
+    def fact_rows(self, model_id: str) -> Mapping[str, int]:
+        """Rows of each fact of a model, as the newest of the tables that serve was compared with them.
+
+        Facts of which no comparison has counted the rows are left out.
+        """
+        # Where members are many to many, rows are counted once for each: that has a key of its own, and counts more.
+        kind = (instances.c.fact, attempts.c.facts_key)
+        place = func.row_number().over(partition_by=kind, order_by=attempts.c.finished_at.desc())
+        newest = (
+            select(instances.c.fact, attempts.c.verified, place.label("place"))
+            .join(attempts, (attempts.c.instance_id == instances.c.id) & (attempts.c.number == instances.c.attempt))
+            .where(
+                instances.c.model_id == model_id,
+                instances.c.status == InstanceStatus.ACTIVE,
+                attempts.c.facts_key.is_not(None),
+            )
+            .subquery()
+        )
+        found: dict[str, int] = {}
+        for fact, document in self._rows(select(newest.c.fact, newest.c.verified).where(newest.c.place == 1)):
+            rows = (documents.decode_verification(document).totals or {}).get(str(row_count(fact)))
+            if rows is not None:
+                found[fact] = min(int(rows), found.get(fact, int(rows)))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

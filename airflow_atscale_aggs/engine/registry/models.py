@@ -69,7 +69,7 @@ class ModelReader(RegistryPart):
             .group_by(standings.c.model_id)
         )
         active = (
-            select(instances.c.model_id, func.count(), func.max(instances.c.activated_at))
+            select(instances.c.model_id, func.count(), func.sum(instances.c.rows), func.max(instances.c.activated_at))
             .where(instances.c.model_id.in_(ids), instances.c.status == InstanceStatus.ACTIVE)
             .group_by(instances.c.model_id)
         )
@@ -80,8 +80,8 @@ class ModelReader(RegistryPart):
         with self.database.reading() as connection:
             for model_id, number in connection.execute(defined):
                 found[model_id] = replace(found[model_id], definitions=number)
-            for model_id, number, last in connection.execute(active):
-                found[model_id] = replace(found[model_id], active=number, last_activated_at=last)
+            for model_id, number, rows, last in connection.execute(active):
+                found[model_id] = replace(found[model_id], active=number, rows=int(rows or 0), last_activated_at=last)
             for model_id, batch_id in connection.execute(opened):
                 found[model_id] = replace(found[model_id], open_batch_id=batch_id)
         return found

@@ -47,11 +47,13 @@ class ModelFigures:
         definitions: that are defined, of whatever origin.
         active: instances that serve.
         open_batch_id: the batch that is in progress.
+        rows: of the instances that serve, together.
         last_activated_at: when an instance went live last.
     """
 
     definitions: int = 0
     active: int = 0
+    rows: int = 0
     open_batch_id: str | None = None
     last_activated_at: datetime | None = None
 

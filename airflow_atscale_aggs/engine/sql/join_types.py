@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 
+REFUSES = "refuses to compare"
+"""By these words a sentence about a refused join is known."""
+
 REFUSED_JOIN_REMEDY = "Give both columns one type, or join on a calculated column that casts one of them."
 
 _LENGTH = re.compile(r"\([0-9, ]+\)")
@@ -35,7 +38,7 @@ def refused_join(pairs: Iterable[tuple[JoinColumn, JoinColumn]], dialect: Dialec
         for left, right in pairs
         if are_incomparable(left.data_type, right.data_type, dialect)
     ]
-    return f"{' and '.join(refused)}, which {dialect.name} refuses to compare" if refused else ""
+    return f"{' and '.join(refused)}, which {dialect.name} {REFUSES}" if refused else ""
 
 
 def are_incomparable(left: str, right: str, dialect: Dialect) -> bool:

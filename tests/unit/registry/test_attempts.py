@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.registry.registry import Registry
 from tests.support.registry_content import (
     HOUR,
     LATER,
+    MODEL,
     NOW,
     build,
     make_aggregate,
@@ -224,3 +225,21 @@ def test_the_totals_of_a_fact_are_those_that_a_build_of_the_batch_has_taken_last
     assert registry.read.attempts.fact_totals("b", "k") == {"rows": "4"}
     assert registry.read.attempts.fact_totals("b", "another key") is None
     assert registry.read.attempts.fact_totals("another batch", "k") is None
+
+
+def test_rows_of_facts_are_those_that_serving_tables_were_compared_with(any_registry: Registry) -> None:
+    """The newest comparison counts; where members are many to many it counts more, and the least is meant."""
+    registry = any_registry
+    assert registry.read.attempts.fact_rows(MODEL) == {}
+    comparisons = {"revenue": ("k", 4), "units": ("many", 9)}
+    for batch, more in (("b", 0), ("c", 1)):
+        open_batch(registry, batch, now=NOW + more * HOUR)
+        for name, (key, rows) in comparisons.items():
+            claim = registry.attempts.claim(f"{batch}-{name}", owner="me", now=NOW)
+            verified = Verified(level="totals", facts_key=key, totals={"count_rows(sales)": str(rows + more)})
+            now = NOW + more * HOUR
+            registry.attempts.finish(claim, BuiltParts(rows=1), seconds=1, source="s", now=now, verified=verified)
+        assert registry.read.attempts.fact_rows(MODEL) == ({} if not more else {"sales": 4})
+        registry.batches.activate(batch, owner="me", now=NOW, drop_after=NOW)
+
+    assert registry.read.attempts.fact_rows(MODEL) == {"sales": 5}

@@ -155,5 +155,5 @@ def test_figures_of_models_are_counted(any_registry: Registry) -> None:
     after = any_registry.read.models.figures([MODEL])
 
     assert before == {MODEL: ModelFigures(definitions=2), OTHER_MODEL: ModelFigures()}
-    assert after == {MODEL: ModelFigures(definitions=2, active=2, open_batch_id="d", last_activated_at=LATER)}
+    assert after == {MODEL: ModelFigures(definitions=2, active=2, rows=10, open_batch_id="d", last_activated_at=LATER)}
     assert any_registry.read.models.figures([]) == {}

@@ -75,6 +75,9 @@ class BatchRequest:
 
 _EVERYTHING = BatchRequest()
 
+NOT_BUILT = " is not built: "
+"""By these words a note about an aggregate that a batch leaves out is known; its name stands before them."""
+
 
 @dataclass(frozen=True, slots=True)
 class BegunBatch:
@@ -347,7 +350,7 @@ def _plan_batch(
         mark_sources=True,
     )
     _refuse_empty_plan(plan, record.name, settings)
-    refused = (f"{refusal.aggregate} is not built: {refusal.reason}" for refusal in plan.refused)
+    refused = (f"{refusal.aggregate}{NOT_BUILT}{refusal.reason}" for refusal in plan.refused)
     return replace(plan, notes=(*plan.notes, *grace, *refused))
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
+from typing import Annotated
 
 from airflow.sdk.configuration import conf
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from airflow_atscale_aggs import __version__
+from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 from airflow_atscale_aggs.plugins.api.access import ReachableModel, VisitorDep
 from airflow_atscale_aggs.plugins.api.connections import readable_places
+from airflow_atscale_aggs.plugins.api.documents.batch_documents import Overview
+from airflow_atscale_aggs.plugins.api.documents.definition_documents import LatticeGraph
 from airflow_atscale_aggs.plugins.api.documents.model_documents import (
     ConnectionHealth,
     ConnectionProblem,
@@ -20,12 +24,15 @@ from airflow_atscale_aggs.plugins.api.documents.model_documents import (
     ModelSummary,
 )
 from airflow_atscale_aggs.plugins.api.identities import Identity
+from airflow_atscale_aggs.plugins.api.lattice_graphs import LatticeGraphs
 from airflow_atscale_aggs.plugins.api.model_structures import ModelStructures
 from airflow_atscale_aggs.plugins.api.model_summaries import summarize_models
+from airflow_atscale_aggs.plugins.api.overviews import overview_of
 from airflow_atscale_aggs.plugins.api.problems import ProblemError, describe_failure
 
 router = APIRouter(tags=["Models"])
 _structures = ModelStructures()
+_lattices = LatticeGraphs()
 
 
 @router.get("/models")
@@ -92,3 +99,19 @@ def read_model(place: ReachableModel) -> ModelSummary:
 def read_structure(place: ReachableModel) -> ModelStructure:
     """Its hierarchies, attributes and metrics, as they are deployed."""
     return _structures.of(place.read, place.model)
+
+
+@router.get("/connections/{connection}/models/{model}/overview")
+def read_overview(place: ReachableModel, days: Annotated[int, Query(ge=1, le=365)] = 30) -> Overview:
+    """How its aggregates are doing: queries by day (UTC, today last), the last batch, what wants attention, sizes."""
+    return overview_of(place.place, place.model, days=days, now=utc_now())
+
+
+@router.get("/connections/{connection}/models/{model}/lattice")
+def read_lattice(place: ReachableModel, most: Annotated[int, Query(ge=1, le=1000)] = 200) -> LatticeGraph:
+    """Which aggregate derives from which, as far as the data allowed when the newest batch was planned.
+
+    Facts are the roots. Where there are more definitions than `most`, users' ones are shown first, then those that are
+    used most. Edges that follow from others are left out, unless a table was built that way.
+    """
+    return _lattices.of(place.read, place.model.id, most=most)

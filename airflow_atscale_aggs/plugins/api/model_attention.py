@@ -1,0 +1,150 @@
+"""What wants attention in a model, in sentences: what, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.shown_status import ShownStatus
+from airflow_atscale_aggs.engine.lifecycle.build.batch import NOT_BUILT
+from airflow_atscale_aggs.engine.planning.increment_notes import LATE_ROWS
+from airflow_atscale_aggs.engine.registry.attention import STALE_AFTER, UNUSED_AFTER
+from airflow_atscale_aggs.engine.registry.batches import VIEW_NOTE
+from airflow_atscale_aggs.engine.registry.definition_lists import DefinitionFilter
+from airflow_atscale_aggs.engine.registry.instance_lists import InstanceFilter
+from airflow_atscale_aggs.engine.registry.records import BatchRecord, ModelRecord
+from airflow_atscale_aggs.engine.sql.join_types import REFUSES
+from airflow_atscale_aggs.plugins.api.access import Place
+from airflow_atscale_aggs.plugins.api.documents.batch_documents import Attention, DayFigures
+
+_MOST_NAMED = 20
+_SEVERITIES = ("error", "warning", "info")
+
+_AGE = f"more than {STALE_AFTER.total_seconds() / 3600:.0f} hours ago"
+_UNUSED = f"since defined more than {UNUSED_AFTER.days} days ago"
+_SENTENCES = {
+    "stale": (
+        f"1 aggregate was built {_AGE}. Start a batch, or see whether its DAG is paused.",
+        f"{{}} aggregates were built {_AGE}. Start a batch, or see whether their DAG is paused.",
+    ),
+    "never_used": (
+        f"1 aggregate has answered no query {_UNUSED}. Block it if nobody will need it.",
+        f"{{}} aggregates have answered no query {_UNUSED}. Block those that nobody will need.",
+    ),
+    "not_built": (
+        "1 aggregate is defined and not built yet. Start a batch.",
+        "{} aggregates are defined and not built yet. Start a batch.",
+    ),
+    "failed": (
+        "1 aggregate of the newest batch failed; what served before serves on. Repair, then resume the batch.",
+        "{} aggregates of the newest batch failed; what served before serves on. Repair, then resume the batch.",
+    ),
+    "failed of a live batch": (
+        "1 aggregate of the newest batch failed, and the others went live. Repair, then build it again.",
+        "{} aggregates of the newest batch failed, and the others went live. Repair, then build these again.",
+    ),
+    "missing_table": (
+        "1 query fell back to the facts, since its aggregate could not be read. The log of queries says which one.",
+        "{} queries fell back to the facts, since their aggregates could not be read. The log of queries says which.",
+    ),
+}
+"""For one thing, and for several."""
+
+
+def attention_of(
+    place: Place, model: ModelRecord, batch: BatchRecord | None, days: Sequence[DayFigures], *, now: datetime
+) -> list[Attention]:
+    """What wants attention, the most urgent first.
+
+    Args:
+        batch: the newest one of the model; None before the first.
+        days: what was asked lately.
+    """
+    found = place.read.lists.attention.find([model.id], now=now)
+    fallbacks = sum(day.fallbacks for day in days)
+    everything = [
+        *_of_batch(place, batch),
+        *_of_dags(place, model),
+        *_of_notes(batch),
+        *_found("missing_table", "warning", fallbacks),
+        *_found("stale", "warning", found.stale.number, found.stale.ids),
+        *_of_definitions(place, model),
+        *_found("never_used", "info", found.never_used.number, found.never_used.ids),
+    ]
+    return sorted(everything, key=lambda attention: _SEVERITIES.index(attention.severity))
+
+
+def kind_of_note(note: str) -> str | None:
+    """Which kind of attention a note of a batch wants; None where it only tells what was done."""
+    if LATE_ROWS in note:
+        return "late_rows"
+    if REFUSES in note:
+        return "refused_joins"
+    if NOT_BUILT in note:
+        return "not_built"
+    return "failed" if note.startswith(VIEW_NOTE) else None
+
+
+def _of_batch(place: Place, batch: BatchRecord | None) -> Iterator[Attention]:
+    """What failed in the newest batch."""
+    if batch is None:
+        return
+    which = InstanceFilter(batch_id=batch.id, statuses=[InstanceStatus.FAILED])
+    lists = place.read.lists.instances
+    failed = lists.count(which).number
+    if failed:
+        ids = dict.fromkeys(listing.definition_id for listing in lists.page(which, limit=_MOST_NAMED).rows)
+        what = "failed of a live batch" if batch.status is BatchStatus.DONE else "failed"
+        text = _say(what, failed)
+    elif batch.status is BatchStatus.FAILED:
+        ids, failed = {}, 1
+        text = "The newest batch failed; what served before serves on. Its notes and the log of its run say why."
+    else:
+        return
+    yield Attention(
+        kind="failed", severity="error", text=text, count=failed, definition_ids=list(ids), batch_id=batch.id
+    )
+
+
+def _of_dags(place: Place, model: ModelRecord) -> Iterator[Attention]:
+    if model.retired_at is None and not place.dags_of(model):
+        text = (
+            f"No DAG that you may read builds `{model.name}` over connection `{place.connection}`. Put one into your "
+            f'DAG files: `dag = batch_build_dag("{model.name}", aggs_conn_id="{place.connection}")`.'
+        )
+        yield Attention(kind="no_dag", severity="warning", text=text, count=1, definition_ids=[])
+
+
+def _of_notes(batch: BatchRecord | None) -> Iterator[Attention]:
+    """What the newest batch has noted, sentence by sentence."""
+    if batch is None:
+        return
+    for note in batch.notes:
+        kind = kind_of_note(note)
+        if kind is not None:
+            yield Attention(kind=kind, severity="warning", text=note, count=1, definition_ids=[], batch_id=batch.id)
+
+
+def _of_definitions(place: Place, model: ModelRecord) -> Iterator[Attention]:
+    """What is defined and was never built."""
+    which = DefinitionFilter(
+        model_ids=[model.id], statuses=[DefinitionStatus.DEFINED], shown_statuses=[ShownStatus.PENDING]
+    )
+    lists = place.read.lists.definitions
+    number = lists.count(which).number
+    ids = [listing.id for listing in lists.page(which, limit=_MOST_NAMED).rows] if number else []
+    yield from _found("not_built", "info", number, ids)
+
+
+def _found(kind: str, severity: str, number: int, definition_ids: Sequence[str] = ()) -> Iterator[Attention]:
+    if number:
+        yield Attention(
+            kind=kind, severity=severity, text=_say(kind, number), count=number, definition_ids=list(definition_ids)
+        )
+
+
+def _say(what: str, number: int) -> str:
+    one, several = _SENTENCES[what]
+    return one if number == 1 else several.format(f"{number:,}")
