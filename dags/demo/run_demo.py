@@ -1,6 +1,7 @@
 """The demo behind `make demo`.
 
-Generated data, a real Airflow, the ETL DAG, the batch it starts, the table of aggregates.
+Generated data, a real Airflow, the ETL DAG, the batch it starts, the page that shows it, the table of aggregates, and
+some queries as analysts ask them.
 
 WAIT=0 exits when the aggregates are active; otherwise the UI stays up until Ctrl-C. SCALE=0.1 is the size of the data.
 """
@@ -19,13 +20,26 @@ from typing import Any
 from airflow_processes import AirflowFailedError, LocalAirflow, terminated_by_signals
 
 from airflow_atscale_aggs.cli.list_verbs import print_instances
-from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 
 _ROOT = Path(__file__).resolve().parents[2]
 _DEMO = _ROOT / ".demo"
 _MODEL = "retail"
 _BATCH_DAG = f"batch_build_{_MODEL}"
 _BATCH_SECONDS = 240
+_QUERIES = tuple(
+    f"SELECT {columns} FROM retail_demo.retail {rest}".rstrip()
+    for columns, rest in (
+        ('"Sold Year", "Store Revenue"', "ORDER BY 1"),
+        ('"Category", "Store Revenue", "Store Quantity"', "ORDER BY 2 DESC"),
+        ('"Sold Year", "Category", "Store Revenue"', "WHERE \"Category\" = 'Music'"),
+        ('"Store", "Store Quantity"', "ORDER BY 2 DESC LIMIT 5"),
+        ('"Store State", "Store Revenue"', ""),
+        ('"Promotion", "Sold Day", "Store Revenue"', "ORDER BY 3 DESC LIMIT 10"),
+    )
+)
+"""What analysts ask after the batch. No aggregate has the grain of the last one: the page has a miss to show."""
 
 
 def main() -> int:
@@ -44,14 +58,18 @@ def main() -> int:
         airflow.unpause(_BATCH_DAG)
         etl_run = airflow.trigger("etl_retail")
         airflow.wait_for(lambda: _has_ended(airflow, "etl_retail", etl_run), "the ETL run", 120)
+        page = f"{airflow.url}/plugin/aggregates?conn=retail_aggs&model={_MODEL}"
         _say("The ETL DAG has loaded the facts and emitted its asset, which starts the batch DAG.")
+        _say(f"The page Aggregates shows the batch while it runs: {page}")
         run_id = str(airflow.wait_for(lambda: _run_after_etl(airflow), "the batch run", 60))
         _follow(airflow, run_id)
         with open_workspace(registry=registry, warehouse=warehouse) as workspace:
             active = workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)
-        print_instances(active)
+            print_instances(active)
+            _ask(workspace)
         url = f"{airflow.url}/dags/{_BATCH_DAG}/runs/{run_id}"
         _say(f"\n{len(active)} aggregates are active after {time.monotonic() - started:.0f} s. The run: {url}")
+        _say(f"The page Aggregates: {page}")
         if os.environ.get("WAIT") != "0":
             _say("The UI stays up until Ctrl-C.")
             _sleep_until_interrupt()
@@ -105,6 +123,16 @@ def _follow(airflow: LocalAirflow, run_id: str) -> None:
         return _has_ended(airflow, _BATCH_DAG, run_id)
 
     airflow.wait_for(tell, "the batch to be active", _BATCH_SECONDS, pause=1)
+
+
+def _ask(workspace: Workspace) -> None:
+    """Ask what analysts ask, some of it more than once, and tell how much of it aggregates answered."""
+    answered = 0
+    with QueryRouter(workspace, user="analyst") as router:
+        asked = [sql for number, sql in enumerate(_QUERIES) for _ in range(number + 1)]
+        for sql in asked:
+            answered += router.answer(sql).plan.uses_aggregates
+    _say(f"\n{answered} of {len(asked)} queries of analysts were answered from aggregates.")
 
 
 def _name(task_instance: dict[str, Any]) -> str:
