@@ -189,7 +189,6 @@ def _airflow_variables(folder: Path) -> dict[str, str]:
     configured = {
         "CORE__DAGS_FOLDER": str(folder / "dags"),
         "CORE__LOAD_EXAMPLES": "False",
-        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__AUTH_MANAGER": f"{__name__}.{DagScopedAuthManager.__name__}",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, (role, _) in ROLES.items()),
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "passwords.json"),

@@ -7,7 +7,9 @@ from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 from airflow_atscale_aggs.engine.lifecycle.transfer.import_ import ImportReport, import_definitions
 from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 from airflow_atscale_aggs.plugins.api.access import ModelPlace
+from airflow_atscale_aggs.plugins.api.audit import record_deed
 from airflow_atscale_aggs.plugins.api.batch_actions import start_batch
+from airflow_atscale_aggs.plugins.api.batch_runs import BatchRun
 from airflow_atscale_aggs.plugins.api.documents.batch_documents import MOST_AGGREGATES, BatchStart, BatchStarted
 from airflow_atscale_aggs.plugins.api.documents.query_documents import ImportAnswer, ImportedNode
 from airflow_atscale_aggs.plugins.api.problems import ProblemError
@@ -37,7 +39,10 @@ def import_upload(place: ModelPlace, upload: Upload, *, build: bool, is_from_pag
         started, told = _start(place, report, is_from_page=is_from_page)
     elif report.to_build:
         told = f"{len(report.to_build):,} wait for the next batch."
-    return _answer(report, started, f"{message} {told}".rstrip())
+    message = f"{message} {told}".rstrip()
+    run = BatchRun(started.dag_id, started.run_id) if started else None
+    record_deed(place.place, "import_definitions", f"Model {place.model.name}: {message}", run)
+    return _answer(report, started, message)
 
 
 def _start(place: ModelPlace, report: ImportReport, *, is_from_page: bool) -> tuple[BatchStarted | None, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.models.log import Log
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
@@ -361,10 +363,41 @@ def test_only_who_may_trigger_the_dag_cancels_and_resumes(
 
 
 @pytest.mark.parametrize("deed", ["cancel", "resume"])
-@pytest.mark.parametrize("batch_id", ["nothing", str(uuid.UUID(int=1)), "%25", "' OR 1=1 --", "x" * 3000])
-def test_an_id_that_nobody_has_is_not_found(server: ApiServer, deed: str, batch_id: str) -> None:
-    """404, whatever it looks like."""
-    assert server.client("user").post(f"/api/connections/tiny/batches/{batch_id}/{deed}").status_code == 404
+@pytest.mark.parametrize(
+    ("batch_id", "status"),
+    [
+        ("nothing", 404),
+        (str(uuid.UUID(int=1)), 404),
+        ("%25", 404),
+        ("' OR 1=1 --", 404),
+        ("%00", 422),
+        ("x" * 3000, 422),
+    ],
+)
+def test_an_id_that_nobody_has_is_not_found(server: ApiServer, deed: str, batch_id: str, status: int) -> None:
+    """Whatever it looks like; what can be no id is refused."""
+    assert server.client("user").post(f"/api/connections/tiny/batches/{batch_id}/{deed}").status_code == status
+
+
+def test_deeds_are_in_airflows_audit_log(server: ApiServer) -> None:
+    """With who did it, over which connection, and what he was told."""
+    started = _start(server)
+    cancelled = server.client("user").post(f"/api/connections/tiny/batches/{started['id']}/cancel").json()
+
+    with create_session() as session:
+        entries = session.scalars(select(Log).where(Log.event.startswith("aggregates.")).order_by(Log.id.desc()))
+        cancel, start = list(entries.fetchmany(2))
+    assert (start.event, start.owner, start.dag_id, start.run_id) == (
+        "aggregates.start_batch",
+        "user",
+        _DAG,
+        started["run_id"],
+    )
+    assert json.loads(start.extra or "") == {"connection": "tiny", "message": started["message"]}
+    assert (cancel.event, json.loads(cancel.extra or "")["message"]) == (
+        "aggregates.cancel_batch",
+        cancelled["message"],
+    )
 
 
 def test_what_has_failed_is_tried_again(server: ApiServer) -> None:

@@ -80,12 +80,17 @@ def test_a_definition_of_a_model_that_only_other_dags_build_is_out_of_reach(serv
     assert _definition(server, model="hidden_sales").status == "defined"
 
 
-@pytest.mark.parametrize("definition_id", ["nothing", "' OR 1=1 --", "%2e%2e", "x" * 400])
+@pytest.mark.parametrize("definition_id", ["nothing", "' OR 1=1 --", "%25", "x" * 400])
 def test_a_definition_that_is_not_there_is_not_found(server: ApiServer, definition_id: str) -> None:
     """404, whatever the id looks like."""
     answer = server.client().post(f"/api/connections/tiny/definitions/{definition_id}/block", json={})
 
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("why", ["\x00", "x" * 2001, 5, None])
+def test_a_reason_that_cannot_be_kept_is_refused(server: ApiServer, why: object) -> None:
+    assert server.client().post(_path(server, "block"), json={"why": why}).status_code == 422
 
 
 def test_an_instance_that_serves_is_not_deleted(server: ApiServer) -> None:

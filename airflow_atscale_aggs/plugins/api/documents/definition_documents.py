@@ -274,7 +274,7 @@ class LatticeGraph(Document):
 class BlockRequest(Document):
     """Why a definition is to be blocked."""
 
-    why: str = Field(default="blocked by a person", max_length=2000)
+    why: str = Field(default="blocked by a person", max_length=2000, pattern=r"^[^\x00]*$")
 
 
 class Done(Document):

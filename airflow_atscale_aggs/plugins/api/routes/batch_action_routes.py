@@ -8,8 +8,11 @@ from fastapi import APIRouter, Body, Request, Response
 
 from airflow_atscale_aggs.plugins.api import batch_actions
 from airflow_atscale_aggs.plugins.api.access import BuildableModel, BuildingConnection
+from airflow_atscale_aggs.plugins.api.audit import record_deed
+from airflow_atscale_aggs.plugins.api.batch_runs import BatchRun
 from airflow_atscale_aggs.plugins.api.documents.batch_documents import BatchStart, BatchStarted
 from airflow_atscale_aggs.plugins.api.documents.definition_documents import Done
+from airflow_atscale_aggs.plugins.api.identities import Identity
 from airflow_atscale_aggs.plugins.api.request_rates import ActingRate
 
 router = APIRouter(tags=["Batches"], dependencies=[ActingRate])
@@ -49,23 +52,28 @@ def start_batch(
     A DAG that is paused is refused with 409, since its run would wait.
     """
     started = batch_actions.start_batch(place, asked, is_from_page=bool(request.headers.get("referer")))
+    record_deed(place.place, "start_batch", started.message, BatchRun(started.dag_id, started.run_id))
     response.headers["Location"] = batch_actions.address_of_batch(place.place.connection, started.id)
     return started
 
 
 @router.post("/connections/{connection}/batches/{batch_id}/cancel")
-def cancel_batch(place: BuildingConnection, batch_id: str) -> Done:
+def cancel_batch(place: BuildingConnection, batch_id: Identity) -> Done:
     """Cancel a batch that is in progress or has failed, and stop its run; what served before goes on serving.
 
     The id of a request may be given as well. One whose run has begun no batch yet loses its run.
     """
-    return Done(message=batch_actions.cancel(place, batch_id))
+    message = batch_actions.cancel(place, batch_id)
+    record_deed(place, "cancel_batch", message)
+    return Done(message=message)
 
 
 @router.post("/connections/{connection}/batches/{batch_id}/resume")
-def resume_batch(place: BuildingConnection, batch_id: str) -> BatchStarted:
+def resume_batch(place: BuildingConnection, batch_id: Identity) -> BatchStarted:
     """Clear the failed tasks of the run of a batch that has failed or was interrupted, so that it goes on.
 
     What is built already stays. A batch that no run of Airflow drives is refused with the command that goes on with it.
     """
-    return batch_actions.resume(place, batch_id)
+    resumed = batch_actions.resume(place, batch_id)
+    record_deed(place, "resume_batch", resumed.message, BatchRun(resumed.dag_id, resumed.run_id))
+    return resumed

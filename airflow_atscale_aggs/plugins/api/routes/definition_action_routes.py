@@ -10,7 +10,9 @@ from airflow_atscale_aggs.engine.lifecycle.retain.prune import delete_instance
 from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord
 from airflow_atscale_aggs.plugins.api.access import AdministeredConnection, ManagedConnection, Place
+from airflow_atscale_aggs.plugins.api.audit import record_deed
 from airflow_atscale_aggs.plugins.api.documents.definition_documents import BlockRequest, Done
+from airflow_atscale_aggs.plugins.api.identities import Identity
 from airflow_atscale_aggs.plugins.api.request_rates import ActingRate
 
 router = APIRouter(tags=["Definitions"], dependencies=[ActingRate])
@@ -20,7 +22,7 @@ _PATIENCE = 5.0
 
 
 @router.post("/connections/{connection}/definitions/{definition_id}/block")
-def block_definition(place: ManagedConnection, definition_id: str, asked: BlockRequest) -> Done:
+def block_definition(place: ManagedConnection, definition_id: Identity, asked: BlockRequest) -> Done:
     """Take a definition out of use: queries go past it at once, batches do not build it, nobody defines it again.
 
     Blocking it once more changes nothing.
@@ -31,11 +33,13 @@ def block_definition(place: ManagedConnection, definition_id: str, asked: BlockR
         return Done(message=f"`{name}` is blocked already.")
     with place.bookkeeping() as workspace:
         block.block(workspace, record, why=asked.why, now=utc_now())
+    reason = f" Why: {asked.why}" if asked.why else ""
+    record_deed(place, "block_definition", f"`{name}` of model {record.definition.model_id} is blocked.{reason}")
     return Done(message=f"`{name}` is blocked.")
 
 
 @router.post("/connections/{connection}/definitions/{definition_id}/unblock")
-def unblock_definition(place: ManagedConnection, definition_id: str) -> Done:
+def unblock_definition(place: ManagedConnection, definition_id: Identity) -> Done:
     """Define a blocked definition again; the next batch builds it.
 
     A user-defined one that has left the model meanwhile is retired instead.
@@ -46,11 +50,13 @@ def unblock_definition(place: ManagedConnection, definition_id: str) -> Done:
     with place.bookkeeping() as workspace:
         changed = block.unblock(workspace, record, now=utc_now())
     reason = f": {changed.status_reason}" if changed.status_reason else ""
-    return Done(message=f"`{record.definition.name}` is {changed.status}{reason}.")
+    message = f"`{record.definition.name}` is {changed.status}{reason}."
+    record_deed(place, "unblock_definition", f"Model {record.definition.model_id}: {message}")
+    return Done(message=message)
 
 
 @router.delete("/connections/{connection}/instances/{instance_id}")
-def delete_instance_by_hand(place: AdministeredConnection, instance_id: str) -> Done:
+def delete_instance_by_hand(place: AdministeredConnection, instance_id: Identity) -> Done:
     """Let an instance go: queries no longer use it, and the next sweep drops its table.
 
     Only one of an aggregate that has left its model, or that is blocked: any other would be built again.
@@ -63,6 +69,7 @@ def delete_instance_by_hand(place: AdministeredConnection, instance_id: str) -> 
         f"Instance of `{instance.step.aggregate}` serves no more; the next sweep after "
         f"{deleted.drop_after:%Y-%m-%d %H:%M:%SZ} drops {instance.table}."
     )
+    record_deed(place, "delete_instance", f"{instance.id}: {message}")
     return Done(message=" ".join((message, *deleted.notes)))
 
 
