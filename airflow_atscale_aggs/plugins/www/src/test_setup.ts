@@ -1,9 +1,12 @@
 import "@testing-library/jest-dom/vitest";
 
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 
 import { queryClient } from "./api/client";
+
+// What is waited for comes when it comes: on a busy machine later than within the usual second.
+configure({ asyncUtilTimeout: 15_000 });
 
 // jsdom lays nothing out: every element is as large as a small window, so that virtual rows are drawn.
 Object.defineProperties(HTMLElement.prototype, {

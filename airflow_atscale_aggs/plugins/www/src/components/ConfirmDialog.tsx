@@ -15,6 +15,8 @@ type Props = {
   children: ReactNode;
   /** The verb: `Block`. */
   confirmLabel: string;
+  /** What one presses instead; `Cancel` where that is not itself what is asked about. */
+  cancelLabel?: string;
   /** Whether something is lost. */
   isDestructive?: boolean;
   /** Does it. The dialog closes when it is done, and shows why when it cannot be done. */
@@ -31,6 +33,7 @@ export const ConfirmDialog = (props: Props) => {
     title,
     children,
     confirmLabel,
+    cancelLabel = "Cancel",
     isDestructive = false,
     onConfirm,
     isReady = true,
@@ -71,7 +74,7 @@ export const ConfirmDialog = (props: Props) => {
             </Dialog.Body>
             <Dialog.Footer>
               <Button onClick={close} variant="outline">
-                Cancel
+                {cancelLabel}
               </Button>
               <Button
                 colorPalette={isDestructive ? "danger" : "brand"}
