@@ -1,1 +1,0 @@
-import{t as e}from"./CommandLineHint-94TXgIs8.js";import{m as t}from"../main.js";function n({model:n}){return t(e,{command:`atscale-aggs query "SELECT …" --model ${n.name}`,title:`One cannot ask on this page`})}export{n as default};

@@ -1,1 +1,0 @@
-import{a as e,f as t,h as n,m as r,u as i}from"../main.js";var a=({title:a,command:o})=>n(e,{title:a,children:[r(t,{mb:2,children:`The command line shows it:`}),r(i,{children:o})]});export{a as t};

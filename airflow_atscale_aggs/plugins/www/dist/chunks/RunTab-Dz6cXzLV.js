@@ -1,1 +1,0 @@
-import{t as e}from"./TabFrame-Cf90pr3-.js";import{m as t}from"../main.js";function n({dagId:n}){return t(e,{dagId:n,place:`batches`,children:()=>null})}export{n as default};
