@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import DAG, Param, chain
 
 from airflow_atscale_aggs.assets.activated import aggregates_alias, aggregates_asset
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
+from airflow_atscale_aggs.hooks.run_form import choices_variable, read_choices
 from airflow_atscale_aggs.operators.aggregates import (
     BuildNewAggregatesOperator,
     EvaluateAggregatesOperator,
@@ -35,8 +36,9 @@ def batch_build_dag(
 ) -> DAG:
     """The DAG that builds all aggregates of a model: one visible, retryable, clearable task per aggregate.
 
-    Its runs take ``build_type``, ``max_concurrent_builds`` and ``aggregates`` from a form; one run at a time, and runs
-    that were asked for while one was under way become one further batch. An activation updates the asset
+    Its runs take ``build_type``, ``max_concurrent_builds`` and ``aggregates`` from a form, which offers the names of
+    the aggregates once a batch was planned; one run at a time, and runs that were asked for while one was under way
+    become one further batch. An activation updates the asset
     ``aggregates_of_<model>`` and one asset per aggregate (`airflow_atscale_aggs.assets.activated`).
 
     Args:
@@ -56,10 +58,12 @@ def batch_build_dag(
         dag = batch_build_dag("retail", schedule=[Asset("retail_facts_loaded")], aggs_conn_id="retail_aggs")
     """
     options: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "doc_md": f"Builds all aggregates of `{model}`."}
+    dag_id = dag_id or f"batch_build_{model}"
+    variable = choices_variable(dag_id)
     with DAG(
-        dag_id or f"batch_build_{model}",
+        dag_id,
         schedule=schedule,
-        params=_params(max_concurrent_builds, build_type),
+        params=_params(max_concurrent_builds, build_type, read_choices(variable)),
         tags=list(tags),
         **{**options, **dag_options},
     ) as dag:
@@ -70,6 +74,7 @@ def batch_build_dag(
             max_concurrent_builds=max_concurrent_builds,
             outlets=[aggregates_asset(model), aggregates_alias(model)],
             is_first=True,
+            choices_variable=variable,
         )
     return dag
 
@@ -128,8 +133,13 @@ def maintenance_dag(
     return dag
 
 
-def _params(max_concurrent_builds: int, build_type: str) -> dict[str, Param]:
-    """The parameters that the form of a run shows."""
+def _params(max_concurrent_builds: int, build_type: str, choices: Mapping[str, str]) -> dict[str, Param]:
+    """The parameters that the form of a run shows.
+
+    Args:
+        choices: what people see of each aggregate, by its name; none: names are written as a text.
+    """
+    offered: dict[str, Any] = {"examples": list(choices), "values_display": dict(choices)} if choices else {}
     return {
         "build_type": Param(
             build_type,
@@ -157,6 +167,9 @@ def _params(max_concurrent_builds: int, build_type: str) -> dict[str, Param]:
             type=["null", "array"],
             items={"type": "string"},
             title="Aggregates",
-            description="Names of those to build, one per line, for a repair. Empty: all.",
+            description="Those to build, for a repair. Empty: all."
+            if choices
+            else "Names of those to build, one per line, for a repair. Empty: all.",
+            **offered,
         ),
     }

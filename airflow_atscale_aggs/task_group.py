@@ -36,6 +36,7 @@ def add_batch_build_tasks(
     max_concurrent_builds: int = 1,
     outlets: Sequence[Asset | AssetAlias] = (),
     is_first: bool = False,
+    choices_variable: str | None = None,
 ) -> None:
     """Add deploy (with a folder), plan, build, activate and report to the DAG or task group that is open.
 
@@ -45,7 +46,8 @@ def add_batch_build_tasks(
         models_folder: a folder of SML to deploy first, in every run; None: the model is deployed by other means.
         max_concurrent_builds: upper bound of aggregates built at the same time; a run may ask for less.
         outlets: assets that an activation updates.
-        is_first: the DAG loads no facts before; as of `PlanBatchBuildOperator`.
+        is_first, choices_variable: the DAG loads no facts before; where names for its form are remembered. Both as of
+            `PlanBatchBuildOperator`.
     """
     common: dict[str, Any] = {"aggs_conn_id": aggs_conn_id}
     plan = PlanBatchBuildOperator(
@@ -55,6 +57,7 @@ def add_batch_build_tasks(
         aggregates="{{ (params.get('aggregates') or []) | tojson }}",
         grace_periods="{{ (params.get('grace_periods') or {}) | tojson }}",
         is_first=is_first,
+        choices_variable=choices_variable,
         retries=10,
         retry_delay=timedelta(seconds=30),
         **common,

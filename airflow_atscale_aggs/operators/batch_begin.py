@@ -18,6 +18,7 @@ from airflow_atscale_aggs.hooks.run_conf import (
     read_build_type,
     read_grace_periods,
 )
+from airflow_atscale_aggs.hooks.run_form import aggregate_choices, remember_choices
 from airflow_atscale_aggs.hooks.xcom_keys import COALESCED
 from airflow_atscale_aggs.metrics.emission import emit_begun
 from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
@@ -49,6 +50,8 @@ class PlanBatchBuildOperator(AggregatesOperator):
         grace_periods: durations by dataset, also as JSON, instead of the model's.
         is_first: nothing that loads facts runs before this task in its DAG, so that the batch counts as asked for when
             the run was; otherwise when the task began.
+        choices_variable: the Airflow Variable in which the names of the model's aggregates are remembered for the form
+            of a run; None: none.
 
     Returns:
         ``[{"instance_id": …, "aggregate": …, "planned_at": …}, …]`` in build order, for ``BuildAggregateOperator`` to
@@ -66,9 +69,11 @@ class PlanBatchBuildOperator(AggregatesOperator):
         aggregates: Sequence[str] | str | None = None,
         grace_periods: Mapping[str, str] | str | None = None,
         is_first: bool = False,
+        choices_variable: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.choices_variable = choices_variable
         self.model, self.build_type, self.aggregates, self.is_first = model, build_type, aggregates, is_first
         self.grace_periods = grace_periods
 
@@ -85,14 +90,16 @@ class PlanBatchBuildOperator(AggregatesOperator):
         from airflow_atscale_aggs.engine.errors import BatchHeldError
 
         with airflow_errors(), self._workspace() as workspace:
+            record = workspace.read.models.get_deployed(self.model)
+            if self.choices_variable:
+                remember_choices(self.choices_variable, aggregate_choices(workspace.read, record.id))
             try:
                 begun = self._begin(workspace, context, request, requested_at)
-                model = workspace.read.models.get(self.model).name
             except BatchHeldError as error:
                 self.log.info("Waiting: %s", error)
                 kwargs = {"asked_at": began_at.isoformat()}
                 self.defer(trigger=TimeDeltaTrigger(_HELD), method_name="execute", kwargs=kwargs)
-        emit_begun(model, begun)
+        emit_begun(record.name, begun)
         if begun.is_coalesced:
             self.log.info("Nothing to do: batch %s of %s answers this run.", begun.batch.id, begun.batch.owner)
             context["ti"].xcom_push(key=COALESCED, value=begun.batch.id)

@@ -130,6 +130,12 @@ class _Place:
         path = f"dags/{_DAG_ID}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}?map_index={map_index}"
         return json.dumps(self.airflow.call("GET", path))
 
+    def errors(self, run_id: str, task_id: str, try_number: int, map_index: int = -1) -> list[str]:
+        """The errors in a task's log, each of which Airflow shows with its traceback."""
+        path = f"dags/{_DAG_ID}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}?map_index={map_index}"
+        entries = self.airflow.call("GET", path)["content"]
+        return [detail["exc_value"] for entry in entries for detail in entry.get("error_detail") or ()]
+
     def active_tables(self) -> dict[str, str]:
         """Aggregate to the physical table that serves."""
         with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
@@ -171,6 +177,9 @@ def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> N
     assert failed
     assert states["activate", -1][0] == "failed"
     assert states["report", -1][0] == "success"
+    assert "is not activated, since these could not be built" in place.log(failed_run, "report", 1)
+    (sentence,) = place.errors(failed_run, "build", states["build", failed[0]][1], failed[0])
+    assert "no quantity. The table before it serves on. Repair the cause, then clear this task" in sentence
     assert place.active_tables() == before
 
     place.run_sql(*_MEND_QUANTITY)
@@ -178,6 +187,7 @@ def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> N
         place.clear(failed_run, ("build", index))
     assert place.wait_for_end(failed_run) == "success"
     after = place.states(failed_run)
+    assert "is live." in place.log(failed_run, "report", after["report", -1][1])
     for key, (_, tries) in states.items():
         if key[0] == "build" and key[1] not in failed:
             assert after[key] == ("success", tries), "an aggregate that was built is not built again"
@@ -189,6 +199,34 @@ def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> N
     assert place.run_sql("SELECT SUM(sum_quantity) FROM aggs.agg_tiny_sales_city_quantity") == (
         place.run_sql("SELECT SUM(quantity) FROM sales")
     )
+
+
+def test_builds_that_wait_have_the_names_of_their_aggregates(place: _Place) -> None:
+    """One is built at a time, so that the others wait."""
+    run_id = place.airflow.trigger(_DAG_ID)
+
+    def waiting() -> list[str]:
+        return [
+            task["rendered_map_index"]
+            for task in place.airflow.task_instances(_DAG_ID, run_id)
+            if task["task_id"] == "build" and task["map_index"] >= 0 and task["state"] in {None, "scheduled"}
+        ]
+
+    names = place.airflow.wait_for(waiting, "builds that wait", 180, pause=0.1)
+
+    assert set(names) <= set(_many_aggregates())
+    assert place.wait_for_end(run_id) == "success"
+
+
+def test_the_form_offers_the_aggregates_as_a_choice(place: _Place) -> None:
+    """As soon as the DAG file was read after a plan."""
+
+    def offered() -> list[str] | None:
+        form = place.airflow.call("GET", f"dags/{_DAG_ID}/details")["params"]["aggregates"]["schema"]
+        assert set(form.get("values_display", {})) == set(form.get("examples", []))
+        return form.get("examples")
+
+    assert place.airflow.wait_for(offered, "the choices", 180) == sorted(_many_aggregates())
 
 
 def test_a_run_is_started_by_another_dag_for_one_aggregate_and_tells_its_asset(place: _Place) -> None:

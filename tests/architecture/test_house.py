@@ -35,6 +35,7 @@ _MANY_PARAMETERS = {
     "cli/query_verbs.py:query": "a click command: its options, by keyword",
     "cli/recommend_verb.py:recommend": "a click command: its options, by keyword",
     "dag_factory.py:batch_build_dag": "the options of a DAG, by keyword",
+    "task_group.py:add_batch_build_tasks": "the options of the tasks of a batch, by keyword",
     "sensors/completion_file.py:__init__": "the options of a task, by keyword",
     "triggers/completion_file.py:__init__": "the options of a task, by keyword",
 }

@@ -1,0 +1,1 @@
+"""What Airflow's scheduler asks of us, through the entry point ``airflow.policy``."""
