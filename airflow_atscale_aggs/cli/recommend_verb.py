@@ -14,7 +14,8 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say, size
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
-    from airflow_atscale_aggs.engine.lifecycle.advise.recommend import Recommendation, RecommendReport, RecommendRequest
+    from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest
+    from airflow_atscale_aggs.engine.lifecycle.advise.recommendations import Recommendation, RecommendReport
 
 _MOST_REASONS = 5
 

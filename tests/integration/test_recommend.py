@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
-from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendReport, RecommendRequest, recommend
+from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
+from airflow_atscale_aggs.engine.lifecycle.advise.recommendations import RecommendReport
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer

@@ -31,7 +31,8 @@ from airflow_atscale_aggs.engine.aggregates.definition import (
 )
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
-from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, make_proposal, recommend
+from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
+from airflow_atscale_aggs.engine.lifecycle.advise.recommendations import make_proposal
 from airflow_atscale_aggs.engine.lifecycle.advise.workload import storable_metrics
 from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, read_model_snapshot

@@ -6,8 +6,8 @@ Demand-Defined Aggregates"; priming.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.advising.advisor import Advice, DefinedPart, FactWorkload, Proposal, advise
@@ -18,12 +18,17 @@ from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinitio
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus
 from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
 from airflow_atscale_aggs.engine.lifecycle.advise.make_room import (
-    MAKES_ROOM,
-    NOTHING,
     Replaceable,
     best_way,
     served_long,
     ways_to_make_room,
+)
+from airflow_atscale_aggs.engine.lifecycle.advise.recommendations import (
+    Allowance,
+    Recommendation,
+    RecommendReport,
+    apply_recommendations,
+    choose_giving_way,
 )
 from airflow_atscale_aggs.engine.lifecycle.advise.workload import (
     Unserved,
@@ -36,8 +41,7 @@ from airflow_atscale_aggs.engine.lifecycle.advise.workload import (
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, read_model_snapshot
 from airflow_atscale_aggs.engine.lifecycle.table_sizes import bytes_of_instances
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.registry.definitions import DefinitionOutcome
-from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition, SuccessionRecord
+from airflow_atscale_aggs.engine.registry.records import DefinitionRecord
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.sketches import sketch_error
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
@@ -47,81 +51,6 @@ _MOST_ROUNDS = 4
 
 _MOST_LOGGED = 100_000
 """Queries of the log that are looked at, the newest ones."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recommendation:
-    """One aggregate that should be defined.
-
-    Attributes:
-        error: of the predicted rows, as a share; None where they are computed from its attributes' counts alone.
-        size_bytes: predicted, by what the warehouse tells of its columns, or by their types.
-        saved: rows that queries would read less, in the time looked at, beside those that give way.
-        share: of the cost of all queries that is saved.
-        outcome: what became of it when it was applied; None when it was not.
-    """
-
-    definition: AggregateDefinition
-    rows: int
-    error: float | None
-    size_bytes: int
-    saved: int
-    share: float
-    upkeep: int
-    queries: float
-    reason: str
-    outcome: DefinitionOutcome | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
-    """The budget of a recommendation.
-
-    Attributes:
-        size: rows, or bytes, of all that is defined by demand together.
-        spent: of these, by what is defined already.
-        released: of what is spent, by what may give way to new ones.
-        count: of new ones.
-    """
-
-    size: float
-    spent: float
-    count: int
-    in_bytes: bool
-    released: Replaceable = NOTHING
-
-    @property
-    def remaining(self) -> Budget:
-        """The budget for new aggregates."""
-        return Budget(
-            size=max(self.size - self.spent + self.released.size, 0.0), count=self.count, in_bytes=self.in_bytes
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecommendReport:
-    """What a model should have.
-
-    Attributes:
-        source: ``history`` | ``queries`` | ``structure``.
-        queries: how many queries were looked at, old ones for less.
-        cost_before, cost_after: rows that these queries read, today and with the recommendations.
-        unserved: what no aggregate of the engine's may answer.
-        scans: of facts, to count groups.
-        giving_way: names of aggregates defined by demand that make room, once the new one serves, with its name.
-    """
-
-    model: str
-    model_id: str
-    source: str
-    queries: float
-    cost_before: int
-    cost_after: int
-    recommendations: tuple[Recommendation, ...]
-    unserved: tuple[Unserved, ...]
-    scans: int
-    budget: Allowance
-    giving_way: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +85,7 @@ def recommend(
     *,
     request: RecommendRequest | None = None,
     apply: bool = False,
+    only: Collection[str] = (),
     now: datetime,
 ) -> RecommendReport:
     """What aggregates a model should have besides those that it has.
@@ -165,8 +95,12 @@ def recommend(
     The warehouse counts rows and sketches group counts: one scan of each fact that was asked, and one for each round in
     which the choice has grains in it that are not counted yet.
 
+    Args:
+        only: of what is recommended, ``apply`` defines these names; empty: all.
+
     Raises:
         NotRegisteredError: no such model.
+        UnknownNameError: nothing of a name in ``only`` is recommended.
         WarehouseError: the warehouse cannot be asked.
     """
     request = request or RecommendRequest()
@@ -201,8 +135,10 @@ def recommend(
         scans=statistician.scans,
         budget=allowance,
     )
-    report = _choose_giving_way(report, {record.definition.id: record.definition.name for record in records})
-    return _apply(workspace, report, now) if apply and recommendations else report
+    report = choose_giving_way(report, {record.definition.id: record.definition.name for record in records})
+    if not apply or not (recommendations or only):
+        return report
+    return apply_recommendations(workspace, report, only=only, now=now)
 
 
 def _refusals(advice: Advice) -> list[Unserved]:
@@ -247,65 +183,6 @@ def _with_room(
 
     best = best_way(workloads, ways, advise_with, builds=builds)
     return [fact_workload.without(best.sizes.keys()) for fact_workload in workloads], replace(allowance, released=best)
-
-
-def _choose_giving_way(report: RecommendReport, names: Mapping[str, str]) -> RecommendReport:
-    """Choose as few aggregates as needed that give way, and to which. What is recommended again stays."""
-    allowance = report.budget
-    again = {
-        names.get(recommendation.definition.id, "") for recommendation in report.recommendations
-    } & allowance.released.sizes.keys()
-    kept_recommendations = tuple(
-        recommendation
-        for recommendation in report.recommendations
-        if names.get(recommendation.definition.id, "") not in again
-    )
-    new = sum(
-        recommendation.size_bytes if allowance.in_bytes else recommendation.rows
-        for recommendation in kept_recommendations
-    )
-    leaving = Replaceable(sizes={name: size for name, size in allowance.released.sizes.items() if name not in again})
-    old = leaving.first(allowance.spent + new - allowance.size) if kept_recommendations else ()
-    heir = max(kept_recommendations, key=lambda recommendation: recommendation.saved, default=None)
-    ways = {name: heir.definition.name for name in old if heir is not None}
-    return replace(report, recommendations=kept_recommendations, giving_way=ways)
-
-
-def _apply(workspace: Workspace, report: RecommendReport, now: datetime) -> RecommendReport:
-    proposed = [make_proposal(recommendation, report) for recommendation in report.recommendations]
-    outcomes = workspace.registry.definitions.add(proposed, now=now)
-    applied = [
-        # A retired definition that comes back keeps its old name.
-        replace(
-            recommendation,
-            outcome=outcome,
-            definition=workspace.read.definitions.get(recommendation.definition.id).definition,
-        )
-        for recommendation, outcome in zip(report.recommendations, outcomes, strict=True)
-    ]
-    _propose_giving_way(workspace, report, now)
-    return replace(report, recommendations=tuple(applied))
-
-
-def _propose_giving_way(workspace: Workspace, report: RecommendReport, now: datetime) -> None:
-    ids = {
-        record.definition.name: record.definition.id for record in workspace.read.definitions.of_model(report.model_id)
-    }
-    heirs = {recommendation.definition.name: recommendation.definition for recommendation in report.recommendations}
-    ways = [(ids[old], heirs[new]) for old, new in report.giving_way.items() if old in ids]
-    workspace.registry.successions.propose(
-        [
-            SuccessionRecord(
-                old_id=old,
-                new_id=heir.id,
-                model_id=report.model_id,
-                reason=MAKES_ROOM,
-                facts=tuple(part.fact for part in heir.parts),
-                proposed_at=now,
-            )
-            for old, heir in ways
-        ]
-    )
 
 
 def _read_workload(
@@ -479,18 +356,3 @@ def _reason(proposal: Proposal, *, is_likely: bool) -> str:
         return f"likely by the model's structure: {reads}"
     others = proposal.queries - heaviest.weight
     return f"asked {times(heaviest.weight)}: {reads}" + (f"; answers {times(others)} more" if others > 0 else "")
-
-
-def make_proposal(recommendation: Recommendation, report: RecommendReport) -> ProposedDefinition:
-    """A recommendation as the registry records it, with the figures that speak for it."""
-    evidence = {
-        "predicted_rows": float(recommendation.rows),
-        "predicted_bytes": float(recommendation.size_bytes),
-        "predicted_saved_rows": float(recommendation.saved),
-        "predicted_upkeep_rows": float(recommendation.upkeep),
-        "queries": recommendation.queries,
-        "cost_before_rows": float(report.cost_before),
-    }
-    if recommendation.error is not None:
-        evidence["predicted_rows_error"] = recommendation.error
-    return ProposedDefinition(definition=recommendation.definition, reason=recommendation.reason, evidence=evidence)

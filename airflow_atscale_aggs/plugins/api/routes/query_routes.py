@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from airflow_atscale_aggs.engine.sql.statements import format_sql
-from airflow_atscale_aggs.plugins.api.access import AskingConnection
+from airflow_atscale_aggs.plugins.api.access import AskingConnection, BuildableModel
+from airflow_atscale_aggs.plugins.api.advice import recommend_aggregates
 from airflow_atscale_aggs.plugins.api.answer_formats import (
     MEDIA_TYPES,
     AnswerFormat,
@@ -19,7 +20,13 @@ from airflow_atscale_aggs.plugins.api.answer_formats import (
     wanted_format,
 )
 from airflow_atscale_aggs.plugins.api.asking import Asked, explain_query, run_query
-from airflow_atscale_aggs.plugins.api.documents.query_documents import AskRequest, QueryAnswer, QueryExplanation
+from airflow_atscale_aggs.plugins.api.documents.query_documents import (
+    AskRequest,
+    QueryAnswer,
+    QueryExplanation,
+    RecommendAnswer,
+    RecommendRequest,
+)
 from airflow_atscale_aggs.plugins.api.documents.shared_documents import Problem
 from airflow_atscale_aggs.plugins.api.plan_nodes import parts_of_plan
 from airflow_atscale_aggs.plugins.api.problems import MEDIA_TYPE
@@ -36,7 +43,7 @@ def _problem(text: str) -> dict[str, Any]:
     return {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": text}
 
 
-_TIMEOUT: dict[int | str, dict[str, Any]] = {504: _problem("The warehouse took longer than `timeout_seconds`.")}
+_TIMEOUT: dict[int | str, dict[str, Any]] = {504: _problem("The warehouse took too long.")}
 _FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The rows, in the form that was asked for.",
@@ -89,6 +96,16 @@ def _figures(asked: Asked) -> dict[str, str]:
         "Answer-Is-Cut": "true" if asked.answer.is_cut else "false",
         "Answer-Seconds": f"{asked.seconds:.3f}",
     }
+
+
+@router.post("/connections/{connection}/models/{model}/recommend", dependencies=[AskingRate], responses=_TIMEOUT)
+def recommend(place: BuildableModel, request: RecommendRequest) -> RecommendAnswer:
+    """What aggregates a model should have; with `apply` they are defined, and the next batch builds them.
+
+    The warehouse counts rows by a few scans of the facts. `sml` of each is the same as an entry of `aggregates:` in the
+    SML of the model, for those that you would rather keep there.
+    """
+    return recommend_aggregates(place, request)
 
 
 def _document(asked: Asked) -> QueryAnswer:

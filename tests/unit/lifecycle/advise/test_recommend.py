@@ -9,16 +9,11 @@ from typing import Any
 
 import pytest
 
-from airflow_atscale_aggs.engine.advising.selection import Budget
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.errors import ModelRetiredError, NotRegisteredError
-from airflow_atscale_aggs.engine.lifecycle.advise.make_room import MAKES_ROOM, Replaceable
-from airflow_atscale_aggs.engine.lifecycle.advise.recommend import (
-    Allowance,
-    RecommendReport,
-    RecommendRequest,
-    recommend,
-)
+from airflow_atscale_aggs.engine.lifecycle.advise.make_room import MAKES_ROOM
+from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
+from airflow_atscale_aggs.engine.lifecycle.advise.recommendations import RecommendReport
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
 from tests.support.query_records import make_query_record
@@ -111,16 +106,6 @@ def test_a_budget_of_the_settings_may_be_in_bytes(wide: Workspace) -> None:
     assert _recommend(wide, _BY_MONTH).recommendations == ()
     # What is asked for wins.
     assert _grains(_recommend(wide, _BY_MONTH, percent=25)) == [{"Month"}]
-
-
-@pytest.mark.parametrize(
-    ("spent", "released", "expected"),
-    [(30.0, 0.0, 70.0), (130.0, 0.0, 0.0), (130.0, 50.0, 20.0)],
-)
-def test_an_allowance_remains_for_new_ones(spent: float, released: float, expected: float) -> None:
-    allowance = Allowance(size=100.0, spent=spent, count=3, in_bytes=True, released=Replaceable(sizes={"a": released}))
-
-    assert allowance.remaining == Budget(size=expected, count=3, in_bytes=True)
 
 
 def test_what_is_spent_already_counts_for_demand_and_not_for_predictions(wide: Workspace) -> None:
