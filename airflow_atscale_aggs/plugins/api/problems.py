@@ -12,6 +12,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from airflow_atscale_aggs.engine import errors
@@ -124,6 +126,8 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, _tell_problem)
     app.add_exception_handler(AtScaleAggsError, _tell_known)
     app.add_exception_handler(AirflowException, _tell_known)
+    for away in (OperationalError, PoolTimeoutError):
+        app.add_exception_handler(away, _tell_airflow_away)
     app.add_exception_handler(StarletteHTTPException, _tell_http)
     app.add_exception_handler(RequestValidationError, _tell_malformed)
     app.add_exception_handler(Exception, _tell_defect)
@@ -137,6 +141,14 @@ def _tell_known(request: Request, error: Exception) -> JSONResponse:
     status = status_of(error)
     headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
     return problem_response(request, status, str(error), kind=kind_of(error), headers=headers)
+
+
+def _tell_airflow_away(request: Request, error: Exception) -> JSONResponse:
+    """Errors of the registry and of warehouses are the engine's own; what comes here is of Airflow's database."""
+    _log.warning("Airflow's database does not answer: %s %s", request.method, request.url.path, exc_info=error)
+    detail = "Airflow's own database does not answer at this moment. Ask again in a few seconds."
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    return problem_response(request, status, detail, kind="airflow-away", headers={"Retry-After": "5"})
 
 
 def _tell_http(request: Request, error: Any) -> JSONResponse:
@@ -162,8 +174,5 @@ def _tell_malformed(request: Request, error: Any) -> JSONResponse:
 
 def _tell_defect(request: Request, error: Exception) -> JSONResponse:
     _log.error("A request ended in an unforeseen way: %s %s", request.method, request.url.path, exc_info=error)
-    detail = (
-        f"This is a defect of the API ({type(error).__name__}). Nothing was changed. The log of the API server has the "
-        "details."
-    )
+    detail = f"This is a defect of the API ({type(error).__name__}). The log of the API server has the details."
     return problem_response(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail, kind="defect")
