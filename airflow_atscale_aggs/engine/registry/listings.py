@@ -31,7 +31,7 @@ class DefinitionListing:
         seconds: that its build took.
         built_at: when its build ended.
         active_instance_ids, newest_instance_ids: one for each fact, in order of the facts.
-        score: as it was judged last, from 0 to 1; None before the first judgement.
+        score: as it was judged last, from 0 to 100; None before the first judgement.
         size_bytes: of the tables when it was judged last; None where the warehouse did not tell.
         seconds_saved: by all its uses together, as it was judged last; None when not known.
         facts: the fact datasets.

@@ -63,7 +63,7 @@ class DefinitionRow(Document):
 
     built_at: datetime | None
     score: float | None
-    """From 0 to 1, at its last evaluation."""
+    """From 0 to 100, at its last evaluation."""
 
     attributes: list[str]
     metrics: list[str]
@@ -84,6 +84,8 @@ class Score(Document):
     """How good a definition was when it was judged last."""
 
     value: float
+    """From 0 to 100."""
+
     parts: list[ScorePart]
     evaluated_at: datetime
     rows: int | None

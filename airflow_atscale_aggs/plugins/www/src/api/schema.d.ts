@@ -400,6 +400,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/connections/{connection}/models/{model}/recommend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Recommend
+         * @description What aggregates a model should have; with `apply` they are defined, and the next batch builds them.
+         *
+         *     The warehouse counts rows by a few scans of the facts. `sml` of each is the same as an entry of `aggregates:` in the
+         *     SML of the model, for those that you would rather keep there.
+         */
+        post: operations["recommend_api_connections__connection__models__model__recommend_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/connections/{connection}/models/{model}/settings": {
         parameters: {
             query?: never;
@@ -1124,7 +1147,7 @@ export interface components {
             rows: number | null;
             /**
              * Score
-             * @description From 0 to 1, at its last evaluation.
+             * @description From 0 to 100, at its last evaluation.
              */
             score: number | null;
             score_detail: components["schemas"]["Score"] | null;
@@ -1215,7 +1238,7 @@ export interface components {
             rows: number | null;
             /**
              * Score
-             * @description From 0 to 1, at its last evaluation.
+             * @description From 0 to 100, at its last evaluation.
              */
             score: number | null;
             /**
@@ -2056,21 +2079,15 @@ export interface components {
              * @default false
              */
             apply: boolean;
-            /**
-             * Budget Percent
-             * @default null
-             */
-            budget_percent: number | null;
+            /** Budget Percent */
+            budget_percent?: number | null;
             /**
              * From Structure
              * @default false
              */
             from_structure: boolean;
-            /**
-             * Most
-             * @default null
-             */
-            most: number | null;
+            /** Most */
+            most?: number | null;
             /**
              * Only
              * @description With `apply`: names of those to define; empty: all that are recommended.
@@ -2079,9 +2096,8 @@ export interface components {
             /**
              * Queries
              * @description SQL that stands for history; absent: the log of queries.
-             * @default null
              */
-            queries: string[] | null;
+            queries?: string[] | null;
         };
         /**
          * RunBatch
@@ -2172,7 +2188,10 @@ export interface components {
             seconds_saved: number | null;
             /** Size Bytes */
             size_bytes: number | null;
-            /** Value */
+            /**
+             * Value
+             * @description From 0 to 100.
+             */
             value: number;
         };
         /**
@@ -3269,7 +3288,7 @@ export interface operations {
                     "application/problem+json": unknown;
                 };
             };
-            /** @description The warehouse took longer than `timeout_seconds`. */
+            /** @description The warehouse took too long. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -4351,6 +4370,123 @@ export interface operations {
             };
         };
     };
+    recommend_api_connections__connection__models__model__recommend_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                connection: string;
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecommendRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecommendAnswer"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description You may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such connection, model or thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description It cannot be done in the present state; the detail says why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to ask again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Something that is needed does not answer now; `Retry-After` says when to ask again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The warehouse took too long. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
     list_settings_api_connections__connection__models__model__settings_get: {
         parameters: {
             query?: never;
@@ -5007,7 +5143,7 @@ export interface operations {
                     "application/problem+json": unknown;
                 };
             };
-            /** @description The warehouse took longer than `timeout_seconds`. */
+            /** @description The warehouse took too long. */
             504: {
                 headers: {
                     [name: string]: unknown;

@@ -72,6 +72,12 @@ const STEPS: Record<string, (at: number, last: number) => number> = {
   End: (_, last) => last,
 };
 
+/** The width that tracks of a grid need at least, in CSS: header and rows keep it together. */
+export const leastWidth = (tracks: readonly string[]): string => {
+  const least = tracks.map((track) => /^minmax\(([^,]+),/.exec(track)?.[1] ?? track);
+  return `calc(${least.join(" + ")})`;
+};
+
 const toggled = (ids: ReadonlySet<string>, id: string): ReadonlySet<string> => {
   const next = new Set(ids);
   if (!next.delete(id)) {
@@ -116,10 +122,11 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
   });
   const visible = table.getVisibleLeafColumns().map((column) => column.columnDef.meta as Column<Row>);
   const canSelect = selected !== undefined && onSelect !== undefined;
-  const template = [
+  const tracks = [
     ...(canSelect ? ["2.5rem"] : []),
     ...visible.map((column) => column.width ?? "minmax(8rem, 1fr)"),
-  ].join(" ");
+  ];
+  const template = tracks.join(" ");
 
   const scroller = useRef<HTMLDivElement>(null);
   const virtualizer = useVirtualizer({
@@ -200,7 +207,7 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
         ref={scroller}
         role="grid"
       >
-        <Box minW="100%" role="rowgroup" width="max-content" position="sticky" top={0} zIndex={1}>
+        <Box minW={leastWidth(tracks)} position="sticky" role="rowgroup" top={0} zIndex={1}>
           <HeaderRow
             columns={visible}
             height={ROW_HEIGHT}
@@ -221,7 +228,12 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
             template={template}
           />
         </Box>
-        <Box height={`${virtualizer.getTotalSize()}px`} position="relative" role="rowgroup">
+        <Box
+          height={`${virtualizer.getTotalSize()}px`}
+          minW={leastWidth(tracks)}
+          position="relative"
+          role="rowgroup"
+        >
           {items.map((item) => {
             const row = rows[item.index];
             if (row === undefined) {
@@ -248,7 +260,6 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
                 gridTemplateColumns={template}
                 height={`${ROW_HEIGHT}px`}
                 key={id}
-                minW="100%"
                 onClick={(event) => {
                   if ((event.target as Element).closest("a, button, input, label") === null) {
                     setActive(item.index);

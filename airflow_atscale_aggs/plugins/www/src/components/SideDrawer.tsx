@@ -1,7 +1,7 @@
 import { CloseButton, Drawer, Portal } from "@chakra-ui/react";
 import type { ReactNode } from "react";
 
-import { useAddressParam } from "src/hooks/useAddress";
+import { useAddressParams } from "src/hooks/useAddress";
 import { useNarrow } from "src/hooks/useNarrow";
 
 type Props = {
@@ -12,6 +12,10 @@ type Props = {
   aside?: ReactNode;
   /** Buttons at its foot. */
   footer?: ReactNode;
+  /** Parameters of what it has open inside; they go when it is closed. */
+  alsoCloses?: readonly string[];
+  /** `lg`, about 500 pixels, when absent; `xl` is about 900. */
+  size?: "lg" | "xl";
   /** What it shows for the parameter's value. */
   children: (value: string) => ReactNode;
 };
@@ -22,20 +26,22 @@ type Props = {
  * It is open while its parameter stands in the address: whoever gets the link sees the same, and the browser's Back
  * closes it. Focus stays inside, and returns to where it was.
  */
-export const SideDrawer = ({ param, title, aside, footer, children }: Props) => {
-  const [value, setValue] = useAddressParam(param);
+export const SideDrawer = (props: Props) => {
+  const { param, title, aside, footer, alsoCloses = [], size = "lg", children } = props;
+  const [params, setParams] = useAddressParams();
+  const value = params.get(param) ?? "";
   const isNarrow = useNarrow();
   return (
     <Drawer.Root
       lazyMount
       onOpenChange={({ open }) => {
         if (!open) {
-          setValue(null);
+          setParams(Object.fromEntries([param, ...alsoCloses].map((name) => [name, null])));
         }
       }}
       open={value !== ""}
       placement="end"
-      size={isNarrow ? "full" : "lg"}
+      size={isNarrow ? "full" : size}
       unmountOnExit
     >
       <Portal>

@@ -1,1 +1,0 @@
-import{t as e}from"./CommandLineHint-BnZZiu37.js";import{ft as t}from"./EmptyState-DhdR4vlv.js";function n({model:n}){return t(e,{command:`atscale-aggs query "SELECT …" --model ${n.name}`,title:`One cannot ask on this page`})}export{n as default};

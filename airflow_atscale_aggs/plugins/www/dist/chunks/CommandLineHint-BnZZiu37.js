@@ -1,1 +1,0 @@
-import{H as e,ft as t,ot as n,pt as r,t as i}from"./EmptyState-DhdR4vlv.js";var a=({title:a,command:o})=>r(i,{title:a,children:[t(n,{mb:2,children:`The command line shows it:`}),t(e,{children:o})]});export{a as t};

@@ -1,1 +1,0 @@
-import{t as e}from"./TabFrame-Ef2FRcNx.js";import{ft as t}from"./EmptyState-DhdR4vlv.js";function n({dagId:n}){return t(e,{dagId:n,place:`definitions`,children:()=>null})}export{n as default};

@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+
+import { filtersOf, isFiltered, NO_FILTERS, paramsOf, requestOf } from "./definition_filters";
+
+const of = (address: string) => filtersOf(new URLSearchParams(address));
+const NOW = Date.UTC(2026, 10, 29, 9, 41, 7);
+
+describe("the filters of the Definitions tab", () => {
+  it("show what is defined, by name, when the address says nothing", () => {
+    expect(requestOf(of(""), "m", NOW)).toEqual({
+      model: ["m"],
+      origin: [],
+      status: [],
+      state: ["defined"],
+      sort: "name",
+      descending: false,
+    });
+    expect(isFiltered(of(""))).toBe(false);
+  });
+
+  it("are read from the address, without what it does not know", () => {
+    const filters = of("type=demand_defined,nonsense&status=failed,active&sort=-uses&search=year&state=any");
+
+    expect(filters).toEqual({
+      search: "year",
+      type: ["demand_defined"],
+      status: ["active", "failed"],
+      used: [],
+      state: [],
+      sort: { by: "uses", isDescending: true },
+    });
+    expect(of("sort=drop").sort).toEqual({ by: "name", isDescending: false });
+    expect(requestOf(filters, "m", NOW)).toMatchObject({
+      state: ["defined", "blocked", "retired"],
+      search: "year",
+      sort: "uses",
+      descending: true,
+    });
+  });
+
+  it("stand in the address as they are read from it", () => {
+    for (const address of [
+      "",
+      "search=year&type=user_defined&status=active%2Cfailed&used=7&state=any&sort=-rows",
+      "state=blocked%2Cretired&used=not-45",
+    ]) {
+      const said = Object.entries(paramsOf(of(address))).filter(
+        ([, value]) => value !== null && value !== "",
+      );
+      const params = new URLSearchParams(said as [string, string][]);
+      params.sort();
+      const asked = new URLSearchParams(address);
+      asked.sort();
+      expect(params.toString()).toBe(asked.toString());
+    }
+    expect(Object.values(NO_FILTERS).filter(Boolean)).toEqual([]);
+  });
+
+  it("ask by the hour for what was used or was not", () => {
+    expect(requestOf(of("used=7"), "m", NOW).used_since).toBe("2026-11-22T09:00:00.000Z");
+    expect(requestOf(of("used=not-45"), "m", NOW)).toMatchObject({
+      unused_since: "2026-10-15T09:00:00.000Z",
+    });
+    expect(requestOf(of("used=never"), "m", NOW)).toMatchObject({ never_used: true });
+    expect(requestOf(of("used=never"), "m", NOW)).not.toHaveProperty("unused_since");
+  });
+});
