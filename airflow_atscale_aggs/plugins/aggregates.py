@@ -13,6 +13,7 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from airflow_atscale_aggs.hooks.secrets import hide_urls
+from airflow_atscale_aggs.plugins import mapped_names
 
 
 class LazyApplication:
@@ -76,6 +77,7 @@ class AggregatesPlugin(AirflowPlugin):
     def on_load(cls, *_: Any, **__: Any) -> None:
         """Called once per process."""
         hide_urls()
+        mapped_names.register()
         if {"scheduler", "celery"} & set(sys.argv[1:2]):
             preload()
 

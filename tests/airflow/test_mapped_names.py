@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +21,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.orm import Session
 
 from airflow_atscale_aggs.operators.aggregates import BuildAggregateOperator
-from airflow_atscale_aggs.policies import mapped_names
+from airflow_atscale_aggs.plugins import mapped_names
 
 pytestmark = pytest.mark.airflow
 
@@ -152,17 +150,19 @@ def test_a_database_that_fails_fails_nobody(session: Session, tmp_path: Path) ->
     assert _named(_task(0), run) is None
 
 
-def test_the_module_is_the_one_that_airflow_loads_and_costs_it_little() -> None:
-    """The entry point names it; each process of Airflow imports it. The operator has the name that it looks for."""
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    (name,) = project["entry-points"]["airflow.policy"].values()
-    assert importlib.import_module(name) is mapped_names
+def test_the_plugin_has_airflow_ask_and_costs_it_little() -> None:
+    """Twice is once. The operator has the name that the module looks for."""
     assert BuildAggregateOperator.__name__ == mapped_names._OPERATOR
     code = (
-        "import sys, airflow.policies, airflow.sdk\nbefore = set(sys.modules)\n"
-        f"import {name}\nprint(sorted(set(sys.modules) - before))"
+        "import sys, airflow.plugins_manager, airflow.sdk, airflow.settings\nbefore = set(sys.modules)\n"
+        "from airflow_atscale_aggs.plugins.aggregates import AggregatesPlugin\n"
+        "AggregatesPlugin.on_load()\nAggregatesPlugin.on_load()\n"
+        "hooks = airflow.settings.get_policy_plugin_manager().hook.task_instance_mutation_hook.get_hookimpls()\n"
+        "print([hook.plugin.__name__ for hook in hooks], airflow.settings.task_instance_mutation_hook.is_noop)\n"
+        "print(sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    imported = done.stdout.splitlines()[-1]
+    hooks, imported = done.stdout.splitlines()[-2:]
+    assert hooks == f"['{mapped_names.__name__}'] True"
     assert "sqlalchemy" not in imported
     assert "airflow.models" not in imported

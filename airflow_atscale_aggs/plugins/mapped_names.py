@@ -4,14 +4,15 @@ Airflow renders ``map_index_template`` in the worker, when a task starts: until 
 The scheduler makes the task instances once the plan has ended, so their names are known then: they stand in what the
 plan has returned.
 
-Every process of Airflow imports this module when it starts. It is asked about each task instance that is made, so it
-answers at once for those of others. It reads by the scheduler's own session, writes nothing but the name, commits
-nothing, and never raises.
+The plugin registers it as a cluster policy, which is asked about each task instance that is made, so it answers at once
+for those of others. It reads by the scheduler's own session, writes nothing but the name, commits nothing, and never
+raises.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -29,6 +30,15 @@ _MOST_CHARACTERS = 250
 _log = logging.getLogger(__name__)
 _planned: WeakKeyDictionary[DagRun, dict[str, Sequence[Any]]] = WeakKeyDictionary()
 """By run and plan task, while the scheduler works on the run: one look for all tasks that are mapped over the plan."""
+
+
+def register() -> None:
+    """Have Airflow ask this module about the task instances that this process makes."""
+    from airflow.settings import get_policy_plugin_manager
+
+    policies, module = get_policy_plugin_manager(), sys.modules[__name__]
+    if not policies.is_registered(module):
+        policies.register(module)
 
 
 @hookimpl

@@ -1,1 +1,0 @@
-"""What Airflow's scheduler asks of us, through the entry point ``airflow.policy``."""
