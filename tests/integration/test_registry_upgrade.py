@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, upgrade_registry
 from airflow_atscale_aggs.engine.registry.definition_lists import DefinitionFilter, DefinitionSort
 from airflow_atscale_aggs.engine.registry.migrations import run
+from airflow_atscale_aggs.engine.registry.query_days import count_days, outcome_of, shortest_builds
+from airflow_atscale_aggs.engine.registry.query_lists import QueryFilter
 from airflow_atscale_aggs.engine.registry.registry import open_registry
 from airflow_atscale_aggs.engine.registry.tables import VERSION_TABLE
 from tests.support.registry_content import check_standings
@@ -189,4 +192,25 @@ def test_lists_know_what_was_there_before(url_before: str) -> None:
     found = DefinitionFilter(name_contains=listed[0].label.upper())
     assert listed[0] in registry.read.lists.definitions.page(found, sort=DefinitionSort.MODEL).rows
     assert registry.read.lists.definitions.count(DefinitionFilter(model_ids=[model.id])).number == len(listed)
+    registry.close()
+
+
+def test_the_log_of_before_is_listed_and_counted(url_before: str) -> None:
+    """As if its queries were recorded now."""
+    upgrade_registry(url_before)
+    registry = open_registry(url_before)
+    (model,) = registry.read.models.current()
+    records = registry.read.queries.find(model.id)
+
+    listed = registry.read.lists.queries.page().rows
+    assert [row.query for row in listed] == list(records)
+    assert [row.outcome for row in listed] == [outcome_of(record) for record in records]
+    asked_by_ann = registry.read.lists.queries.page(QueryFilter(user="ann", shape_contains="select")).rows
+    assert [row.query.user for row in asked_by_ann] == ["ann"]
+    (source,) = asked_by_ann[0].query.actual
+    assert registry.read.lists.queries.page(QueryFilter(definition_id=source.definition_id)).rows == asked_by_ann
+    with registry.database.reading() as connection:
+        counted = count_days(records, shortest_builds(connection, records))
+    assert sum(day.savings_known for day in counted) > 0
+    assert registry.read.lists.queries.days(since=date(2000, 1, 1)) == counted
     registry.close()

@@ -14,7 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, Instanc
 from airflow_atscale_aggs.engine.aggregates.shown_status import ShownStatus
 from airflow_atscale_aggs.engine.registry.listings import Attention, Finding
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
-from airflow_atscale_aggs.engine.registry.tables import batches, instances, standings
+from airflow_atscale_aggs.engine.registry.tables import batches, instances, models, standings
 
 MOST_IDS = 20
 """Ids that a finding names."""
@@ -24,12 +24,6 @@ UNUSED_AFTER = timedelta(days=30)
 
 STALE_AFTER = timedelta(hours=36)
 """How old an active instance may be: a daily build, and half a day of grace."""
-
-_others = batches.alias("others")
-_IS_NEWEST = batches.c.created_at == (
-    select(func.max(_others.c.created_at)).where(_others.c.model_id == batches.c.model_id).scalar_subquery()
-)
-"""The condition that a batch is its model's newest."""
 
 
 class AttentionReader(RegistryPart):
@@ -53,12 +47,13 @@ class AttentionReader(RegistryPart):
         """
         is_serving = (standings.c.status == DefinitionStatus.DEFINED, standings.c.shown_status == ShownStatus.ACTIVE)
         is_unused = (standings.c.uses == 0, standings.c.created_at < now - unused_after)
-        is_failed = (batches.c.status == BatchStatus.FAILED, _IS_NEWEST)
         with self.database.reading() as connection:
             search = _Search(connection, model_ids)
+            newest = search.newest_batches()
+            is_failed = (instances.c.status == InstanceStatus.FAILED, instances.c.batch_id.in_(newest))
             return Attention(
-                failed_instances=search.instances(instances.c.status == InstanceStatus.FAILED, _IS_NEWEST),
-                failed_batches=search.batches(*is_failed),
+                failed_instances=search.instances(*is_failed),
+                failed_batches=search.batches(batches.c.status == BatchStatus.FAILED, batches.c.id.in_(newest)),
                 pending_views=search.batches(batches.c.views_pending),
                 never_used=search.definitions(*is_serving, *is_unused),
                 stale=search.definitions(*is_serving, standings.c.built_at < now - stale_after),
@@ -73,6 +68,15 @@ class _Search:
     connection: Connection
     model_ids: Collection[str] | None
 
+    def newest_batches(self) -> list[str]:
+        """Ids of the newest batch of each model."""
+        newest = select(batches.c.id).where(batches.c.model_id == models.c.id)
+        newest = newest.order_by(batches.c.created_at.desc(), batches.c.id.desc()).limit(1)
+        query = select(newest.scalar_subquery())
+        if self.model_ids is not None:
+            query = query.where(models.c.id.in_(sorted(self.model_ids)))
+        return [found for found in self.connection.scalars(query.select_from(models)) if found is not None]
+
     def definitions(self, *conditions: ColumnElement[bool]) -> Finding:
         """Definitions of which conditions on standings hold."""
         return self._find(select(standings.c.definition_id.label("id")).where(*conditions), standings.c.model_id)
@@ -82,9 +86,8 @@ class _Search:
         return self._find(select(batches.c.id).where(*conditions), batches.c.model_id)
 
     def instances(self, *conditions: ColumnElement[bool]) -> Finding:
-        """Instances of which conditions on them and on their batch hold."""
-        query = select(instances.c.id).join(batches, batches.c.id == instances.c.batch_id).where(*conditions)
-        return self._find(query, instances.c.model_id)
+        """Instances of which conditions hold."""
+        return self._find(select(instances.c.id).where(*conditions), instances.c.model_id)
 
     def _find(self, query: Select[Any], model: ColumnElement[str]) -> Finding:
         """How many ids a query gives, and the first ones."""

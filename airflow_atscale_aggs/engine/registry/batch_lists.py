@@ -29,9 +29,6 @@ from airflow_atscale_aggs.engine.registry.tables import batches, instances
 USUAL_BATCHES = 20
 """Batches whose median duration is the usual one."""
 
-USUAL_BUILDS = 5
-"""Builds of one aggregate whose median duration is the usual one."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFilter:
@@ -133,31 +130,14 @@ class BatchLists(RegistryPart):
         return {model_id: statistics.median(seconds) for model_id, seconds in seconds_by_model.items()}
 
     def usual_seconds(self, batch_id: str) -> Mapping[str, float]:
-        """How long each instance of a batch usually builds, by the instance's id.
+        """How long each instance of a batch usually builds, by the instance's id, as it was known when the batch began.
 
-        The median of the last `USUAL_BUILDS` builds of the same definition over the same fact, in other batches;
-        instances without such are left out.
+        See `usual_builds.find_usual_seconds`; instances of which nothing was known are left out.
         """
-        mine = select(instances.c.definition_id, instances.c.fact, instances.c.id).where(
-            instances.c.batch_id == batch_id
+        query = select(instances.c.id, instances.c.usual_seconds).where(
+            instances.c.batch_id == batch_id, instances.c.usual_seconds.is_not(None)
         )
-        own = mine.subquery()
-        place = func.row_number().over(partition_by=own.c.id, order_by=instances.c.finished_at.desc())
-        built = (
-            select(own.c.id, instances.c.seconds, place.label("place"))
-            .join(
-                instances,
-                (instances.c.definition_id == own.c.definition_id) & (instances.c.fact == own.c.fact),
-            )
-            .where(
-                instances.c.batch_id != batch_id, instances.c.seconds.is_not(None), instances.c.finished_at.is_not(None)
-            )
-            .subquery()
-        )
-        seconds_by_id: dict[str, list[float]] = {}
-        for identity, seconds in self._rows(select(built.c.id, built.c.seconds).where(built.c.place <= USUAL_BUILDS)):
-            seconds_by_id.setdefault(identity, []).append(seconds)
-        return {identity: statistics.median(seconds) for identity, seconds in seconds_by_id.items()}
+        return {row[0]: row[1] for row in self._rows(query)}
 
 
 def _conditions(which: BatchFilter) -> list[ColumnElement[bool]]:

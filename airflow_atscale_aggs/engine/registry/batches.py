@@ -28,6 +28,7 @@ from airflow_atscale_aggs.engine.registry.signal_records import (
 )
 from airflow_atscale_aggs.engine.registry.standings import name_key, refresh_standings_of_batches
 from airflow_atscale_aggs.engine.registry.tables import batches, instances, signals
+from airflow_atscale_aggs.engine.registry.usual_builds import note_usual_seconds
 
 VIEW_NOTE = "Stable view "
 """How notes about stable views begin."""
@@ -209,6 +210,7 @@ class BatchWriter(RegistryPart):
                 if rows:
                     connection.execute(insert(instances), rows)
                     connection.execute(insert(tables.steps), written)
+                    note_usual_seconds(connection, batch_id)
                 inherit_signals(connection, model_id, batch_id, closed)
                 record_signals(connection, model_id, batch_id, signals)
                 refresh_standings_of_batches(connection, batch_id, *closed)

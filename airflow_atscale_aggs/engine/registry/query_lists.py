@@ -1,33 +1,54 @@
-"""Lists of the log of queries, newest first, and what was asked by day."""
+"""Lists of the log of queries, newest first, and what was asked by day.
+
+The log is long. A page is read from the indices that hold the times of the queries in question, newest first: those of
+one definition, of some outcomes, or of whole models. What no index knows, such as a part of the query's text, is tried
+on the newest of them only, and the page tells where to look on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    false,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
 
-from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.listings import QueryDay, QueryListing, QueryOutcome
 from airflow_atscale_aggs.engine.registry.page import (
+    Count,
     Order,
     Page,
     Position,
+    is_storable,
     position_of,
-    read_after,
     read_cursor,
     rows_asked,
     with_position,
     write_cursor,
 )
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
-from airflow_atscale_aggs.engine.registry.records import QueryRecord
-from airflow_atscale_aggs.engine.registry.tables import queries
+from airflow_atscale_aggs.engine.registry.query_records import query_record
+from airflow_atscale_aggs.engine.registry.tables import IS_NO_HIT, models, queries, query_days, query_sources
 
-MOST_LOOKED_AT = 2_000
-"""Queries that one page tries its filters on."""
+MOST_LOOKED_AT = 5_000
+"""Queries that one page tries its filters on, and that are counted."""
+
+_FIRST_LOOK = 10
+"""How many times as many queries as a page has are looked at first: mostly that is enough."""
+
+_LEAST_OF_PATH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +84,6 @@ _ORDER = Order(
 )
 
 
-def outcome_of(query: QueryRecord) -> QueryOutcome:
-    """Where the answer of a query came from."""
-    if query.fallback_reason:
-        return QueryOutcome.FALLBACK
-    from_aggregates = [bool(source.definition_id) for source in query.actual]
-    if not any(from_aggregates):
-        return QueryOutcome.MISS
-    return QueryOutcome.HIT if all(from_aggregates) else QueryOutcome.PARTIAL
-
-
 class QueryLists(RegistryPart):
     """Reads lists of queries."""
 
@@ -92,79 +103,176 @@ class QueryLists(RegistryPart):
         """
         after = None if cursor is None else read_cursor(_ORDER, cursor)
         most = rows_asked(limit)
-        query = with_position(select(queries).where(*_conditions(which)), _ORDER)
         with self.database.reading() as connection:
-            rows = read_after(connection, query, _ORDER, after, MOST_LOOKED_AT + 1)
-        found: list[QueryListing] = []
-        last: Position | None = None
-        for row in rows[:MOST_LOOKED_AT]:
-            if len(found) == most:
-                break
-            last = position_of(row)
-            listing = _listing(row)
-            if _is_wanted(listing, which):
-                found.append(listing)
-        is_end = last is None or last == position_of(rows[-1])
-        return Page(tuple(found), None if is_end or last is None else write_cursor(_ORDER, last))
+            search = _Search(connection, which, _paths(connection, which))
+            for number in (most + 1,) if search.is_exact else (_FIRST_LOOK * (most + 1), MOST_LOOKED_AT):
+                end = search.find_end(after, number, is_shared=not search.is_exact)
+                rows = search.rows(after, end, most + 1)
+                if len(rows) > most or end is None:
+                    break
+        if len(rows) > most:
+            end = position_of(rows[most - 1])
+        return Page(tuple(map(_listing, rows[:most])), None if end is None else write_cursor(_ORDER, end))
 
     def get(self, query_id: int) -> QueryListing | None:
         """A query of the log by id; None where it is not there, or no more."""
         rows = self._rows(select(queries).where(queries.c.id == query_id))
         return _listing(rows[0]) if rows else None
 
+    def count(self, which: QueryFilter = _ANY) -> Count:
+        """How many queries there are; counting stops where about `MOST_LOOKED_AT` were looked at."""
+        with self.database.reading() as connection:
+            search = _Search(connection, which, _paths(connection, which))
+            end = search.find_end(None, MOST_LOOKED_AT, is_shared=True)
+            return Count(search.count(end), is_exact=end is None)
+
     def days(self, model_ids: Collection[str] | None = None, *, since: date) -> tuple[QueryDay, ...]:
-        """What was asked of each model on each day (UTC) from a day on, oldest first, then by model."""
-        start = datetime.combine(since, time(), UTC)
-        which = QueryFilter(model_ids=model_ids, asked_after=start)
-        rows = self._rows(select(queries.c.document).where(*_conditions(which)))
-        return _count_days(documents.decode_query(row[0]) for row in rows)
+        """What was asked of each model on each day (UTC) from a day on, oldest first, then by model.
+
+        They know of queries that the log has forgotten.
+        """
+        query = select(query_days).where(query_days.c.day >= since)
+        if model_ids is not None:
+            query = query.where(query_days.c.model_id.in_(sorted(model_ids)))
+        rows = self._rows(query.order_by(query_days.c.day, query_days.c.model_id))
+        return tuple(QueryDay(**row._mapping) for row in rows)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """One index that leads to queries in question, newest first.
+
+    Attributes:
+        asked_at, identity: the columns of the index that tell where a query stands.
+        conditions: on the columns before.
+    """
+
+    asked_at: ColumnElement[datetime]
+    identity: ColumnElement[int]
+    conditions: tuple[ColumnElement[bool], ...]
+
+    def select(self, which: QueryFilter, after: Position | None, end: Position | None) -> Select[*tuple[Any, ...]]:
+        """Where its queries stand, from after one position to another."""
+        place = tuple_(self.asked_at, self.identity)
+        found: Select[*tuple[Any, ...]] = select(self.asked_at.label("page_key"), self.identity.label("page_id"))
+        found = found.where(*self.conditions)
+        if after is not None:
+            found = found.where(place < _place(after))
+        if end is not None:
+            found = found.where(place >= _place(end))
+        if which.asked_after is not None:
+            found = found.where(self.asked_at >= which.asked_after)
+        if which.asked_before is not None:
+            found = found.where(self.asked_at < which.asked_before)
+        return found.order_by(self.asked_at.desc(), self.identity.desc())
+
+
+def _place(position: Position) -> Any:
+    return tuple_(literal(position.key, queries.c.asked_at.type), literal(position.identity, queries.c.id.type))
+
+
+def _paths(connection: Connection, which: QueryFilter) -> tuple[_Path, ...]:
+    """The shortest ways to the queries in question, which have none in common."""
+    here = (queries.c.asked_at, queries.c.id)
+    if which.definition_id is not None:
+        shared = (query_sources.c.asked_at, query_sources.c.query_id)
+        return (
+            _Path(*here, (queries.c.definition_id == which.definition_id,)),
+            _Path(*shared, (query_sources.c.definition_id == which.definition_id,)),
+        )
+    ids = connection.scalars(select(models.c.id)) if which.model_ids is None else which.model_ids
+    of_models = [(queries.c.model_id == model_id,) for model_id in sorted(ids)]
+    if which.outcomes and QueryOutcome.HIT not in which.outcomes:
+        return tuple(
+            _Path(*here, (*of_model, queries.c.outcome == str(outcome), IS_NO_HIT))  # type: ignore[arg-type]
+            for of_model in of_models
+            for outcome in sorted(set(which.outcomes))
+        )
+    return tuple(_Path(*here, of_model) for of_model in of_models)
+
+
+class _Search:
+    """Looks for queries along some paths."""
+
+    def __init__(self, connection: Connection, which: QueryFilter, paths: Sequence[_Path]) -> None:
+        self._connection, self._which, self._paths = connection, which, paths
+        self._conditions = _conditions(which)
+        self.is_exact = not self._conditions
+        """Whether every query of the paths is one in question."""
+
+    def find_end(self, after: Position | None, number: int, *, is_shared: bool) -> Position | None:
+        """Where looking at a number of queries ends; None where that is all there are.
+
+        Args:
+            is_shared: the paths have the number together, about; else each of them.
+        """
+        share = max(_LEAST_OF_PATH, number // max(1, len(self._paths))) if is_shared else number
+        ends = []
+        for chunk in self._chunks():
+            # Two of each path: the last one that is looked at, and one that tells that there are more.
+            lasts = [path.select(self._which, after, None).offset(share - 1).limit(2) for path in chunk]
+            numbered = [select(literal(number).label("path"), found.subquery()) for number, found in enumerate(lasts)]
+            by_path: dict[int, list[Position]] = {}
+            for row in self._connection.execute(union_all(*numbered)):
+                by_path.setdefault(row.path, []).append(position_of(row))
+            ends += [max(found, key=_sort_key) for found in by_path.values() if len(found) > 1]
+        return max(ends, key=_sort_key) if ends else None
+
+    def rows(self, after: Position | None, end: Position | None, most: int) -> list[Any]:
+        """The newest of the queries in question between two positions."""
+        found: list[Any] = []
+        for candidates in self._candidates(after, end):
+            query = select(queries).where(queries.c.id.in_(candidates), *self._conditions)
+            ordered = with_position(query, _ORDER).order_by(queries.c.asked_at.desc(), queries.c.id.desc())
+            found += self._connection.execute(ordered.limit(most)).all()
+        return sorted(found, key=lambda row: _sort_key(position_of(row)), reverse=True)[:most]
+
+    def count(self, end: Position | None) -> int:
+        """How many queries in question there are down to a position."""
+        number = 0
+        for candidates in self._candidates(None, end):
+            query = select(func.count())
+            if self.is_exact:
+                query = query.select_from(candidates.subquery())
+            else:
+                query = query.select_from(queries).where(queries.c.id.in_(candidates), *self._conditions)
+            number += self._connection.scalar(query) or 0
+        return number
+
+    def _candidates(self, after: Position | None, end: Position | None) -> list[CompoundSelect[Any]]:
+        """The ids of all queries on the paths between two positions."""
+        return [
+            union_all(
+                *(select(path.select(self._which, after, end).order_by(None).subquery().c.page_id) for path in chunk)
+            )
+            for chunk in self._chunks()
+        ]
+
+    def _chunks(self) -> list[Sequence[_Path]]:
+        # SQLite puts no more than 500 SELECTs together.
+        return [self._paths[start : start + 100] for start in range(0, len(self._paths), 100)]
+
+
+def _sort_key(position: Position) -> tuple[Any, Any]:
+    return position.key, position.identity
 
 
 def _conditions(which: QueryFilter) -> list[ColumnElement[bool]]:
+    """What the paths do not say."""
+    if not is_storable(f"{which.user or ''}{which.shape_contains}{which.definition_id or ''}"):
+        return [false()]
     found: list[ColumnElement[bool]] = []
-    if which.model_ids is not None:
-        found.append(queries.c.model_id.in_(sorted(which.model_ids)))
-    if which.asked_after is not None:
-        found.append(queries.c.asked_at >= which.asked_after)
-    if which.asked_before is not None:
-        found.append(queries.c.asked_at < which.asked_before)
+    if which.definition_id is not None and which.model_ids is not None:
+        # A function of the column: the index of models would lead to all of theirs.
+        found.append(func.coalesce(queries.c.model_id, "").in_(sorted(which.model_ids)))
+    if which.outcomes and (which.definition_id is not None or QueryOutcome.HIT in which.outcomes):
+        found.append(queries.c.outcome.in_(sorted(map(str, which.outcomes))))
+    if which.user is not None:
+        found.append(queries.c.user == which.user)
+    if which.shape_contains:
+        found.append(queries.c.shape.icontains(which.shape_contains, autoescape=True))
     return found
 
 
-def _is_wanted(listing: QueryListing, which: QueryFilter) -> bool:
-    query = listing.query
-    return (
-        (not which.outcomes or listing.outcome in which.outcomes)
-        and (which.user is None or query.user == which.user)
-        and which.shape_contains.casefold() in query.shape.casefold()
-        and (which.definition_id is None or any(source.definition_id == which.definition_id for source in query.actual))
-    )
-
-
 def _listing(row: Any) -> QueryListing:
-    query = documents.decode_query(row.document)
-    return QueryListing(id=row.id, outcome=outcome_of(query), query=query)
-
-
-def _count_days(log: Iterable[QueryRecord]) -> tuple[QueryDay, ...]:
-    days: dict[tuple[date, str], dict[str, Any]] = {}
-    for query in log:
-        day = query.asked_at.astimezone(UTC).date()
-        counts = days.setdefault((day, query.model_id), dict.fromkeys(_COUNTED, 0))
-        outcome = outcome_of(query)
-        counts["queries"] += query.weight
-        counts[_COUNTED_AS[outcome]] += query.weight
-        counts["seconds"] += query.weight * query.seconds
-        for source in query.actual:
-            counts["rows_read"] += query.weight * ((source.rows if source.definition_id else source.fact_rows) or 0)
-            counts["fact_rows"] += query.weight * (source.fact_rows or 0)
-    return tuple(QueryDay(model_id=model, day=day, **counts) for (day, model), counts in sorted(days.items()))
-
-
-_COUNTED_AS = {
-    QueryOutcome.HIT: "hits",
-    QueryOutcome.PARTIAL: "hits",
-    QueryOutcome.MISS: "misses",
-    QueryOutcome.FALLBACK: "fallbacks",
-}
-_COUNTED = ("queries", "hits", "misses", "fallbacks", "seconds", "rows_read", "fact_rows")
+    return QueryListing(id=row.id, outcome=QueryOutcome(row.outcome), query=query_record(row))

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -27,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0009"
+SCHEMA_VERSION = "0010"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -203,6 +204,7 @@ instances = Table(
     Column("aggregate", Text, nullable=False, server_default=""),
     Column("name_key", Text, nullable=False, server_default=""),
     Column("batch_created_at", UtcDateTime),
+    Column("usual_seconds", Float),
     Index(f"ix_{_PREFIX}instances_batch", "batch_id", "status"),
     Index(f"ix_{_PREFIX}instances_definition", "definition_id", "fact", "status"),
     Index(f"ix_{_PREFIX}instances_model", "model_id", "status"),
@@ -211,6 +213,14 @@ instances = Table(
     Index(f"ix_{_PREFIX}instances_rows", "rows", "id"),
     Index(f"ix_{_PREFIX}instances_seconds", "seconds", "id"),
     Index(f"ix_{_PREFIX}instances_name", "name_key", "id"),
+    Index(
+        f"ix_{_PREFIX}instances_from_facts",
+        "model_id",
+        "fact",
+        "seconds",
+        sqlite_where=text("source = fact"),
+        postgresql_where=text("source = fact"),
+    ),
 )
 """Without their steps, so that a row is short and lists of them are quick."""
 
@@ -322,9 +332,62 @@ queries = Table(
     Column("rows", BigInteger),
     Column("seconds", Float),
     Column("weight", Integer, nullable=False),
-    Index(f"ix_{_PREFIX}queries_asked", "model_id", "asked_at"),
+    Column("outcome", String(8), nullable=False, server_default=""),
+    Column("definition_id", String(36)),
+    Column("user", Text, nullable=False, server_default=""),
+    Column("shape", Text, nullable=False, server_default=""),
 )
-"""The log of queries: kept for a while."""
+"""The log of queries: kept for a while. ``definition_id``: what answered, where it was one aggregate and no other."""
+
+IS_NO_HIT = text("outcome <> 'hit'")
+"""Most queries are hits. As literal text, without which SQLite would not use the index."""
+
+Index(f"ix_{_PREFIX}queries_model", queries.c.model_id, queries.c.asked_at, queries.c.id)
+Index(
+    f"ix_{_PREFIX}queries_outcome",
+    queries.c.model_id,
+    queries.c.outcome,
+    queries.c.asked_at,
+    queries.c.id,
+    sqlite_where=IS_NO_HIT,
+    postgresql_where=IS_NO_HIT,
+)
+Index(
+    f"ix_{_PREFIX}queries_definition",
+    queries.c.definition_id,
+    queries.c.asked_at,
+    queries.c.id,
+    sqlite_where=queries.c.definition_id.is_not(None),
+    postgresql_where=queries.c.definition_id.is_not(None),
+)
+
+query_sources = Table(
+    f"{_PREFIX}query_sources",
+    metadata,
+    Column("definition_id", String(36), nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("query_id", BigInteger().with_variant(Integer, "sqlite"), nullable=False),
+    PrimaryKeyConstraint("definition_id", "asked_at", "query_id"),
+)
+"""The aggregates of queries that were answered from several."""
+
+query_days = Table(
+    f"{_PREFIX}query_days",
+    metadata,
+    Column("model_id", String(36), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("queries", BigInteger, nullable=False),
+    Column("hits", BigInteger, nullable=False),
+    Column("misses", BigInteger, nullable=False),
+    Column("fallbacks", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("rows_read", BigInteger, nullable=False),
+    Column("fact_rows", BigInteger, nullable=False),
+    Column("seconds_saved", Float, nullable=False),
+    Column("savings_known", BigInteger, nullable=False),
+    PrimaryKeyConstraint("model_id", "day"),
+)
+"""What was asked by day (UTC): kept for ever."""
 
 usages = Table(
     f"{_PREFIX}usages",

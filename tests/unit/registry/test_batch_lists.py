@@ -9,7 +9,6 @@ import pytest
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.errors import CursorError, NotRegisteredError
 from airflow_atscale_aggs.engine.registry.batch_lists import BatchFilter
-from airflow_atscale_aggs.engine.registry.records import BuiltParts
 from airflow_atscale_aggs.engine.registry.registry import Registry
 from tests.support.registry_content import HOUR, MODEL, NOW, OTHER_MODEL, build, open_batch, run_batch
 
@@ -84,27 +83,10 @@ def test_a_usual_batch_is_the_median_of_those_that_ended_well(any_registry: Regi
     assert registry.read.lists.batches.usual_duration(OTHER_MODEL) is None
 
 
-def test_a_usual_build_is_the_median_of_the_last_five_of_the_same(any_registry: Registry) -> None:
-    """Older ones do not count; nothing is told of what was never built."""
-    registry = any_registry
-    for number, seconds in enumerate((1000, 1000, 1, 2, 3, 40, 50)):
-        batch = f"b{number}"
-        open_batch(registry, batch, now=NOW + number * HOUR)
-        claim = registry.attempts.claim(f"{batch}-revenue", owner="me", now=NOW + number * HOUR)
-        now = NOW + number * HOUR
-        registry.attempts.finish(claim, BuiltParts(rows=1), seconds=seconds, source="sales", now=now)
-        registry.batches.activate(batch, owner="me", now=now, drop_after=now)
-    open_batch(registry, "next", now=NOW + 9 * HOUR)
+def test_how_long_builds_usually_take_is_known_from_the_begin_of_a_batch(registry: Registry) -> None:
+    """What happens later does not change it."""
+    run_batch(registry, "a")
+    open_batch(registry, "b", now=NOW + HOUR)
 
-    assert registry.read.lists.batches.usual_seconds("next") == {"next-revenue": 3.0}
-
-
-def test_some_batches_are_read_by_id_newest_first(any_registry: Registry) -> None:
-    """Those that are not there are left out."""
-    for number, batch in enumerate("abc"):
-        run_batch(any_registry, batch, now=NOW + number * HOUR)
-    lists = any_registry.read.lists.batches
-
-    assert [row.batch.id for row in lists.some(["a", "c", "nobody"])] == ["c", "a"]
-    assert lists.some(["c"]) == (lists.get("c"),)
-    assert lists.some([]) == ()
+    assert registry.read.lists.batches.usual_seconds("b") == {"b-revenue": 0.5, "b-units": 0.5}
+    assert registry.read.lists.batches.usual_seconds("a") == {}

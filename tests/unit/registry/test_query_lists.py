@@ -6,13 +6,16 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from airflow_atscale_aggs.engine.registry.listings import QueryDay, QueryOutcome
+from airflow_atscale_aggs.engine.registry.listings import QueryDay, QueryListing, QueryOutcome
+from airflow_atscale_aggs.engine.registry.query_days import outcome_of
 from airflow_atscale_aggs.engine.registry.query_lists import QueryFilter
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, QuerySource
 from airflow_atscale_aggs.engine.registry.registry import Registry
 from tests.support.query_records import make_query_record
-from tests.support.registry_content import HOUR, LATER, MODEL, NOW, OTHER_MODEL, REVENUE, UNITS
+from tests.support.registry_content import HOUR, LATER, MODEL, NOW, OTHER_MODEL, REVENUE, UNITS, make_deployment
 
 _FACTS = QuerySource(fact="sales", fact_rows=100)
 _REVENUE = QuerySource(fact="sales", aggregate="revenue", definition_id=REVENUE.id, rows=5, fact_rows=100)
@@ -27,6 +30,8 @@ def _query(name: str, *sources: QuerySource, hours: int = 0, **others: object) -
 @pytest.fixture(scope="module")
 def log(module_registry: Registry) -> Registry:
     """Five queries of one model and one of another."""
+    other = make_deployment(model_id=OTHER_MODEL, name="visits")
+    module_registry.models.record_deployments([other], now=NOW)
     module_registry.queries.record(
         [
             _query("hit", _REVENUE, user="ann"),
@@ -98,15 +103,18 @@ def test_pages_of_queries_together_are_the_whole_log(log: Registry, which: dict[
 
 
 def test_a_page_that_finds_little_says_where_to_look_on(log: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One page looks at a bounded number of queries."""
-    monkeypatch.setattr("airflow_atscale_aggs.engine.registry.query_lists.MOST_LOOKED_AT", 2)
+    """One page looks at a bounded number of queries: here at one of each model."""
+    for name, number in (("MOST_LOOKED_AT", 2), ("_FIRST_LOOK", 0), ("_LEAST_OF_PATH", 1)):
+        monkeypatch.setattr(f"airflow_atscale_aggs.engine.registry.query_lists.{name}", number)
     page = log.read.lists.queries.page(QueryFilter(shape_contains="hit"))
     pages = [page]
     while page.next_cursor is not None:
         page = log.read.lists.queries.page(QueryFilter(shape_contains="hit"), cursor=page.next_cursor)
         pages.append(page)
 
-    assert [[row.query.fingerprint for row in page.rows] for page in pages] == [[], [], ["hit"]]
+    assert [row.query.fingerprint for page in pages for row in page.rows] == ["hit"]
+    assert pages[0].rows == ()
+    assert len(pages) == 5
 
 
 def test_days_count_what_was_asked(any_registry: Registry) -> None:
@@ -132,3 +140,75 @@ def test_days_count_what_was_asked(any_registry: Registry) -> None:
     ]
     assert [day.day for day in registry.read.lists.queries.days([MODEL], since=today + timedelta(days=1))] == [tomorrow]
     assert {day.model_id for day in registry.read.lists.queries.days(since=today)} == {MODEL, OTHER_MODEL}
+
+
+_SOURCES = st.lists(st.sampled_from([_FACTS, _REVENUE, _UNITS]), max_size=3)
+_LOGGED = st.builds(
+    lambda sources, hours, user, fallback, model: replace(
+        _query("q", *sources, hours=hours),
+        user=user,
+        shape=f"Asked by {user}",
+        fallback_reason=fallback,
+        model_id=model,
+    ),
+    _SOURCES,
+    st.integers(0, 3),
+    st.sampled_from(["ann", "bob"]),
+    st.sampled_from(["", "gone"]),
+    st.sampled_from([MODEL, OTHER_MODEL]),
+)
+_CHOSEN = st.builds(
+    QueryFilter,
+    model_ids=st.none() | st.lists(st.sampled_from([MODEL, OTHER_MODEL, "nobody"]), unique=True),
+    outcomes=st.lists(st.sampled_from(QueryOutcome), unique=True),
+    asked_before=st.none() | st.just(NOW + 2 * HOUR),
+    asked_after=st.none() | st.just(NOW + HOUR),
+    definition_id=st.none() | st.sampled_from([REVENUE.id, "nobody"]),
+    user=st.none() | st.just("ann"),
+    shape_contains=st.sampled_from(["", "BY ANN"]),
+)
+
+
+def _is_chosen(query: QueryRecord, which: QueryFilter) -> bool:
+    return (
+        (which.model_ids is None or query.model_id in which.model_ids)
+        and (not which.outcomes or outcome_of(query) in which.outcomes)
+        and (which.asked_before is None or query.asked_at < which.asked_before)
+        and (which.asked_after is None or query.asked_at >= which.asked_after)
+        and (which.definition_id is None or which.definition_id in {source.definition_id for source in query.actual})
+        and (which.user is None or query.user == which.user)
+        and which.shape_contains.lower() in query.shape.lower()
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(recorded=st.lists(_LOGGED, max_size=12), which=_CHOSEN, limit=st.integers(1, 4), looked_at=st.integers(1, 5))
+def test_pages_are_what_filters_leave_of_the_log(
+    any_registry: Registry, recorded: list[QueryRecord], which: QueryFilter, limit: int, looked_at: int
+) -> None:
+    """However few queries one page looks at, and however many were asked at the same moment."""
+    lists = any_registry.read.lists.queries
+    other = make_deployment(model_id=OTHER_MODEL, name="visits")
+    any_registry.models.record_deployments([other], now=NOW)
+    any_registry.queries.record([], forget_before=NOW + 1000 * HOUR)
+    with pytest.MonkeyPatch.context() as patched:
+        for name, number in (("MOST_LOOKED_AT", looked_at), ("_FIRST_LOOK", 0), ("_LEAST_OF_PATH", 1)):
+            patched.setattr(f"airflow_atscale_aggs.engine.registry.query_lists.{name}", number)
+        any_registry.queries.record(recorded)
+        chosen = [query for query in recorded if _is_chosen(query, which)]
+        visited: list[QueryListing] = []
+        cursor: str | None = None
+        while True:
+            page = lists.page(which, limit=limit, cursor=cursor)
+            assert len(page.rows) <= limit
+            visited += page.rows
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        count = lists.count(which)
+
+    assert [(row.query.asked_at, row.id) for row in visited] == sorted(
+        ((row.query.asked_at, row.id) for row in visited), reverse=True
+    )
+    assert sorted((row.query for row in visited), key=repr) == sorted(chosen, key=repr)
+    assert count.number == len(chosen) if count.is_exact else count.number <= len(chosen)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from airflow_atscale_aggs.engine.errors import RegistryUnavailableError
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase
 from airflow_atscale_aggs.engine.registry.query_records import QueryWriter
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, QuerySource, UsageRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.registry.tables import query_sources
 from tests.support.query_records import make_query_record
 from tests.support.registry_content import HOUR, LATER, MODEL, NOW, REVENUE, UNITS
 
@@ -86,6 +89,27 @@ def test_old_queries_are_forgotten_and_their_uses_are_not(registry: Registry) ->
 
     assert _fingerprints(registry) == ["new"]
     assert [usage.uses for usage in registry.read.queries.usages(MODEL)] == [2]
+
+
+def test_a_query_is_read_as_it_was_recorded(any_registry: Registry) -> None:
+    """Whoever asked and what it was stand in columns; what no database holds of them is replaced."""
+    queries = [
+        replace(_query("a", _FACTS), user="ann", shape='SELECT "Größe"'),
+        replace(_query("b", _REVENUE, _UNITS, hours=-1), user="a\0b", shape="SELECT '\0'"),
+    ]
+    any_registry.queries.record(queries)
+
+    readable = replace(queries[1], user="a\ufffdb", shape="SELECT '\ufffd'")
+    assert any_registry.read.queries.find(MODEL) == (queries[0], readable)
+
+
+def test_nothing_stays_of_queries_of_several_aggregates_that_are_forgotten(any_registry: Registry) -> None:
+    any_registry.queries.record([_query("old", _REVENUE, _UNITS), _query("new", _REVENUE, _UNITS, hours=2)])
+    any_registry.queries.record([], forget_before=LATER)
+
+    with any_registry.database.reading() as connection:
+        kept = connection.execute(select(query_sources.c.definition_id, query_sources.c.asked_at)).all()
+    assert sorted(map(tuple, kept)) == sorted((one.id, NOW + 2 * HOUR) for one in (REVENUE, UNITS))
 
 
 def test_nobody_waits_for_a_log_that_cannot_be_written_now(registry: Registry) -> None:
