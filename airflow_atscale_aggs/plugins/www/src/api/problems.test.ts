@@ -16,6 +16,7 @@ describe("a problem", () => {
       title: "Not found",
       status: 404,
       detail: body.detail,
+      kind: "not-registered",
       errors: [{ where: "query.model", why: "unknown" }],
     });
   });

@@ -4,6 +4,8 @@ export type Problem = {
   detail: string;
   /** The HTTP status; 0 when there was no answer. */
   status: number;
+  /** A word for programs, such as `not-registered`; empty where there is none. */
+  kind: string;
   /** Faults of a request that is malformed. */
   errors: { where: string; why: string }[];
 };
@@ -36,6 +38,7 @@ export const toProblem = (error: unknown, status = 0): Problem => {
       title: error.title,
       detail: text(error.detail, ""),
       status: typeof error.status === "number" ? error.status : status,
+      kind: text(error.type, "").split("#")[1] ?? "",
       errors: errors.map((fault) => ({ where: text(fault.where, ""), why: text(fault.why, "") })),
     };
   }
@@ -44,6 +47,7 @@ export const toProblem = (error: unknown, status = 0): Problem => {
       title: "No connection",
       detail: "Airflow's API server cannot be reached. Check your network, then try again.",
       status: 0,
+      kind: "",
       errors: [],
     };
   }
@@ -53,7 +57,7 @@ export const toProblem = (error: unknown, status = 0): Problem => {
   ];
   // Airflow's own endpoints tell errors as `{"detail": "..."}`.
   const said = isObject(error) && typeof error.detail === "string" ? error.detail : detail;
-  return { title, detail: said, status, errors: [] };
+  return { title, detail: said, status, kind: "", errors: [] };
 };
 
 /** What a request throws: its problem, as an error. */

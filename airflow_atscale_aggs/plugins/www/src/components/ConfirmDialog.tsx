@@ -23,6 +23,8 @@ type Props = {
   onConfirm: () => Promise<unknown>;
   /** Whether what is chosen in the dialog can be done. */
   isReady?: boolean;
+  /** `md` when absent; `xl` for dialogs in which one chooses among many. */
+  size?: "md" | "lg" | "xl";
 };
 
 /** Ask before something is done that is not undone by a click. */
@@ -37,6 +39,7 @@ export const ConfirmDialog = (props: Props) => {
     isDestructive = false,
     onConfirm,
     isReady = true,
+    size = "md",
   } = props;
   const isNarrow = useNarrow();
   const action = useMutation({ mutationFn: onConfirm, onSuccess: onClose });
@@ -56,7 +59,7 @@ export const ConfirmDialog = (props: Props) => {
       open={isOpen}
       role="alertdialog"
       scrollBehavior="inside"
-      size={isNarrow ? "full" : "md"}
+      size={isNarrow ? "full" : size}
       unmountOnExit
     >
       <Portal>

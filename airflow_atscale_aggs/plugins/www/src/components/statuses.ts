@@ -9,6 +9,7 @@ import {
   LuCircleDashed,
   LuCircleSlash,
   LuClock,
+  LuCopy,
   LuCornerDownRight,
   LuHourglass,
   LuLayers,
@@ -75,6 +76,22 @@ export const STATUSES: Record<string, StatusLook> = {
     icon: LuCornerDownRight,
     meaning: "An aggregate could not be read, so the facts answered.",
   },
+
+  imported: { label: "Imported", palette: "success", icon: LuCheck, meaning: "It is defined now." },
+  added: { label: "Added", palette: "success", icon: LuCheck, meaning: "It is defined now." },
+  returned: {
+    label: "Returned",
+    palette: "success",
+    icon: LuCornerDownRight,
+    meaning: "It had been retired here, and is defined again.",
+  },
+  duplicate: {
+    label: "Duplicate",
+    palette: "none",
+    icon: LuCopy,
+    meaning: "One of the same meaning is defined already; nothing was done.",
+  },
+  refused: { label: "Refused", palette: "failed", icon: LuX, meaning: "The model lacks what it names." },
 
   error: { label: "Error", palette: "failed", icon: LuX, meaning: "Something is broken." },
   warning: {

@@ -1,4 +1,5 @@
 import { createToaster, Portal, Spinner, Stack, Toast, Toaster as Chakra } from "@chakra-ui/react";
+import type { ReactNode } from "react";
 
 import { problemOf } from "src/api/problems";
 
@@ -7,8 +8,8 @@ import { Sentence } from "./Sentence";
 // One for all mounts of the page: what was said stays when one goes to another tab.
 const toaster = createToaster({ pauseOnPageIdle: true, placement: "bottom-end" });
 
-/** Say what was done, in a sentence. */
-export const sayDone = (title: string, description?: string): void => {
+/** Say what was done, in a sentence; or as an element, where there is a link to follow. */
+export const sayDone = (title: string, description?: ReactNode): void => {
   toaster.create({ title, description, type: "success", closable: true });
 };
 

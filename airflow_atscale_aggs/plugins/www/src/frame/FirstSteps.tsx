@@ -25,8 +25,8 @@ export const FirstSteps = () => (
       </List.Item>
     </List.Root>
     <Text mt={3}>
-      Without an SML model, <Code>atscale-aggs init</Code> makes one from the tables of a warehouse. Models
-      over connections and DAGs that you may not read are not shown.
+      A folder of SML can also be deployed by hand: <Code>atscale-aggs deploy DIR</Code>. Models over
+      connections and DAGs that you may not read are not shown.
     </Text>
   </EmptyState>
 );

@@ -1,1 +1,0 @@
-import{Ft as e,Pt as t,Tt as n,nt as r,t as i}from"./EmptyState-DPPqFsl-.js";var a=({title:a,command:o})=>e(i,{title:a,children:[t(n,{mb:2,children:`The command line shows it:`}),t(r,{children:o})]});export{a as t};

@@ -1,1 +1,0 @@
-import{t as e}from"./TabFrame-BsY6mCD8.js";import{Pt as t}from"./EmptyState-DPPqFsl-.js";function n({dagId:n}){return t(e,{dagId:n,place:`definitions`,children:()=>null})}export{n as default};
