@@ -27,11 +27,15 @@ class RegistryDatabase:
     """One database with connections for reading and for writing.
 
     SQLite is opened in WAL mode, writers take their lock at the beginning of a transaction and wait for each other.
+
+    Args:
+        connect_seconds: how long to wait for a server that does not answer, unless the URL says it; None: as long as
+            the driver waits by itself, which may be for ever.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, connect_seconds: int | None = None) -> None:
         self.url = _parse_url(url)
-        self.engine = _engine(self.url)
+        self.engine = _engine(self.url, connect_seconds)
 
     @property
     def name(self) -> str:
@@ -200,10 +204,12 @@ def make_private_file(database: str | None) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, connect_seconds: int | None) -> Engine:
     if url.get_backend_name() != "sqlite":
+        is_bounded = connect_seconds is not None and "connect_timeout" not in url.query
+        arguments = {"connect_timeout": connect_seconds} if is_bounded else {}
         try:
-            return sqlalchemy.create_engine(url, pool_pre_ping=True)
+            return sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=arguments)
         except (sqlalchemy.exc.NoSuchModuleError, ModuleNotFoundError) as error:
             reason = f"{error}; the driver is psycopg: postgresql+psycopg://…"
             raise RegistryUnavailableError(url.render_as_string(hide_password=True), reason) from error

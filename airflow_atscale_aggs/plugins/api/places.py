@@ -9,19 +9,29 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from airflow_atscale_aggs.engine.errors import RegistryUnavailableError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook, read_settings
 from airflow_atscale_aggs.plugins.api.problems import ProblemError
 
 _MOST_REGISTRIES = 32
+_CONNECT_SECONDS = 5
+"""For which a request waits for the server of a registry."""
+
+_LOOK_AGAIN = 10.0
+"""Seconds after which a registry that could not be opened is tried again. A page asks for all of them all the time, and
+each of its requests would wait.
+"""
+
 _LOCK_TIMEOUT = 3.0
 """Seconds for which a request waits for a DuckDB file that a task holds; then it is told when to ask again."""
 
@@ -32,12 +42,27 @@ class _OpenRegistry:
     registry: Registry
 
 
-class Places:
-    """The registries that are open. Safe to share between threads."""
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a registry could not be opened; ``until``: it is not tried again before."""
 
-    def __init__(self) -> None:
+    url: str
+    error: RegistryUnavailableError
+    until: float
+
+
+class Places:
+    """The registries that are open. Safe to share between threads.
+
+    Args:
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._open: OrderedDict[str, _OpenRegistry] = OrderedDict()
+        self._failed: dict[str, _Failure] = {}
 
     def hook(self, connection: str) -> AggregatesHook:
         """The hook of a connection.
@@ -69,7 +94,7 @@ class Places:
             if known is not None and known.url == url:
                 self._open.move_to_end(connection)
                 return known.registry
-        opened = _OpenRegistry(url, open_registry(url))
+        opened = _OpenRegistry(url, self._try_to_open(connection, url))
         with self._lock:
             old = self._open.pop(connection, None)
             self._open[connection] = opened
@@ -80,6 +105,22 @@ class Places:
             # Connections that are in use go back to a pool that is no more, and are closed there.
             closed.registry.close()
         return opened.registry
+
+    def _try_to_open(self, connection: str, url: str) -> Registry:
+        """Open a registry. One that could not be opened just now raises the same error again."""
+        with self._lock:
+            failed = self._failed.get(connection)
+            if failed is not None and failed.url == url and self._clock() < failed.until:
+                raise failed.error.with_traceback(None)
+        try:
+            registry = open_registry(url, connect_seconds=_CONNECT_SECONDS)
+        except RegistryUnavailableError as error:
+            with self._lock:
+                self._failed[connection] = _Failure(url, error, self._clock() + _LOOK_AGAIN)
+            raise
+        with self._lock:
+            self._failed.pop(connection, None)
+        return registry
 
     @contextlib.contextmanager
     def workspace(self, connection: str) -> Iterator[Workspace]:
@@ -98,5 +139,6 @@ class Places:
         """Close all registries."""
         with self._lock:
             gone, self._open = list(self._open.values()), OrderedDict()
+            self._failed.clear()
         for opened in gone:
             opened.registry.close()
