@@ -7,7 +7,7 @@ as the product's own pages print them both ways. Source: AtScale, "Aggregate Set
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -54,10 +54,24 @@ class IndicatorUnitSetting(StrEnum):
     MICROSECONDS = "microseconds"
 
 
+_MOST = 1_000_000_000
+_MOST_DAYS = 100_000
+"""So many days before or after today there is still a calendar."""
+
+_MOST_BYTES = 10**18
+
+
 def _setting(
-    key: str, default: Any, meaning: str, *, least: int | None = None, check: Callable[[str], bool] | None = None
+    key: str,
+    default: Any,
+    meaning: str,
+    *,
+    least: int | None = None,
+    most: int = _MOST,
+    check: Callable[[str], bool] | None = None,
 ) -> Any:
-    return field(default=default, metadata={"key": key, "meaning": meaning, "least": least, "check": check})
+    metadata = {"key": key, "meaning": meaning, "least": least, "most": most, "check": check}
+    return field(default=default, metadata=metadata)
 
 
 def _zone(name: str) -> ZoneInfo | None:
@@ -178,6 +192,7 @@ class Settings:
         0,
         "an incremental batch rebuilds in full what was not for so many days; 0: never",
         least=0,
+        most=_MOST_DAYS,
     )
     indicator_unit: IndicatorUnitSetting = _setting(  # noqa: RUF009 - a field as the others are
         "aggregate.incrementalUpdate.indicatorUnit",
@@ -217,7 +232,9 @@ class Settings:
         least=0,
     )
     history: bool = _setting("query.history.enabled", True, "keep a log of the queries that are answered")
-    history_days: int = _setting("query.history.retentionDays", 90, "how long queries stay in the log", least=1)
+    history_days: int = _setting(
+        "query.history.retentionDays", 90, "how long queries stay in the log", least=1, most=_MOST_DAYS
+    )
     history_literals: bool = _setting(
         "query.history.literals", False, "keep the values of conditions in the log; they may be personal data"
     )
@@ -236,6 +253,7 @@ class Settings:
         45,
         "while there are fewer than desired: days after which an unused definition is disabled",
         least=0,
+        most=_MOST_DAYS,
     )
     autonomy: Autonomy = _setting(  # noqa: RUF009 - a field as the others are
         "aggregates.maintenance.autonomy",
@@ -336,9 +354,14 @@ class Settings:
         0,
         "estimated bytes of the aggregates that the engine defines by demand; 0: the budget is in rows",
         least=0,
+        most=_MOST_BYTES,
     )
     demand_half_life: int = _setting(
-        "aggregates.demandDefined.halfLifeDays", 14, "a query this old counts half as much as one of today", least=1
+        "aggregates.demandDefined.halfLifeDays",
+        14,
+        "a query this old counts half as much as one of today",
+        least=1,
+        most=_MOST_DAYS,
     )
 
     def with_values(self, values: Mapping[str, Any]) -> Settings:
@@ -350,7 +373,7 @@ class Settings:
         Keys `WITHOUT_EFFECT` are passed over, whatever their value; callers that have somebody to tell do so.
 
         Raises:
-            SettingError: unknown key (with near ones), a value that is not of the kind, or below its least.
+            SettingError: unknown key (with near ones), a value that is not of the kind, or outside its bounds.
         """
         changes: dict[str, Any] = {}
         specs = {spec.metadata["key"].casefold(): spec for spec in fields(self)}
@@ -367,7 +390,7 @@ class Settings:
                     raise SettingError(spec.metadata["key"], f"`{value}` is none that is known here")
                 changes[spec.name] = str(value)
                 continue
-            changes[spec.name] = _parse(spec.metadata["key"], value, type(spec.default), spec.metadata["least"])
+            changes[spec.name] = _parse(value, spec)
         return replace(self, **changes)
 
 
@@ -406,8 +429,9 @@ def find_setting_key(given: str) -> str:
     return str(keys[given.casefold()])
 
 
-def _parse(key: str, value: Any, kind: type, least: int | None) -> Any:
-    """A value of the setting's kind."""
+def _parse(value: Any, spec: Field[Any]) -> Any:
+    """A value of the setting's kind, within its bounds."""
+    key, kind, least, most = spec.metadata["key"], type(spec.default), spec.metadata["least"], spec.metadata["most"]
     text = str(value).strip().casefold()
     if kind is bool:
         if text in {"true", "1", "yes", "on"}:
@@ -425,4 +449,6 @@ def _parse(key: str, value: Any, kind: type, least: int | None) -> Any:
         raise SettingError(key, f"`{value}` is not a whole number") from None
     if least is not None and number < least:
         raise SettingError(key, f"{number} is below its least value {least}")
+    if number > most:
+        raise SettingError(key, f"it is above its greatest value {most}")
     return number

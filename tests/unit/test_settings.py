@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -65,6 +66,12 @@ def test_a_value_is_understood_as_text_or_as_what_it_is(key: str, value: Any, na
             0,
             "Setting `aggregates.batch.retry.maxAttemptsPerBatch`: 0 is below its least value 1.",
         ),
+        (_FAILURES, 10**9 + 1, "Setting `aggregates.batch.max.failures`: it is above its greatest value 1000000000."),
+        (
+            "query.history.retentionDays",
+            "100001",
+            "Setting `query.history.retentionDays`: it is above its greatest value 100000.",
+        ),
         (_HISTORY, "maybe", "Setting `query.history.enabled`: `maybe` is neither true nor false."),
         (_HISTORY, 2, "Setting `query.history.enabled`: `2` is neither true nor false."),
         (
@@ -104,6 +111,18 @@ def test_the_least_value_itself_is_allowed_for_every_setting_that_has_one() -> N
 
     assert {key: shown[key] for key in least_values} == least_values
     assert len(least_values) > 20
+
+
+def test_periods_of_the_greatest_values_can_be_reckoned_with() -> None:
+    """Somebody may set them, and every later batch must still find its dates."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    specs = {spec.metadata["key"]: spec.metadata["most"] for spec in fields(Settings)}
+    days = [timedelta(days=most) for key, most in specs.items() if key.endswith("Days")]
+    seconds = [timedelta(seconds=most) for key, most in specs.items() if key.endswith("Seconds")]
+
+    assert [now + period for period in (*days, *seconds)]
+    assert [now - period for period in (*days, *seconds)]
+    assert (len(days), len(seconds)) == (4, 3)
 
 
 def test_a_later_value_wins_and_the_others_stay() -> None:

@@ -110,11 +110,13 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """The answer that tells a problem."""
+    # What was asked for may be told again, and may hold halves of characters, which no answer can.
+    sayable = without_secrets(detail).encode("utf-8", "backslashreplace").decode()
     problem = Problem(
         type=f"about:blank#{kind}" if kind else "about:blank",
         title=status.phrase,
         status=status,
-        detail=without_secrets(detail),
+        detail=sayable,
         instance=request.url.path,
         errors=faults or [],
     )

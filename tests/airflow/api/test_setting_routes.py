@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -71,6 +72,8 @@ def test_keys_are_known_in_any_case(server: ApiServer) -> None:
         ("aggregates.batch.max.failure", 1, 404, f"there is no such setting. Did you mean `{_KEY}`"),
         ("%27%20OR%201=1", 1, 404, "there is no such setting"),
         (_KEY, -1, 422, "-1 is below its least value 0"),
+        (_KEY, 10**30, 422, "it is above its greatest value 1000000000"),
+        (_KEY, "\ud800", 422, "`\\ud800` is not a whole number"),
         (_KEY, "many", 422, "`many` is not a whole number"),
         (_KEY, 1.5, 422, "`1.5` is not a whole number"),
         (_KEY, None, 422, "value"),
@@ -81,7 +84,9 @@ def test_keys_are_known_in_any_case(server: ApiServer) -> None:
 )
 def test_what_cannot_be_set_is_refused(server: ApiServer, key: str, value: Any, status: int, sentence: str) -> None:
     """With the sentences of the command line, and nothing is set."""
-    answer = server.client().put(f"/api/{_PATH}/{key}", json={"value": value})
+    # Unlike the client, Python's own JSON has escapes for halves of characters.
+    body = json.dumps({"value": value})
+    answer = server.client().put(f"/api/{_PATH}/{key}", content=body, headers={"content-type": "application/json"})
 
     assert answer.status_code == status
     assert sentence in answer.json()["detail"]

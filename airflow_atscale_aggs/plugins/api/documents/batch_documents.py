@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from airflow_atscale_aggs.plugins.api.documents.shared_documents import Document
+from airflow_atscale_aggs.plugins.api.identities import Identity
 
 MOST_AGGREGATES = 10_000
 """Names that one request for a batch may have."""
@@ -95,15 +96,15 @@ class BatchStart(Document):
     """A batch that is asked for."""
 
     build_type: str = Field(default="incremental", pattern="^(full|incremental)$")
-    aggregates: list[str] = Field(default_factory=list, max_length=MOST_AGGREGATES)
+    aggregates: list[Identity] = Field(default_factory=list, max_length=MOST_AGGREGATES)
     """Names of those to build; empty: all of the model."""
 
-    grace_periods: dict[str, str] = Field(default_factory=dict)
+    grace_periods: dict[Identity, Identity] = Field(default_factory=dict, max_length=1000)
     """Durations by dataset, instead of the model's: `{"store_sales": "2d"}`."""
 
     max_concurrent_builds: int | None = Field(default=None, ge=1, le=1000)
 
-    dag_id: str | None = Field(default=None, max_length=250)
+    dag_id: Identity | None = None
     """The DAG of which a run builds; needed only where each DAG that builds the model does other things as well."""
 
 
