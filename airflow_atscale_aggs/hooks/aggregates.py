@@ -298,8 +298,11 @@ def _for_people(error: AtScaleAggsError) -> Exception:
         shown = type(error)(error.dialect, "", error.reason)
     if is_worth_retrying(error):
         return shown
-    remedy = _CLEAR if isinstance(error, BuildFailedError) else ""
-    return AirflowFailException(f"{str(shown).rstrip('.')}. {remedy}" if remedy else str(shown))
+    if not isinstance(shown, BuildFailedError):
+        return AirflowFailException(str(shown))
+    # Three lines: Airflow's page does not wrap them, and the last one says what to do.
+    what = f"Aggregate `{shown.aggregate}` failed (attempt {shown.used} of {shown.allowed}):"
+    return AirflowFailException(f"{what}\n{shown.cause}\n{_CLEAR}")
 
 
 def _log_statement(error: AtScaleAggsError, logged: Container[str]) -> None:

@@ -57,6 +57,7 @@ _EXAMPLES: dict[type[errors.AtScaleAggsError], tuple[errors.AtScaleAggsError, bo
         (errors.ViewStaysError("agg_retail_city", "a table has its name; rename the table"), False),
         (errors.SchemaOwnedError("aggs", "the registry at x writes there"), False),
         (errors.ModelRetiredError("sales"), False),
+        (errors.OutOfReachError("secrets.t", "it may not be read"), False),
         (errors.CursorError("definitions", "it is of another list"), False),
     )
 }

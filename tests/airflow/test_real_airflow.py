@@ -179,7 +179,7 @@ def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> N
     assert states["report", -1][0] == "success"
     assert "is not activated, since these could not be built" in place.log(failed_run, "report", 1)
     (sentence,) = place.errors(failed_run, "build", states["build", failed[0]][1], failed[0])
-    assert "no quantity. The table before it serves on. Repair the cause, then clear this task" in sentence
+    assert "no quantity\nThe table before it serves on. Repair the cause, then clear this task" in sentence
     assert place.active_tables() == before
 
     place.run_sql(*_MEND_QUANTITY)
