@@ -124,6 +124,15 @@ class InstanceLists(RegistryPart):
         query = _select_listed().where(instances.c.batch_id == batch_id).order_by(instances.c.position)
         return tuple(map(_listing, self._rows(query)))
 
+    def some(self, instance_ids: Sequence[str]) -> tuple[InstanceListing, ...]:
+        """Instances by id, in no order; those that are not there are left out."""
+        query = _select_listed()
+        return tuple(
+            _listing(row)
+            for start in range(0, len(instance_ids), _AT_ONCE)
+            for row in self._rows(query.where(instances.c.id.in_(instance_ids[start : start + _AT_ONCE])))
+        )
+
     def serving(self, definition_ids: Sequence[str]) -> tuple[InstanceListing, ...]:
         """The instances that serve, of some definitions; by definition, in order of the facts."""
         query = _select_listed().where(instances.c.status == InstanceStatus.ACTIVE)

@@ -17,6 +17,7 @@ from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.plugins.api.bounds import AnswerHeaders, BoundedBodies
 from airflow_atscale_aggs.plugins.api.documents.shared_documents import Problem
 from airflow_atscale_aggs.plugins.api.problems import MEDIA_TYPE, add_problem_handlers
+from airflow_atscale_aggs.plugins.api.published import published_routes, published_transfer
 from airflow_atscale_aggs.plugins.api.routes import (
     batch_action_routes,
     batch_routes,
@@ -52,6 +53,8 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     }.items()
 }
 
+_PUBLISHED_PROBLEMS = {400: {**_PROBLEMS[422], "description": "Invalid or missing parameters."}, **_PROBLEMS}
+"""AtScale's paths say with 400 what the others say with 422."""
 
 _ROUTERS: tuple[APIRouter, ...] = (
     model_routes.router,
@@ -66,6 +69,12 @@ _ROUTERS: tuple[APIRouter, ...] = (
 )
 """The routes below ``/api``, in the order of the documentation."""
 
+_PUBLISHED = (published_routes.router, published_transfer.router)
+"""AtScale's published paths: once as they are, once below the prefix that says the connection."""
+
+_DOCUMENTS = ("/api", "/v1/", "/wapi/", "/aggregate-batch/", "/connections/")
+"""Where the paths begin that answer documents."""
+
 
 def make_application() -> FastAPI:
     """The application with all its routes."""
@@ -79,11 +88,14 @@ def make_application() -> FastAPI:
     )
     add_problem_handlers(app)
     app.add_middleware(BoundedBodies)
-    app.add_middleware(AnswerHeaders, prefix="/api")
+    app.add_middleware(AnswerHeaders, prefixes=_DOCUMENTS)
     api = APIRouter(prefix="/api", responses=_PROBLEMS)
     for router in _ROUTERS:
         api.include_router(router)
     app.include_router(api)
+    for router in _PUBLISHED:
+        app.include_router(router, responses=_PUBLISHED_PROBLEMS)
+        app.include_router(router, prefix="/connections/{aggs_conn_id}", include_in_schema=False)
     app.include_router(instance_address_routes.router)
 
     mount_static_files(app)

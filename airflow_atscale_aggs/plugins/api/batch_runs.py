@@ -26,6 +26,8 @@ from airflow_atscale_aggs.hooks.xcom_keys import COALESCED
 from airflow_atscale_aggs.plugins.api.access import Place
 
 _AIRFLOW = "airflow:"
+_OF_REQUESTS = "rest__"
+"""How names of runs begin that were started for requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def run_of_owner(owner: str) -> BatchRun | None:
 
 def run_id_of_request(request_id: str, now: datetime) -> str:
     """The name of the run of a request: when it was asked for, and its id."""
-    return f"rest__{now.isoformat(timespec='seconds')}__{request_id}"
+    return f"{_OF_REQUESTS}{now.isoformat(timespec='seconds')}__{request_id}"
 
 
 def find_batch(place: Place, batch_or_request_id: str) -> BatchRecord | RequestedRun:
@@ -132,17 +134,34 @@ def find_run_of_request(dag_ids: Collection[str], request_id: str) -> RequestedR
     )
     with create_session() as session:
         run = session.scalar(query)
-        if run is None:
-            return None
-        return RequestedRun(
-            request_id=request_id,
-            run=BatchRun(run.dag_id, run.run_id),
-            state=DagRunState(run.state),
-            conf=dict(run.conf or {}),
-            user=run.triggering_user_name or "",
-            requested_at=run.run_after,
-            finished_at=run.end_date,
-        )
+        return None if run is None else _requested(run, request_id)
+
+
+def runs_of_requests(dag_ids: Collection[str], most: int) -> list[RequestedRun]:
+    """The newest runs of some DAGs that were started for requests, newest first; also those that batches answer."""
+    if not dag_ids:
+        return []
+    query = (
+        select(DagRun)
+        .where(DagRun.dag_id.in_(sorted(set(dag_ids))), DagRun.run_id.startswith(_OF_REQUESTS, autoescape=True))
+        .order_by(DagRun.id.desc())
+        .limit(most)
+    )
+    with create_session() as session:
+        found = [(run, run.run_id.rpartition("__")[2]) for run in session.scalars(query)]
+        return [_requested(run, request_id) for run, request_id in found if _is_id(request_id)]
+
+
+def _requested(run: DagRun, request_id: str) -> RequestedRun:
+    return RequestedRun(
+        request_id=request_id,
+        run=BatchRun(run.dag_id, run.run_id),
+        state=DagRunState(run.state),
+        conf=dict(run.conf or {}),
+        user=run.triggering_user_name or "",
+        requested_at=run.run_after,
+        finished_at=run.end_date,
+    )
 
 
 def _is_id(text: str) -> bool:

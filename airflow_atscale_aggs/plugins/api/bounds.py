@@ -116,7 +116,8 @@ class Slots:
 
 def most_bytes_of(path: str) -> int:
     """How large the body of a request to a path may be."""
-    return MOST_BYTES + _FORM_BYTES if path.rstrip("/").endswith("/import") else _MOST_BODY_BYTES
+    is_import = path.rstrip("/").endswith("/import") or "/aggregates/import/" in path
+    return MOST_BYTES + _FORM_BYTES if is_import else _MOST_BODY_BYTES
 
 
 class BoundedBodies:
@@ -160,16 +161,16 @@ class AnswerHeaders:
 
     Args:
         app: the application below.
-        prefix: of the paths that answer documents, below the application's own root.
+        prefixes: of the paths that answer documents, below the application's own root.
     """
 
-    def __init__(self, app: ASGIApp, prefix: str) -> None:
-        self._app, self._prefix = app, prefix
+    def __init__(self, app: ASGIApp, prefixes: tuple[str, ...]) -> None:
+        self._app, self._prefixes = app, prefixes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or not path.startswith(self._prefix):
+        if scope["type"] != "http" or not path.startswith(self._prefixes):
             await self._app(scope, receive, send)
             return
 

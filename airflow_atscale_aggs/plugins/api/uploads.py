@@ -9,7 +9,11 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from airflow_atscale_aggs.engine.aggregates.exported import MOST_BYTES
+from airflow_atscale_aggs.plugins.api.bounds import Slots
 from airflow_atscale_aggs.plugins.api.problems import ProblemError
+
+import_slots = Slots(2, "reads an import", patience=0.0)
+"""Each holds a whole file. Nobody waits for a slot, since that would hold up all requests of the process."""
 
 _PART = "file"
 _CHUNK = 2**20

@@ -119,7 +119,7 @@ def client() -> TestClient:
     app = FastAPI()
     add_problem_handlers(app)
     app.add_middleware(BoundedBodies, most_bytes=lambda _: 10)
-    app.add_middleware(AnswerHeaders, prefix="/api")
+    app.add_middleware(AnswerHeaders, prefixes=("/api",))
 
     @app.post("/api/count")
     async def count(request: Request) -> int:

@@ -98,6 +98,16 @@ def test_instances_of_a_batch_stand_in_build_order(two_batches: Registry) -> Non
     assert [row.id for row in two_batches.read.lists.instances.of_batch("a")] == ["a-revenue", "a-units"]
 
 
+def test_some_are_read_by_their_ids(two_batches: Registry) -> None:
+    rows = two_batches.read.lists.instances.some(["a-units", "nothing", "b-revenue"])
+
+    assert {row.id: row.status for row in rows} == {
+        "a-units": InstanceStatus.ACTIVE,
+        "b-revenue": InstanceStatus.DONE,
+    }
+    assert two_batches.read.lists.instances.some([]) == ()
+
+
 def test_those_that_serve_are_found_by_their_definitions(two_batches: Registry) -> None:
     lists = two_batches.read.lists.instances
 

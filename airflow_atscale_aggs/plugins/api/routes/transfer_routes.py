@@ -14,18 +14,14 @@ from fastapi.responses import StreamingResponse
 from airflow_atscale_aggs.engine.lifecycle.transfer.export import export_definitions
 from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 from airflow_atscale_aggs.plugins.api.access import ManagedModel, ReachableModel
-from airflow_atscale_aggs.plugins.api.bounds import Slots
 from airflow_atscale_aggs.plugins.api.documents.query_documents import ImportAnswer
 from airflow_atscale_aggs.plugins.api.imports import import_upload
 from airflow_atscale_aggs.plugins.api.request_rates import ActingRate
-from airflow_atscale_aggs.plugins.api.uploads import read_upload
+from airflow_atscale_aggs.plugins.api.uploads import import_slots, read_upload
 
 router = APIRouter(tags=["Transfer"])
 
 _CHUNK = 2**18
-_imports = Slots(2, "reads an import", patience=0.0)
-"""Each holds a whole file. Nobody waits for a slot, since that would hold up all requests of the process."""
-
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file, as `atscale-aggs export` writes it.",
@@ -81,7 +77,7 @@ async def import_definitions(
     What exists already is told as a duplicate, one by one, and left alone: the same file may be imported again. With
     `build` a batch of the new ones is started; otherwise the next batch builds them.
     """
-    with _imports.taken():
+    with import_slots.taken():
         upload = await read_upload(request)
         is_from_page = bool(request.headers.get("referer"))
         return await run_in_threadpool(import_upload, place, upload, build=build, is_from_page=is_from_page)
