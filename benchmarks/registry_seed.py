@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Table, text
 
@@ -27,6 +27,8 @@ from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.bulk import insert_many
+from airflow_atscale_aggs.engine.registry.query_days import add_days, count_days, outcome_of, shortest_builds
+from airflow_atscale_aggs.engine.registry.query_records import query_row
 from airflow_atscale_aggs.engine.registry.records import (
     Deployment,
     EvaluationRecord,
@@ -35,7 +37,10 @@ from airflow_atscale_aggs.engine.registry.records import (
     QuerySource,
 )
 from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
-from airflow_atscale_aggs.engine.registry.tables import attempts, batches, instances, queries, usages
+from airflow_atscale_aggs.engine.registry.standings import name_key, refresh_standings_of_model
+from airflow_atscale_aggs.engine.registry.tables import attempts, batches, instances, queries, steps, usages
+
+_Row = TypeVar("_Row")
 
 _CHUNK = 20_000
 _DAYS = 90
@@ -77,12 +82,14 @@ def seed(url: str, sizes: Sizes = Sizes(), *, seed_number: int = 1, now: datetim
         _insert(registry, batches, (row for model in found for row in _batch_rows(model, sizes, end)))
         for model in found:
             built = _instance_rows(model, sizes, rng, end)
-            _insert(registry, instances, (row for row, _ in built))
-            _insert(registry, attempts, (row for _, row in built))
-        _insert(registry, queries, _query_rows(found, sizes, rng, end))
+            for number, table in enumerate((instances, steps, attempts)):
+                _insert(registry, table, [rows[number] for rows in built])
+        _insert_queries(registry, _queries(found, sizes, rng, end))
         _insert(registry, usages, _usage_rows(found, rng, end))
         registry.evaluations.record(list(_evaluations(found, rng, end)))
         with registry.database.writing() as connection:
+            for model in found:
+                refresh_standings_of_model(connection, model.id)
             connection.execute(text("ANALYZE"))
     finally:
         registry.close()
@@ -220,10 +227,8 @@ def _batch_rows(model: _Model, sizes: Sizes, end: datetime) -> Iterator[dict[str
         }
 
 
-def _instance_rows(
-    model: _Model, sizes: Sizes, rng: random.Random, end: datetime
-) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Instances and their attempts: the last batch builds all of the model, the others some."""
+def _instance_rows(model: _Model, sizes: Sizes, rng: random.Random, end: datetime) -> list[tuple[dict[str, Any], ...]]:
+    """Instances, their steps and their attempts: the last batch builds all of the model, the others some."""
     times = _batch_times(sizes, end)
     every = list(range(len(model.definitions)))
     small = (sizes.instances // sizes.models - len(every)) // max(1, len(times) - 1)
@@ -238,12 +243,12 @@ def _instance_rows(
 
 def _instance_row(
     model: _Model, number: int, place: tuple[int, datetime, int], status: str, rng: random.Random
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, Any], ...]:
     batch, began, position = place
-    definition = model.definitions[number]
+    name = model.definitions[number].name
     identity = f"{model.name[-1]}-{batch:05}-{position:05}-{rng.getrandbits(64):016x}"
     started = began + timedelta(seconds=position)
-    seconds = round(rng.expovariate(0.2), 3)
+    seconds = round(20 + rng.expovariate(0.2), 3)
     finished = _moment(started + timedelta(seconds=seconds))
     is_built = status != "failed"
     table = f"as_agg_{identity.replace('-', '_')}_a1"
@@ -269,9 +274,11 @@ def _instance_row(
         "activated_at": finished if is_built else None,
         "drop_after": None,
         "superseded_at": None,
-        "step": model.steps[number].replace(b"INSTANCE", identity.encode()),
+        "aggregate": name,
+        "name_key": name_key(name),
+        "batch_created_at": _moment(began),
     }
-    assert definition.name
+    step = {"instance_id": identity, "document": model.steps[number].replace(b"INSTANCE", identity.encode())}
     attempt = {
         "instance_id": identity,
         "number": 1,
@@ -283,7 +290,7 @@ def _instance_row(
         "finished_at": finished,
         "error": error,
     }
-    return row, attempt
+    return row, step, attempt
 
 
 def _shapes(found: list[_Model], rng: random.Random) -> list[tuple[QueryRecord, float]]:
@@ -316,32 +323,38 @@ def _shapes(found: list[_Model], rng: random.Random) -> list[tuple[QueryRecord, 
     return shapes
 
 
-def _query_rows(found: list[_Model], sizes: Sizes, rng: random.Random, end: datetime) -> Iterator[dict[str, Any]]:
-    """The log, oldest first. Documents are put together from parts, because encoding a million takes long."""
+def _queries(found: list[_Model], sizes: Sizes, rng: random.Random, end: datetime) -> Iterator[QueryRecord]:
+    """The log, oldest first."""
     shapes = _shapes(found, rng)
     records, weights = [record for record, _ in shapes], [weight for _, weight in shapes]
     users = [f"user{number}@example.org" for number in range(50)]
     step = timedelta(days=_DAYS) / sizes.queries
-    chosen = rng.choices(range(len(records)), weights, k=sizes.queries)
-    for number, index in enumerate(chosen):
+    for number, index in enumerate(rng.choices(range(len(records)), weights, k=sizes.queries)):
         record = records[index]
-        is_fallback = number % 1000 == 0 and bool(record.actual[0].definition_id)
-        seconds = round(rng.expovariate(10 if record.actual[0].definition_id else 0.5), 4)
+        is_hit = bool(record.actual[0].definition_id)
+        seconds = round(rng.expovariate(10 if is_hit else 0.5), 4)
         asked = replace(
             record, asked_at=end - step * (sizes.queries - number), seconds=seconds, user=users[number % len(users)]
         )
-        if is_fallback:
+        if is_hit and number % 1000 == 0:
             facts = replace(record.actual[0], aggregate="", definition_id="", rows=None)
             asked = replace(asked, actual=(facts,), fallback_reason="relation does not exist")
-        yield {
-            "model_id": asked.model_id,
-            "fingerprint": asked.fingerprint,
-            "asked_at": _moment(asked.asked_at),
-            "document": documents.encode_query(asked),
-            "rows": asked.rows,
-            "seconds": seconds,
-            "weight": 1,
-        }
+        yield asked
+
+
+def _insert_queries(registry: Registry, records: Iterable[QueryRecord]) -> None:
+    """Insert queries with the figures of their days."""
+    begun, number = time.perf_counter(), 0
+    for chunk in _chunks(records):
+        rows = [
+            {**query_row(record), "asked_at": _moment(record.asked_at), "outcome": str(outcome_of(record))}
+            for record in chunk
+        ]
+        with registry.database.writing() as connection:
+            insert_many(connection, queries, {}, rows)
+            add_days(connection, count_days(chunk, shortest_builds(connection, chunk)))
+        number += len(chunk)
+    print(f"{queries.name}: {number:,} rows in {time.perf_counter() - begun:.1f} s", flush=True)
 
 
 def _usage_rows(found: list[_Model], rng: random.Random, end: datetime) -> Iterator[dict[str, Any]]:
@@ -388,8 +401,8 @@ def _insert(registry: Registry, table: Table, rows: Iterable[dict[str, Any]]) ->
     print(f"{table.name}: {number:,} rows in {time.perf_counter() - begun:.1f} s", flush=True)
 
 
-def _chunks(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    chunk: list[dict[str, Any]] = []
+def _chunks(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    chunk: list[_Row] = []
     for row in rows:
         chunk.append(row)
         if len(chunk) == _CHUNK:

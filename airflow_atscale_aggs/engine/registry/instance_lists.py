@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, false, func, select
+from sqlalchemy import ColumnElement, Connection, Select, false, func, select
 
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.shown_status import SHOWN
@@ -17,6 +17,7 @@ from airflow_atscale_aggs.engine.registry.page import (
     Count,
     Order,
     Page,
+    contains,
     is_storable,
     position_of,
     read_after,
@@ -26,13 +27,16 @@ from airflow_atscale_aggs.engine.registry.page import (
     write_cursor,
 )
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
-from airflow_atscale_aggs.engine.registry.tables import batches, instances
+from airflow_atscale_aggs.engine.registry.tables import batches, instances, models
 
 MOST_COUNTED = 10_000
 """Counting stops there."""
 
 _AT_ONCE = 500
 """Values in one IN list."""
+
+_FEW = 1000
+"""Instances that are sorted by themselves."""
 
 
 class InstanceSort(StrEnum):
@@ -112,10 +116,10 @@ class InstanceLists(RegistryPart):
             may_be_missing=may_be_missing,
         )
         after = None if cursor is None else read_cursor(order, cursor)
-        query = with_position(_select_listed().where(*_conditions(which)), order)
         most = rows_asked(limit)
         with self.database.reading() as connection:
-            rows = read_after(connection, query, order, after, most + 1)
+            query, splits = _narrow(connection, which, with_position(_select_listed(), order))
+            rows = read_after(connection, query, order, after, most + 1, splits=splits)
         next_cursor = write_cursor(order, position_of(rows[most - 1])) if len(rows) > most else None
         return Page(tuple(map(_listing, rows[:most])), next_cursor)
 
@@ -145,8 +149,10 @@ class InstanceLists(RegistryPart):
 
     def count(self, which: InstanceFilter = _ANY) -> Count:
         """How many instances there are; counting stops at `MOST_COUNTED`."""
-        found = select(instances.c.id).where(*_conditions(which)).limit(MOST_COUNTED + 1).subquery()
-        number = self._rows(select(func.count()).select_from(found))[0][0]
+        with self.database.reading() as connection:
+            found = select(instances.c.id).where(*_of_models(which), *_conditions(connection, which))
+            limited = found.limit(MOST_COUNTED + 1).subquery()
+            number = connection.scalar(select(func.count()).select_from(limited)) or 0
         return Count(min(number, MOST_COUNTED), is_exact=number <= MOST_COUNTED)
 
 
@@ -154,25 +160,72 @@ def _select_listed() -> Select[Any]:
     return select(instances, batches.c.schema).join(batches, batches.c.id == instances.c.batch_id)
 
 
-def _conditions(which: InstanceFilter) -> list[ColumnElement[bool]]:
+def _narrow(
+    connection: Connection, which: InstanceFilter, query: Select[Any]
+) -> tuple[Select[Any], list[ColumnElement[bool]]]:
+    """A query of all instances as one of those in question, and how to split it; see `read_after`."""
+    if which.batch_id is not None or which.definition_id is not None:
+        return query.where(*_of_models(which, tried_on_rows=True), *_conditions(connection, which)), []
+    is_filtered = which != InstanceFilter(model_ids=which.model_ids)
+    few = _find_few(connection, which) if is_filtered else None
+    if few is not None:
+        return query.where(instances.c.id.in_(few)), []
+    return query.where(*_conditions(connection, which, tried_on_rows=True)), _models(connection, which)
+
+
+def _find_few(connection: Connection, which: InstanceFilter) -> list[str] | None:
+    """Ids of the instances in question; None where there are more than `_FEW`.
+
+    An index on what is sorted by leads to the first of many at once, but past all instances to few of them.
+    """
+    query = select(instances.c.id).where(*_of_models(which), *_conditions(connection, which)).limit(_FEW + 1)
+    found = list(connection.scalars(query))
+    return found if len(found) <= _FEW else None
+
+
+def _models(connection: Connection, which: InstanceFilter) -> list[ColumnElement[bool]]:
+    """A condition for each model. Every index on what is sorted by begins with the model."""
+    ids = connection.scalars(select(models.c.id)) if which.model_ids is None else which.model_ids
+    return [instances.c.model_id == model_id for model_id in sorted(ids)] or [false()]
+
+
+def _of_models(which: InstanceFilter, *, tried_on_rows: bool = False) -> list[ColumnElement[bool]]:
+    if which.model_ids is None:
+        return []
+    # A function of a column hides it from its indices.
+    column = func.coalesce(instances.c.model_id, "") if tried_on_rows else instances.c.model_id
+    return [column.in_(sorted(which.model_ids))]
+
+
+def _conditions(
+    connection: Connection, which: InstanceFilter, *, tried_on_rows: bool = False
+) -> list[ColumnElement[bool]]:
+    """What a filter says, but for the models.
+
+    Args:
+        tried_on_rows: no index on the columns is to be used. SQLite, which knows little of how rows are distributed,
+            would prefer it to the order, and sort.
+    """
+
+    def column(name: str) -> ColumnElement[Any]:
+        found: ColumnElement[Any] = instances.c[name]
+        hides = tried_on_rows and connection.dialect.name == "sqlite"
+        return func.coalesce(found, found) if hides else found
+
     found: list[ColumnElement[bool]] = []
-    if which.model_ids is not None:
-        found.append(instances.c.model_id.in_(sorted(which.model_ids)))
-    if which.definition_id is not None:
-        found.append(instances.c.definition_id == which.definition_id)
-    if which.batch_id is not None:
-        found.append(instances.c.batch_id == which.batch_id)
-    if which.statuses:
-        found.append(instances.c.status.in_(sorted(str(status) for status in which.statuses)))
-    if which.sources:
-        found.append(instances.c.source.in_(sorted(which.sources)))
+    for name, value in (("definition_id", which.definition_id), ("batch_id", which.batch_id)):
+        if value is not None:
+            found.append(column(name) == value if is_storable(value) else false())
+    for name, values in (("status", which.statuses), ("source", which.sources)):
+        if values:
+            found.append(column(name).in_(sorted(str(value) for value in values if is_storable(str(value)))))
     if which.table_contains:
-        is_it = instances.c.table.icontains(which.table_contains, autoescape=True)
+        is_it = contains(connection, instances.c.table, which.table_contains)
         found.append(is_it if is_storable(which.table_contains) else false())
     if which.started_after is not None:
-        found.append(instances.c.started_at >= which.started_after)
+        found.append(column("started_at") >= which.started_after)
     if which.started_before is not None:
-        found.append(instances.c.started_at < which.started_before)
+        found.append(column("started_at") < which.started_before)
     return found
 
 

@@ -12,11 +12,12 @@ import binascii
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, literal, or_, select, tuple_, union_all
 
 from airflow_atscale_aggs.engine.errors import CursorError
 
@@ -25,6 +26,9 @@ Key = str | int | float | datetime
 
 MOST_ROWS = 1000
 """The longest page; a longer one is cut to it."""
+
+_MOST_SPLITS = 100
+"""SQLite puts no more than 500 SELECTs together, and reading each by itself takes its time."""
 
 _LONGEST_CURSOR = 8000
 _DIGEST_BYTES = 6
@@ -120,7 +124,13 @@ def read_cursor(order: Order, cursor: str) -> Position:
 
 
 def read_after(
-    connection: Connection, query: Select[Any], order: Order, after: Position | None, most: int
+    connection: Connection,
+    query: Select[Any],
+    order: Order,
+    after: Position | None,
+    most: int,
+    *,
+    splits: Sequence[ColumnElement[bool]] = (),
 ) -> list[Any]:
     """The next rows of a query, in order.
 
@@ -128,24 +138,23 @@ def read_after(
         query: gives the order's key as ``page_key`` and its id as ``page_id``; see `with_position`.
         after: None: from the start.
         most: rows.
+        splits: conditions of which exactly one holds for each row, where an index keeps the rows of each in order.
     """
     rows: list[Any] = []
-    keyed, missing = query, query.where(order.key.is_(None))
-    if order.may_be_missing:
-        keyed = keyed.where(order.key.is_not(None))
-    if after is not None and after.key is not None:
-        place = tuple_(order.key, order.identity)
-        end = tuple_(literal(after.key, order.key.type), literal(after.identity, order.identity.type))
-        keyed = keyed.where(place < end if order.descending else place > end)
     if after is None or after.key is not None:
-        columns = (order.key, order.identity)
-        rows += connection.execute(_sorted(keyed, columns, order).limit(most)).all()
-    elif order.descending:
-        missing = missing.where(order.identity < literal(after.identity, order.identity.type))
-    else:
-        missing = missing.where(order.identity > literal(after.identity, order.identity.type))
+        keyed = query.where(order.key.is_not(None)) if order.may_be_missing else query
+        if after is not None:
+            end = tuple_(literal(after.key, order.key.type), _id_literal(order, after))
+            place = tuple_(order.key, order.identity)
+            keyed = keyed.where(place < end if order.descending else place > end)
+        rows += _read(connection, keyed, order, most, splits)
+        after = None
     if order.may_be_missing and len(rows) < most:
-        rows += connection.execute(_sorted(missing, (order.identity,), order).limit(most - len(rows))).all()
+        missing = query.where(order.key.is_(None))
+        if after is not None:
+            end_id = _id_literal(order, after)
+            missing = missing.where(order.identity < end_id if order.descending else order.identity > end_id)
+        rows += _read(connection, missing, order, most - len(rows), splits)
     return rows
 
 
@@ -172,8 +181,38 @@ def is_storable(text: str) -> bool:
         return False
 
 
-def _sorted(query: Select[Any], columns: tuple[ColumnElement[Any], ...], order: Order) -> Select[Any]:
+def contains(connection: Connection, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    """The condition that a column contains a text, in any case; `%` and `_` mean themselves.
+
+    SQLite knows the case of ASCII letters only, but its LIKE disregards it by itself.
+    """
+    is_sqlite = connection.dialect.name == "sqlite"
+    return column.contains(part, autoescape=True) if is_sqlite else column.icontains(part, autoescape=True)
+
+
+def _read(
+    connection: Connection, query: Select[Any], order: Order, most: int, splits: Sequence[ColumnElement[bool]]
+) -> Sequence[Any]:
+    """The first rows of a query in order."""
+    if len(splits) > _MOST_SPLITS:
+        query, splits = query.where(or_(*splits)), ()
+    if len(splits) > 1:
+        places = query.with_only_columns(order.key.label("page_key"), order.identity.label("page_id"))
+        firsts = [_sorted(places.where(split), order, order.key, order.identity).limit(most) for split in splits]
+        merged = union_all(*(select(first.subquery()) for first in firsts)).subquery()
+        ids = connection.scalars(
+            _sorted(select(merged.c.page_id), order, merged.c.page_key, merged.c.page_id).limit(most)
+        )
+        query, splits = query.where(order.identity.in_(ids.all())), ()
+    return connection.execute(_sorted(query.where(*splits), order, order.key, order.identity).limit(most)).all()
+
+
+def _sorted(query: Select[Any], order: Order, *columns: ColumnElement[Any]) -> Select[Any]:
     return query.order_by(*(column.desc() if order.descending else column.asc() for column in columns))
+
+
+def _id_literal(order: Order, position: Position) -> ColumnElement[Any]:
+    return literal(position.identity, order.identity.type)
 
 
 def _digest(body: bytes) -> bytes:

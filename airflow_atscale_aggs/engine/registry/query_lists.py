@@ -31,6 +31,7 @@ from airflow_atscale_aggs.engine.registry.page import (
     Order,
     Page,
     Position,
+    contains,
     is_storable,
     position_of,
     read_cursor,
@@ -43,7 +44,10 @@ from airflow_atscale_aggs.engine.registry.query_records import query_record
 from airflow_atscale_aggs.engine.registry.tables import IS_NO_HIT, models, queries, query_days, query_sources
 
 MOST_LOOKED_AT = 5_000
-"""Queries that one page tries its filters on, and that are counted."""
+"""Queries that one page tries its filters on, about."""
+
+MOST_COUNTED = 10_000
+"""Counting stops there."""
 
 _FIRST_LOOK = 10
 """How many times as many queries as a page has are looked at first: mostly that is enough."""
@@ -120,9 +124,12 @@ class QueryLists(RegistryPart):
         return _listing(rows[0]) if rows else None
 
     def count(self, which: QueryFilter = _ANY) -> Count:
-        """How many queries there are; counting stops where about `MOST_LOOKED_AT` were looked at."""
+        """How many queries there are; counting stops at `MOST_COUNTED`, or where `MOST_LOOKED_AT` were looked at."""
         with self.database.reading() as connection:
             search = _Search(connection, which, _paths(connection, which))
+            if search.is_exact:
+                number = search.count_all(MOST_COUNTED + 1)
+                return Count(min(number, MOST_COUNTED), is_exact=number <= MOST_COUNTED)
             end = search.find_end(None, MOST_LOOKED_AT, is_shared=True)
             return Count(search.count(end), is_exact=end is None)
 
@@ -196,7 +203,7 @@ class _Search:
 
     def __init__(self, connection: Connection, which: QueryFilter, paths: Sequence[_Path]) -> None:
         self._connection, self._which, self._paths = connection, which, paths
-        self._conditions = _conditions(which)
+        self._conditions = _conditions(connection, which)
         self.is_exact = not self._conditions
         """Whether every query of the paths is one in question."""
 
@@ -231,12 +238,18 @@ class _Search:
         """How many queries in question there are down to a position."""
         number = 0
         for candidates in self._candidates(None, end):
-            query = select(func.count())
-            if self.is_exact:
-                query = query.select_from(candidates.subquery())
-            else:
-                query = query.select_from(queries).where(queries.c.id.in_(candidates), *self._conditions)
+            query = select(func.count()).select_from(queries).where(queries.c.id.in_(candidates), *self._conditions)
             number += self._connection.scalar(query) or 0
+        return number
+
+    def count_all(self, most: int) -> int:
+        """How many queries there are on the paths, where that is no more than some number."""
+        number = 0
+        for path in self._paths:
+            found = path.select(self._which, None, None).order_by(None).limit(most - number).subquery()
+            number += self._connection.scalar(select(func.count()).select_from(found)) or 0
+            if number >= most:
+                break
         return number
 
     def _candidates(self, after: Position | None, end: Position | None) -> list[CompoundSelect[Any]]:
@@ -257,7 +270,7 @@ def _sort_key(position: Position) -> tuple[Any, Any]:
     return position.key, position.identity
 
 
-def _conditions(which: QueryFilter) -> list[ColumnElement[bool]]:
+def _conditions(connection: Connection, which: QueryFilter) -> list[ColumnElement[bool]]:
     """What the paths do not say."""
     if not is_storable(f"{which.user or ''}{which.shape_contains}{which.definition_id or ''}"):
         return [false()]
@@ -270,7 +283,7 @@ def _conditions(which: QueryFilter) -> list[ColumnElement[bool]]:
     if which.user is not None:
         found.append(queries.c.user == which.user)
     if which.shape_contains:
-        found.append(queries.c.shape.icontains(which.shape_contains, autoescape=True))
+        found.append(contains(connection, queries.c.shape, which.shape_contains))
     return found
 
 

@@ -126,7 +126,7 @@ def _count_usage(records: Sequence[QueryRecord]) -> Mapping[tuple[str, str], _Us
 
 def _insert_queries(connection: Connection, records: Sequence[QueryRecord]) -> None:
     """Append queries, in their order."""
-    rows = [_row(record) for record in records]
+    rows = [query_row(record) for record in records]
     several = [_definitions_of(record) for record in records]
     if all(len(answering) < 2 for answering in several):  # noqa: PLR2004 - one aggregate stands in the row itself
         if rows:
@@ -147,7 +147,8 @@ def _definitions_of(record: QueryRecord) -> list[str]:
     return sorted({source.definition_id for source in record.actual if source.definition_id})
 
 
-def _row(record: QueryRecord) -> dict[str, object]:
+def query_row(record: QueryRecord) -> dict[str, object]:
+    """The row of a query; `query_record` reads it."""
     columns = ("model_id", "fingerprint", "asked_at", "rows", "seconds", "weight")
     answering = _definitions_of(record)
     return {

@@ -19,11 +19,11 @@ _INDICES = {
     "batches_created": ("batches", ["created_at", "id"]),
     "batches_model": ("batches", ["model_id", "created_at", "id"]),
     "instances_batch": ("instances", ["batch_id", "status"]),
-    "instances_created": ("instances", ["batch_created_at", "id"]),
-    "instances_started": ("instances", ["started_at", "id"]),
-    "instances_rows": ("instances", ["rows", "id"]),
-    "instances_seconds": ("instances", ["seconds", "id"]),
-    "instances_name": ("instances", ["name_key", "id"]),
+    "instances_created": ("instances", ["model_id", "batch_created_at", "id"]),
+    "instances_started": ("instances", ["model_id", "started_at", "id"]),
+    "instances_rows": ("instances", ["model_id", "rows", "id"]),
+    "instances_seconds": ("instances", ["model_id", "seconds", "id"]),
+    "instances_name": ("instances", ["model_id", "name_key", "id"]),
 }
 _FILL_STANDINGS = """
 INSERT INTO atscale_aggs_standings (

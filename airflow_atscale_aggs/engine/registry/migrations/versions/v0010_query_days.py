@@ -57,6 +57,7 @@ def upgrade() -> None:
         sqlite_where=_FROM_FACTS,
         postgresql_where=_FROM_FACTS,
     )
+    op.create_index(f"ix_{_PREFIX}instances_table", f"{_PREFIX}instances", ["model_id", "table", "id"])
     _fill(sources, days)
     op.drop_index(f"ix_{_PREFIX}queries_asked", _QUERIES)
     op.create_index(f"ix_{_PREFIX}queries_model", _QUERIES, ["model_id", "asked_at", "id"])
