@@ -34,6 +34,7 @@ _API_BOUNDS = {
     "acting_requests_per_minute": ("integer", "60", "Requests a minute with which one user may change something."),
     "asking_requests_per_minute": ("integer", "120", "Requests a minute with which one user may ask the warehouse."),
     "warehouse_requests": ("integer", "4", "Requests that may ask the warehouse at the same time."),
+    "registry_connections": ("integer", "8", "Connections to each registry that are held at most."),
 }
 
 

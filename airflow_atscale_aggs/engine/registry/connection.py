@@ -22,6 +22,9 @@ from airflow_atscale_aggs.engine.registry.tables import SCHEMA_VERSION, VERSION_
 UPGRADE_COMMAND = "atscale-aggs registry upgrade"
 _BUSY_SECONDS = 30
 
+POOL_SECONDS = 10
+"""How long a thread waits for a connection of a pool that has a size."""
+
 
 class RegistryDatabase:
     """One database with connections for reading and for writing.
@@ -31,11 +34,14 @@ class RegistryDatabase:
     Args:
         connect_seconds: how long to wait for a server that does not answer, unless the URL says it; None: as long as
             the driver waits by itself, which may be for ever.
+        pool_size: how many connections it holds at most, for all threads together; who comes when all are in use waits
+            for one, `POOL_SECONDS` long. None: a few, and more where threads ask for them at once.
     """
 
-    def __init__(self, url: str, *, connect_seconds: int | None = None) -> None:
+    def __init__(self, url: str, *, connect_seconds: int | None = None, pool_size: int | None = None) -> None:
         self.url = _parse_url(url)
-        self.engine = _engine(self.url, connect_seconds)
+        bounds = {} if pool_size is None else {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_SECONDS}
+        self.engine = _engine(self.url, connect_seconds, bounds)
 
     @property
     def name(self) -> str:
@@ -127,6 +133,9 @@ class RegistryDatabase:
     def _translate_errors(self) -> Iterator[None]:
         try:
             yield
+        except sqlalchemy.exc.TimeoutError as error:
+            reason = f"all of the connections that this process may hold are in use for {POOL_SECONDS} s; try again"
+            raise RegistryUnavailableError(self.name, reason) from error
         except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
             raise RegistryUnavailableError(self.name, str(error.orig).strip()) from error
         except sqlalchemy.exc.DatabaseError as error:
@@ -204,16 +213,18 @@ def make_private_file(database: str | None) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def _engine(url: URL, connect_seconds: int | None) -> Engine:
+def _engine(url: URL, connect_seconds: int | None, pool: Mapping[str, int]) -> Engine:
     if url.get_backend_name() != "sqlite":
         is_bounded = connect_seconds is not None and "connect_timeout" not in url.query
         arguments = {"connect_timeout": connect_seconds} if is_bounded else {}
         try:
-            return sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=arguments)
+            return sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=arguments, **pool)
         except (sqlalchemy.exc.NoSuchModuleError, ModuleNotFoundError) as error:
             reason = f"{error}; the driver is psycopg: postgresql+psycopg://…"
             raise RegistryUnavailableError(url.render_as_string(hide_password=True), reason) from error
-    engine = sqlalchemy.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    # A database in memory has one connection for each thread.
+    is_file = url.database not in {None, "", ":memory:"}
+    engine = sqlalchemy.create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **(pool if is_file else {}))
 
     @event.listens_for(engine, "do_connect")
     def _make_file(dialect: object, record: object, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:  # noqa: ARG001

@@ -104,18 +104,18 @@ class Registry:
         self.database.dispose()
 
 
-def open_registry(url: str, *, connect_seconds: int | None = None) -> Registry:
+def open_registry(url: str, *, connect_seconds: int | None = None, pool_size: int | None = None) -> Registry:
     """The registry in a database; an empty database is initialised.
 
     Args:
         url: ``sqlite:///registry.sqlite`` or ``postgresql+psycopg://…``.
-        connect_seconds: as `RegistryDatabase` has it.
+        connect_seconds, pool_size: as `RegistryDatabase` has them.
 
     Raises:
         RegistryVersionError: its schema is older or newer; names both versions and the command that upgrades it.
         RegistryUnavailableError: the database cannot be reached.
     """
-    database = RegistryDatabase(url, connect_seconds=connect_seconds)
+    database = RegistryDatabase(url, connect_seconds=connect_seconds, pool_size=pool_size)
     if not database.check_version():
         upgrade_registry(url)
     return Registry.over(database)

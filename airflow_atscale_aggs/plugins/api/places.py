@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.errors import RegistryUnavailableError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook, read_settings
+from airflow_atscale_aggs.plugins.api.bounds import configured_bound
 from airflow_atscale_aggs.plugins.api.problems import ProblemError
 
 _MOST_REGISTRIES = 32
@@ -113,7 +114,8 @@ class Places:
             if failed is not None and failed.url == url and self._clock() < failed.until:
                 raise failed.error.with_traceback(None)
         try:
-            registry = open_registry(url, connect_seconds=_CONNECT_SECONDS)
+            pool_size = configured_bound("registry_connections", 8)
+            registry = open_registry(url, connect_seconds=_CONNECT_SECONDS, pool_size=pool_size)
         except RegistryUnavailableError as error:
             with self._lock:
                 self._failed[connection] = _Failure(url, error, self._clock() + _LOOK_AGAIN)

@@ -202,3 +202,36 @@ def test_a_writer_waits_for_a_lock_as_long_as_it_is_told_to(registry: Registry) 
     with other.writing() as connection:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
     other.dispose()
+
+
+def test_a_pool_with_a_size_holds_no_more_connections(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads wait for each other; one that waits too long is told."""
+    opened = open_registry(url, pool_size=2)
+    database = opened.database
+    held: list[int] = []
+
+    def read() -> None:
+        with database.reading():
+            held.append(database.engine.pool.checkedout())  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(database.engine.pool, "_timeout", 30)
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(held) == 8
+    assert max(held) <= 2
+    monkeypatch.setattr(database.engine.pool, "_timeout", 0.05)
+    with (
+        database.reading(),
+        database.reading(),
+        pytest.raises(RegistryUnavailableError, match="connections that this process may hold are in use"),
+        database.reading(),
+    ):
+        pass
+    opened.close()
+
+
+def test_a_registry_in_memory_needs_no_pool() -> None:
+    assert RegistryDatabase("sqlite://", pool_size=2).check_version() is False
