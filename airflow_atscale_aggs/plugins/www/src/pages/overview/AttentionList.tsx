@@ -1,0 +1,83 @@
+import { Box, HStack, Link, Stack, Text } from "@chakra-ui/react";
+import { LuCircleAlert, LuCircleCheck, LuInfo, LuOctagonAlert } from "react-icons/lu";
+import { Link as RouterLink } from "react-router-dom";
+
+import { Sentence } from "src/components/Sentence";
+import { type Model, pageAddress } from "src/frame/models";
+
+import { type Attention, bySeverity } from "./overview";
+import { Section } from "./Section";
+
+type Props = { model: Model; items: readonly Attention[] };
+
+const LOOKS: Record<string, { label: string; palette: string; icon: typeof LuInfo }> = {
+  error: { label: "Error", palette: "failed", icon: LuOctagonAlert },
+  warning: { label: "Warning", palette: "warning", icon: LuCircleAlert },
+  info: { label: "Note", palette: "info", icon: LuInfo },
+};
+
+// The definitions of these kinds are also a filter of the Definitions tab.
+const FILTERS: Record<string, Record<string, string>> = {
+  never_used: { used: "never" },
+  failed: { status: "failed" },
+  not_built: { status: "pending" },
+};
+
+type Place = { label: string; address: string };
+
+/** Where one can look into something: its batch, its definition, or the list of its definitions. */
+export const placesOf = (model: Model, item: Attention): Place[] => {
+  const places: Place[] = [];
+  if (item.batch_id != null) {
+    places.push({
+      label: "Open the batch",
+      address: pageAddress("batches", model, { batch: item.batch_id }),
+    });
+  }
+  const [first] = item.definition_ids;
+  if (first !== undefined) {
+    const filter = FILTERS[item.kind];
+    places.push(
+      item.definition_ids.length === 1
+        ? { label: "Open the definition", address: pageAddress("definitions", model, { definition: first }) }
+        : { label: "Show the definitions", address: pageAddress("definitions", model, filter ?? {}) },
+    );
+  }
+  return places;
+};
+
+/** What wants attention, the worst first. */
+export const AttentionList = ({ model, items }: Props) => (
+  <Section title="What wants attention">
+    {items.length === 0 ? (
+      <HStack color="success.fg" fontSize="sm" gap={2}>
+        <LuCircleCheck aria-hidden />
+        <Text>Nothing wants attention now.</Text>
+      </HStack>
+    ) : (
+      <Stack as="ul" gap={3} listStyleType="none" m={0} maxH="22rem" overflowY="auto" p={0}>
+        {[...items].sort(bySeverity).map((item, index) => {
+          const look = LOOKS[item.severity] ?? { label: item.severity, palette: "info", icon: LuInfo };
+          const Icon = look.icon;
+          return (
+            <HStack alignItems="flex-start" as="li" fontSize="sm" gap={3} key={`${item.kind} ${index}`}>
+              <Box color="colorPalette.fg" colorPalette={look.palette} fontSize="lg" mt="1px">
+                <Icon aria-label={look.label} role="img" title={look.label} />
+              </Box>
+              <Box minW={0} overflowWrap="anywhere">
+                <Sentence text={item.text} />
+                <HStack flexWrap="wrap" gap={3} mt={1}>
+                  {placesOf(model, item).map((place) => (
+                    <Link asChild key={place.address} variant="underline">
+                      <RouterLink to={place.address}>{place.label}</RouterLink>
+                    </Link>
+                  ))}
+                </HStack>
+              </Box>
+            </HStack>
+          );
+        })}
+      </Stack>
+    )}
+  </Section>
+);
