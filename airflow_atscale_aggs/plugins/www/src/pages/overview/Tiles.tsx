@@ -18,7 +18,7 @@ export const Tiles = ({ overview, days }: Props) => {
   const isLoading = overview === undefined;
   const hasQueries = totals.queries > 0;
   return (
-    <SimpleGrid gap={3} minChildWidth="min(13rem, 100%)">
+    <SimpleGrid gap={3} minChildWidth={{ base: "9.5rem", md: "12rem" }}>
       <StatTile
         help={
           hasQueries
