@@ -1,1 +1,0 @@
-import{Gt as e,It as t,Kt as n,st as r,t as i}from"./EmptyState-DjMFrBGl.js";var a=({title:a,command:o})=>n(i,{title:a,children:[e(t,{mb:2,children:`The command line shows it:`}),e(r,{children:o})]});export{a as t};

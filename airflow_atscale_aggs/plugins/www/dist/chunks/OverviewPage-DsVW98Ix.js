@@ -1,1 +1,0 @@
-import{t as e}from"./CommandLineHint-BV-78gfk.js";import{Gt as t}from"./EmptyState-DjMFrBGl.js";function n({model:n}){return t(e,{command:`atscale-aggs batches --model ${n.name}`,title:`The overview is not on this page`})}export{n as default};

@@ -1,1 +1,0 @@
-import{t as e}from"./TabFrame-CZpBQweB.js";import{Gt as t}from"./EmptyState-DjMFrBGl.js";function n({dagId:n}){return t(e,{dagId:n,place:`batches`,children:()=>null})}export{n as default};
