@@ -128,11 +128,17 @@ class QueryOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryListing:
-    """A query of the log. ``id`` grows with every query that is recorded."""
+    """A query of the log. ``id`` grows with every query that is recorded.
+
+    Attributes:
+        seconds_saved: each time, an estimate, see `query_days.seconds_saved`; None where no aggregate answered, or
+            nothing is known.
+    """
 
     id: int
     outcome: QueryOutcome
     query: QueryRecord
+    seconds_saved: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,17 @@ def count_days(queries: Iterable[QueryRecord], builds: Mapping[tuple[str, str], 
     return tuple(QueryDay(model_id=model, day=day, **asdict(counts)) for (model, day), counts in sorted(days.items()))
 
 
+def seconds_saved(query: QueryRecord, builds: Mapping[tuple[str, str], float]) -> float | None:
+    """What aggregates saved of a query, as `count_days` estimates it.
+
+    None where none answered it, or a fact of it was never built from. Negative where the facts would have been faster.
+    """
+    if _COUNTED_AS[outcome_of(query)] != "hits":
+        return None
+    on_facts = _seconds_on_facts(query, builds)
+    return None if on_facts is None else on_facts - query.seconds
+
+
 def shortest_builds(connection: Connection, queries: Iterable[QueryRecord]) -> dict[tuple[str, str], float]:
     """Seconds of the shortest build of each fact that hits were saved from reading; see `count_days`."""
     wanted = {
@@ -93,10 +104,10 @@ class _Counts:
     def with_query(self, query: QueryRecord, builds: Mapping[tuple[str, str], float]) -> _Counts:
         """These and one query more."""
         weight, counted_as = query.weight, _COUNTED_AS[outcome_of(query)]
-        on_facts = _seconds_on_facts(query, builds) if counted_as == "hits" else None
+        saved = seconds_saved(query, builds)
         more: dict[str, Any] = {counted_as: getattr(self, counted_as) + weight}
-        if on_facts is not None:
-            more["seconds_saved"] = self.seconds_saved + weight * (on_facts - query.seconds)
+        if saved is not None:
+            more["seconds_saved"] = self.seconds_saved + weight * saved
             more["savings_known"] = self.savings_known + weight
         return replace(
             self,
@@ -106,6 +117,14 @@ class _Counts:
             fact_rows=self.fact_rows + weight * sum(map(_rows_of_facts, query.actual)),
             **more,
         )
+
+
+def rows_saved(query: QueryRecord) -> int | None:
+    """About how many rows of facts were not read; None where no aggregate answered, or a figure is not known."""
+    served = [source for source in query.actual if source.definition_id]
+    if not served or any(source.rows is None or source.fact_rows is None for source in served):
+        return None
+    return sum(max(_rows_of_facts(source) - _rows_read(source), 0) for source in served)
 
 
 def _rows_read(source: QuerySource) -> int:

@@ -40,6 +40,7 @@ from airflow_atscale_aggs.engine.registry.page import (
     write_cursor,
 )
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
+from airflow_atscale_aggs.engine.registry.query_days import seconds_saved, shortest_builds
 from airflow_atscale_aggs.engine.registry.query_records import query_record
 from airflow_atscale_aggs.engine.registry.tables import IS_NO_HIT, models, queries, query_days, query_sources
 
@@ -114,14 +115,16 @@ class QueryLists(RegistryPart):
                 rows = search.rows(after, end, most + 1)
                 if len(rows) > most or end is None:
                     break
+            listings = _listings(connection, rows[:most])
         if len(rows) > most:
             end = position_of(rows[most - 1])
-        return Page(tuple(map(_listing, rows[:most])), None if end is None else write_cursor(_ORDER, end))
+        return Page(listings, None if end is None else write_cursor(_ORDER, end))
 
     def get(self, query_id: int) -> QueryListing | None:
         """A query of the log by id; None where it is not there, or no more."""
-        rows = self._rows(select(queries).where(queries.c.id == query_id))
-        return _listing(rows[0]) if rows else None
+        with self.database.reading() as connection:
+            rows = connection.execute(select(queries).where(queries.c.id == query_id)).all()
+            return next(iter(_listings(connection, rows)), None)
 
     def count(self, which: QueryFilter = _ANY) -> Count:
         """How many queries there are; counting stops at `MOST_COUNTED`, or where `MOST_LOOKED_AT` were looked at."""
@@ -287,5 +290,12 @@ def _conditions(connection: Connection, which: QueryFilter) -> list[ColumnElemen
     return found
 
 
-def _listing(row: Any) -> QueryListing:
-    return QueryListing(id=row.id, outcome=QueryOutcome(row.outcome), query=query_record(row))
+def _listings(connection: Connection, rows: Sequence[Any]) -> tuple[QueryListing, ...]:
+    records = [query_record(row) for row in rows]
+    builds = shortest_builds(connection, records)
+    return tuple(
+        QueryListing(
+            id=row.id, outcome=QueryOutcome(row.outcome), query=record, seconds_saved=seconds_saved(record, builds)
+        )
+        for row, record in zip(rows, records, strict=True)
+    )

@@ -73,6 +73,10 @@ def test_a_query_tells_what_answered_it(log: ApiServer) -> None:
     (fallback,) = log.get("connections/tiny/queries", "tiny_viewer", outcome="fallback")["items"]
 
     assert (hit["attributes"], hit["metrics"], hit["rows_saved"]) == (["City"], ["Amount", "COUNT(*)"], 56)
+    built = log.get("connections/tiny/instances", "tiny_viewer", sort="seconds")["items"]
+    from_facts = next(instance["seconds"] for instance in built if instance["source"] == "sales")
+    assert hit["seconds_saved"] == pytest.approx(from_facts - hit["seconds"])
+    assert fallback["seconds_saved"] is None
     (source,) = hit["sources"]
     assert (source["aggregate"], source["rows"], source["fact_rows"]) == ("by_city", 4, 60)
     assert (fallback["fallback_reason"], fallback["rows_saved"]) == ("no table", None)
@@ -80,11 +84,12 @@ def test_a_query_tells_what_answered_it(log: ApiServer) -> None:
 
 
 def test_pages_of_the_log_together_are_the_whole_log(log: ApiServer) -> None:
-    whole = log.get("connections/tiny/queries", "op")["items"]
+    document = log.get("connections/tiny/queries", "op", count=True)
+    whole, total = document["items"], document["total"]
     first = log.get("connections/tiny/queries", "op", limit=3)
     rest = log.get("connections/tiny/queries", "op", limit=3, cursor=first["next_cursor"])
 
-    assert len(whole) == 5
+    assert len(whole) == total == 5
     assert first["items"] + rest["items"] == whole
     assert rest["next_cursor"] is None
 

@@ -8,7 +8,14 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from airflow_atscale_aggs.engine.registry.listings import QueryDay, QueryOutcome
-from airflow_atscale_aggs.engine.registry.query_days import add_days, count_days, outcome_of, shortest_builds
+from airflow_atscale_aggs.engine.registry.query_days import (
+    add_days,
+    count_days,
+    outcome_of,
+    rows_saved,
+    seconds_saved,
+    shortest_builds,
+)
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, QueryRecord, QuerySource
 from airflow_atscale_aggs.engine.registry.registry import Registry
 from tests.support.query_records import make_query_record
@@ -136,3 +143,21 @@ def test_the_shortest_build_from_the_fact_itself_tells_how_long_it_takes(any_reg
     registry.queries.record([_query(_REVENUE)])
     (day,) = registry.read.lists.queries.days([MODEL], since=_TODAY)
     assert (round(day.seconds_saved, 9), day.savings_known) == (0.6, 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "rows", "seconds"),
+    [
+        (_query(_REVENUE, weight=3), 35, 19.0),
+        (_query(_REVENUE, _FACTS), 35, 39.0),
+        (_query(_REVENUE, seconds=21.0), 35, -1.0),
+        (_query(replace(_REVENUE, rows=50)), 0, 19.0),
+        (_query(replace(_REVENUE, rows=None)), None, 19.0),
+        (_query(replace(_REVENUE, fact="returns")), 35, None),
+        (_query(_FACTS), None, None),
+        (_query(_FACTS, fallback_reason="gone"), None, None),
+    ],
+)
+def test_what_one_query_was_saved(query: QueryRecord, rows: int | None, seconds: float | None) -> None:
+    """Each time it was asked; nothing where only facts answered."""
+    assert (rows_saved(query), seconds_saved(query, _BUILDS)) == (rows, seconds)

@@ -36,7 +36,7 @@ def list_queries(place: ReachableConnection, options: Annotated[QueryFilter, Que
     """The log of queries, newest first.
 
     A page may be shorter than `limit` although there are more: with a filter, each page looks at a bounded number of
-    queries. Read on until there is no `next_cursor`. They are not counted: `total` is always absent.
+    queries. Read on until there is no `next_cursor`. `total` stops where about 5,000 queries were looked at.
     """
     which = query_lists.QueryFilter(
         model_ids=place.model_ids(options.model),
@@ -47,7 +47,9 @@ def list_queries(place: ReachableConnection, options: Annotated[QueryFilter, Que
         user=options.user,
         shape_contains=options.search,
     )
-    page = place.read.lists.queries.page(which, limit=options.limit, cursor=options.cursor)
+    lists = place.read.lists.queries
+    page = lists.page(which, limit=options.limit, cursor=options.cursor)
     models = {model.id: model for model in place.models}
     items = [query_row(listing, models[listing.query.model_id]) for listing in page.rows]
-    return Page(items=items, next_cursor=page.next_cursor)
+    total = lists.count(which).number if options.count else None
+    return Page(items=items, next_cursor=page.next_cursor, total=total)

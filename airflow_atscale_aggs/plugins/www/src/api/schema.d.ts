@@ -543,7 +543,7 @@ export interface paths {
          * @description The log of queries, newest first.
          *
          *     A page may be shorter than `limit` although there are more: with a filter, each page looks at a bounded number of
-         *     queries. Read on until there is no `next_cursor`. They are not counted: `total` is always absent.
+         *     queries. Read on until there is no `next_cursor`. `total` stops where about 5,000 queries were looked at.
          */
         get: operations["list_queries_api_connections__connection__queries_get"];
         put?: never;
