@@ -1,1 +1,0 @@
-import{Ct as e,en as t,v as n}from"../main.js";import{n as r,r as i}from"./jsx-runtime-B67uKKRD.js";var a=({title:a,command:o})=>i(n,{title:a,children:[r(t,{mb:2,children:`The command line shows it:`}),r(e,{children:o})]});export{a as t};

@@ -1,1 +1,0 @@
-import{t as e}from"./TabFrame-DKbPC7Lh.js";import{n as t}from"./jsx-runtime-B67uKKRD.js";function n({dagId:n}){return t(e,{dagId:n,place:``,children:()=>null})}export{n as default};

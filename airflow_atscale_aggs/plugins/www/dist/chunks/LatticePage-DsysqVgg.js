@@ -1,1 +1,0 @@
-import{t as e}from"./CommandLineHint-DIWF3TG0.js";import{n as t}from"./jsx-runtime-B67uKKRD.js";function n({model:n}){return t(e,{command:`atscale-aggs plan ${n.name}`,title:`The lattice is not on this page`})}export{n as default};

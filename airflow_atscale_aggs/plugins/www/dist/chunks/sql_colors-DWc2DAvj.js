@@ -1,0 +1,1 @@
+var e={"& .sql-keyword":{color:`purple.fg`,fontWeight:`medium`},"& .sql-operator":{color:`fg.muted`},"& .sql-string":{color:`green.fg`},"& .sql-literal":{color:`orange.fg`},"& .sql-type":{color:`cyan.fg`},"& .sql-comment":{color:`fg.muted`,fontStyle:`italic`}};export{e as t};
