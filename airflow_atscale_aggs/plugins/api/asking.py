@@ -102,7 +102,7 @@ def explain_query(place: Place, request: AskRequest) -> QueryExplanation:
             workspace,
             request.sql,
             parameters=request.parameters,
-            estimate=all(place.may(Right.BUILD, model) for model in place.models),
+            estimate=request.estimate and all(place.may(Right.BUILD, model) for model in place.models),
             bounds=bounds,
             model=request.model,
             dialect=request.dialect,

@@ -83,6 +83,17 @@ def test_a_query_tells_what_answered_it(log: ApiServer) -> None:
     assert fallback["sources"][0]["aggregate"] is None
 
 
+def test_a_query_is_read_by_its_id(log: ApiServer) -> None:
+    """By those who may read its model, while the log has it."""
+    (hit,) = log.get("connections/tiny/queries", "tiny_viewer", outcome="hit")["items"]
+    hidden = next(row for row in log.get("connections/tiny/queries", "op")["items"] if row["model"] == "hidden_sales")
+
+    assert log.get(f"connections/tiny/queries/{hit['id']}", "tiny_viewer") == hit
+    assert log.status(f"connections/tiny/queries/{hidden['id']}", "tiny_viewer") == 403
+    assert log.status("connections/tiny/queries/4711", "tiny_viewer") == 404
+    assert log.status(f"connections/tiny/queries/{2**63}", "tiny_viewer") == 422
+
+
 def test_pages_of_the_log_together_are_the_whole_log(log: ApiServer) -> None:
     document = log.get("connections/tiny/queries", "op", count=True)
     whole, total = document["items"], document["total"]

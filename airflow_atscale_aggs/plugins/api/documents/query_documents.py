@@ -67,6 +67,10 @@ class AskRequest(Document):
 
     most_rows: int = Field(default=1000, ge=1, le=100_000)
     timeout_seconds: float = Field(default=30, gt=0, le=300)
+    estimate: bool = True
+    """Of an explanation of a miss: scan the facts for the rows that the smallest change would add. You need to be
+    allowed to build each model that you see.
+    """
 
 
 class CandidateNode(Document):

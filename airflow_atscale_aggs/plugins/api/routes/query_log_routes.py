@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
+from airflow_atscale_aggs.engine.errors import NotRegisteredError
 from airflow_atscale_aggs.engine.registry import query_lists
 from airflow_atscale_aggs.engine.registry.listings import QueryOutcome
 from airflow_atscale_aggs.plugins.api.access import ReachableConnection
@@ -17,6 +18,8 @@ from airflow_atscale_aggs.plugins.api.list_options import ListOptions, Moment
 from airflow_atscale_aggs.plugins.api.query_rows import query_row
 
 router = APIRouter(tags=["Queries"])
+
+_GREATEST_ID = 2**63 - 1
 
 
 class QueryFilter(ListOptions):
@@ -53,3 +56,13 @@ def list_queries(place: ReachableConnection, options: Annotated[QueryFilter, Que
     items = [query_row(listing, models[listing.query.model_id]) for listing in page.rows]
     total = lists.count(which).number if options.count else None
     return Page(items=items, next_cursor=page.next_cursor, total=total)
+
+
+@router.get("/connections/{connection}/queries/{query_id}")
+def read_query(place: ReachableConnection, query_id: Annotated[int, Path(ge=1, le=_GREATEST_ID)]) -> QueryRow:
+    """One query of the log, while the log keeps it."""
+    listing = place.read.lists.queries.get(query_id)
+    if listing is None:
+        raise NotRegisteredError("query", str(query_id))
+    place.check(listing.query.model_id)
+    return query_row(listing, place.read.models.get(listing.query.model_id))
