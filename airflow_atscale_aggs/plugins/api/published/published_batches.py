@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from airflow.utils.state import DagRunState
+from pydantic import ValidationError
 
 from airflow_atscale_aggs.engine.aggregates.definition import catalog_id
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
@@ -73,7 +74,11 @@ def start(place: ModelPlace, *, is_full: bool, body: object) -> BatchAnswer:
     Raises as `batch_actions.start_batch`.
     """
     build_type = BuildType.FULL if is_full else BuildType.INCREMENTAL
-    started = start_batch(place, BatchStart(build_type=build_type, grace_periods=read_grace_periods(body)))
+    try:
+        asked = BatchStart(build_type=build_type, grace_periods=read_grace_periods(body))
+    except ValidationError:
+        raise _refuse_periods() from None
+    started = start_batch(place, asked)
     record_deed(place.place, "start_batch", started.message, BatchRun(started.dag_id, started.run_id))
     return BatchAnswer(
         batch=StartedBatch(

@@ -135,7 +135,10 @@ def _asker(
         Query(alias="aggs_conn_id", max_length=250, description="The Airflow connection, where several are possible."),
     ] = None,
 ) -> Asker:
-    return Asker(visitor, request.path_params.get("aggs_conn_id") or connection or "")
+    named = str(request.path_params.get("aggs_conn_id") or connection or "")
+    if "\x00" in named:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "Invalid parameter `aggs_conn_id`.", "malformed")
+    return Asker(visitor, named)
 
 
 AskerDep = Annotated[Asker, Depends(_asker)]
