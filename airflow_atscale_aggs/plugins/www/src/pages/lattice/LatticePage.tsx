@@ -58,6 +58,7 @@ const useExplanation = (model: Model) => {
         use_aggregates: true,
         most_rows: 1,
         timeout_seconds: 30,
+        estimate: true,
       },
     },
     { enabled: asked !== "", retry: false, staleTime: 30_000 },
