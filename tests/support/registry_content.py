@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart, model_id
@@ -217,3 +217,15 @@ def check_standings(registry: Registry) -> None:
         written = connection.execute(select(*columns).order_by(standings.c.definition_id)).all()
         computed = select_standings().order_by(definitions.c.id)
         assert [tuple(row) for row in written] == [tuple(row) for row in connection.execute(computed)]
+
+
+def wait_for_who_waits(registry: Registry) -> None:
+    """Wait until somebody waits for a lock. In SQLite, whose writers all wait for each other, nobody need be seen."""
+    if registry.database.url.get_backend_name() == "sqlite":
+        return
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with registry.database.reading() as connection:
+        while not connection.scalar(waiting):
+            connection.rollback()

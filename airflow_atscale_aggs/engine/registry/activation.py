@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, upd
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.registry.shared_changes import count_change
-from airflow_atscale_aggs.engine.registry.standings import refresh_standings, refresh_standings_of_batches
+from airflow_atscale_aggs.engine.registry.standings import refresh_standings
 from airflow_atscale_aggs.engine.registry.successions import complete_successions
 from airflow_atscale_aggs.engine.registry.tables import definitions, instances, models
 
@@ -39,8 +39,8 @@ def activate_instances(
     count_change(connection, models.c.id == model_id)
     for done in complete_successions(connection, model_id, now):
         others |= {done.old_id, done.new_id}
-    refresh_standings_of_batches(connection, batch_id)
-    refresh_standings(connection, others)
+    built = select(instances.c.definition_id).where(own)
+    refresh_standings(connection, others.union(connection.scalars(built)))
 
 
 def _cancel_instances_of_retired_definitions(connection: Connection, model_id: str, batch_id: str) -> None:

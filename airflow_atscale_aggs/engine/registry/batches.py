@@ -19,7 +19,7 @@ from airflow_atscale_aggs.engine.registry.models import ModelReader
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import batch_record
 from airflow_atscale_aggs.engine.registry.records import BatchRecord
-from airflow_atscale_aggs.engine.registry.shared_changes import cancel_unactivated
+from airflow_atscale_aggs.engine.registry.shared_changes import cancel_unactivated, lock_model
 from airflow_atscale_aggs.engine.registry.signal_records import (
     chunk_values,
     hash_signal,
@@ -301,9 +301,10 @@ class BatchWriter(RegistryPart):
         """
         values = {"status": BatchStatus.DONE, "views_pending": True, "finished_at": now}
         with self.database.writing() as connection:
+            model_id = self._model_of(connection, batch_id)
+            lock_model(connection, model_id)
             is_moved = _move_held_batch(connection, batch_id, _UNFINISHED, owner, values)
             if is_moved:
-                model_id = self._model_of(connection, batch_id)
                 activate_instances(connection, model_id, batch_id, now=now, drop_after=drop_after)
         batch = self._batch(batch_id)
         if not is_moved:

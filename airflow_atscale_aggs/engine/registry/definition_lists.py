@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, false, func, or_, select
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
@@ -28,7 +28,7 @@ from airflow_atscale_aggs.engine.registry.page import (
     write_cursor,
 )
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
-from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, evaluations, instances, standings
+from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, instances, standings
 
 
 class DefinitionSort(StrEnum):
@@ -47,6 +47,8 @@ class DefinitionSort(StrEnum):
     BUILT_AT = "built_at"
     SECONDS = "seconds"
     SCORE = "score"
+    SIZE = "size"
+    SAVED = "saved"
     CREATED = "created"
 
 
@@ -83,6 +85,8 @@ _KEYS: Mapping[DefinitionSort, tuple[ColumnElement[Any], bool]] = {
     DefinitionSort.BUILT_AT: (standings.c.built_at, True),
     DefinitionSort.SECONDS: (standings.c.seconds, True),
     DefinitionSort.SCORE: (standings.c.score, True),
+    DefinitionSort.SIZE: (standings.c.size_bytes, True),
+    DefinitionSort.SAVED: (standings.c.seconds_saved, True),
     DefinitionSort.CREATED: (standings.c.created_at, False),
 }
 """What each sort sorts by, and whether some definitions have none of it."""
@@ -175,13 +179,12 @@ def _listings(connection: Connection, rows: Sequence[Any]) -> Iterable[Definitio
     ids = [row.definition_id for row in rows]
     by_id = {row.id: row for row in connection.execute(select(definitions).where(definitions.c.id.in_(ids)))}
     parts = _instances_of(connection, rows)
-    decoder = documents.DefinitionDecoder(lambda: _attributes(connection))
-    figures = _figures(connection, ids)
+    referred = documents.referred_attributes(row.document for row in by_id.values())
+    decoder = documents.DefinitionDecoder(lambda: _attributes(connection, referred))
     for row in rows:
         recorded = by_id[row.definition_id]
         definition = decoder.decode(recorded.document)
         active, newest = parts.get(row.definition_id, ((), ()))
-        size_bytes, seconds_saved = figures.get(row.definition_id, (None, None))
         yield DefinitionListing(
             id=row.definition_id,
             model_id=row.model_id,
@@ -202,8 +205,8 @@ def _listings(connection: Connection, rows: Sequence[Any]) -> Iterable[Definitio
             active_instance_ids=active,
             newest_instance_ids=newest,
             score=row.score,
-            size_bytes=size_bytes,
-            seconds_saved=seconds_saved,
+            size_bytes=row.size_bytes,
+            seconds_saved=row.seconds_saved,
             facts=tuple(part.fact for part in definition.parts),
             attributes=tuple(sorted(attribute.query_name for attribute in definition.grain)),
             metrics=definition.metrics,
@@ -228,21 +231,6 @@ def _instances_of(connection: Connection, rows: Sequence[Any]) -> Mapping[str, t
     return found
 
 
-def _figures(connection: Connection, ids: Sequence[str]) -> Mapping[str, tuple[int | None, float | None]]:
-    """Bytes, and seconds saved, as each definition was judged last."""
-    newest = (
-        select(evaluations.c.definition_id, func.max(evaluations.c.evaluated_at).label("at"))
-        .where(evaluations.c.definition_id.in_(ids))
-        .group_by(evaluations.c.definition_id)
-        .subquery()
-    )
-    query = select(evaluations.c.document).join(
-        newest,
-        and_(evaluations.c.definition_id == newest.c.definition_id, evaluations.c.evaluated_at == newest.c.at),
-    )
-    records = [documents.decode_evaluation(row[0]) for row in connection.execute(query)]
-    return {record.definition_id: (record.size_bytes, record.seconds_saved) for record in records}
-
-
-def _attributes(connection: Connection) -> Mapping[str, bytes]:
-    return {row[0]: row[1] for row in connection.execute(select(attributes.c.id, attributes.c.document))}
+def _attributes(connection: Connection, ids: Collection[str]) -> Mapping[str, bytes]:
+    query = select(attributes.c.id, attributes.c.document).where(attributes.c.id.in_(sorted(ids)))
+    return {row[0]: row[1] for row in connection.execute(query)}

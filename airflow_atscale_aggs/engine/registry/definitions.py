@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.registry.bulk import insert_many
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import definition_record
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
-from airflow_atscale_aggs.engine.registry.shared_changes import count_change
+from airflow_atscale_aggs.engine.registry.shared_changes import count_change, lock_model
 from airflow_atscale_aggs.engine.registry.standings import name_key, refresh_standings
 from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, instances, models
 
@@ -122,8 +122,7 @@ class DefinitionWriter(RegistryPart):
         with self.database.writing() as connection:
             # The lock lets writers work one after the other, so that two that define the same at once both get an
             # outcome.
-            model = models.c.id == proposed[0].definition.model_id
-            connection.execute(select(models.c.id).where(model).with_for_update())
+            lock_model(connection, proposed[0].definition.model_id)
             rows = connection.execute(
                 select(definitions.c.id, definitions.c.name, definitions.c.status).where(
                     definitions.c.model_id == proposed[0].definition.model_id
@@ -177,15 +176,17 @@ class DefinitionWriter(RegistryPart):
         wanted = list(definition_ids)
         when = {"retired_at": None, "defined_at": now} if status is DefinitionStatus.DEFINED else {"retired_at": now}
         with self.database.writing() as connection:
+            # Routers look again: what is not defined does not serve.
+            model = select(definitions.c.model_id).where(definitions.c.id.in_(wanted[:_CHUNK])).distinct()
+            for model_id in sorted(connection.scalars(model)):
+                lock_model(connection, model_id)
+                count_change(connection, models.c.id == model_id)
             for start in range(0, len(wanted), _CHUNK):
                 moved += connection.execute(
                     update(definitions)
                     .where(definitions.c.id.in_(wanted[start : start + _CHUNK]), definitions.c.status == expected)
                     .values(status=status, status_reason=why, **when)
                 ).rowcount
-            # What is not defined does not serve; routers look again.
-            model = select(definitions.c.model_id).where(definitions.c.id.in_(wanted[:_CHUNK])).distinct()
-            count_change(connection, models.c.id.in_(model))
             refresh_standings(connection, wanted)
         return moved
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -168,6 +168,17 @@ class DefinitionEncoder:
             ]
             entry = self._short[id(part.measures)] = (part, short)
         return entry[1]
+
+
+def referred_attributes(documents: Iterable[bytes]) -> set[str]:
+    """The references to attributes that documents of definitions have."""
+    return {
+        attribute
+        for document in documents
+        for part in _definition_document_decoder.decode(document).parts
+        for attribute in part.attributes
+        if isinstance(attribute, str)
+    }
 
 
 class DefinitionDecoder:

@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.records import EvaluationRecord
-from airflow_atscale_aggs.engine.registry.standings import refresh_scores
+from airflow_atscale_aggs.engine.registry.standings import refresh_judgements
 from airflow_atscale_aggs.engine.registry.tables import evaluations
 
 
@@ -59,10 +59,12 @@ class EvaluationWriter(RegistryPart):
                 "evaluated_at": record.evaluated_at,
                 "model_id": record.model_id,
                 "score": record.score,
+                "size_bytes": record.size_bytes,
+                "seconds_saved": record.seconds_saved,
                 "document": documents.encode_evaluation(record),
             }
             for record in records
         ]
         with self.database.writing() as connection:
             connection.execute(insert(evaluations), rows)
-            refresh_scores(connection, [record.definition_id for record in records])
+            refresh_judgements(connection, [record.definition_id for record in records])

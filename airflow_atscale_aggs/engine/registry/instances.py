@@ -19,6 +19,7 @@ from airflow_atscale_aggs.engine.registry.shared_changes import (
     RETAINED,
     count_change,
     let_instances_go,
+    lock_model,
     retire_definitions,
 )
 from airflow_atscale_aggs.engine.registry.standings import refresh_standings
@@ -219,6 +220,7 @@ class InstanceWriter(RegistryPart):
             drop_after: when the tables may go.
         """
         with self.database.writing() as connection:
+            lock_model(connection, model_id)
             for instance_id in instance_ids:
                 let_instances_go(connection, instances.c.id == instance_id, now=now, drop_after=drop_after)
             for definition, why in retire.items():

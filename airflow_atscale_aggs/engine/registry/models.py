@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.registry.shared_changes import (
     cancel_unactivated,
     count_change,
     let_instances_go,
+    lock_model,
     retire_definitions,
 )
 from airflow_atscale_aggs.engine.registry.standings import refresh_standings_of_model
@@ -139,6 +140,7 @@ class ModelWriter(RegistryPart):
             drop_after: when the tables may go.
         """
         with self.database.writing() as connection:
+            lock_model(connection, model_id)
             connection.execute(update(models).where(models.c.id == model_id).values(retired_at=now))
             count_change(connection, models.c.id == model_id)
             retire_definitions(connection, definitions.c.model_id == model_id, why=why, now=now)

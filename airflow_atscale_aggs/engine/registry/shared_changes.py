@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import UNACTIVATED, InstanceStatus
@@ -19,6 +19,14 @@ RETAINED = or_(
     and_(instances.c.status == InstanceStatus.SUPERSEDED, instances.c.drop_after.is_(None)),
 )
 """The condition that an instance is active, or inactive and nobody has told it to go."""
+
+
+def lock_model(connection: Connection, model_id: str) -> None:
+    """Wait for whoever else changes a model's definitions and what serves, and let others wait.
+
+    It is the first thing that such a transaction does, so that no two wait for each other.
+    """
+    connection.execute(select(models.c.id).where(models.c.id == model_id).with_for_update())
 
 
 def count_change(connection: Connection, which: ColumnElement[bool]) -> None:

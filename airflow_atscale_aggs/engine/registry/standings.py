@@ -1,13 +1,14 @@
 """Where each definition stands: what lists show, filter and sort by, from all that the registry keeps of it.
 
-Every transaction that changes something of it writes the standings of those definitions as its last step, in the order
-of their ids: so no two of them wait for each other.
+Every transaction that changes something of it writes the standings of those definitions as its last step. First it
+locks them, in the order of their ids, so that no two transactions wait for each other. Then it computes them from what
+is committed by then: of two that change the same definition, the second one sees what the first one has changed.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -68,14 +69,14 @@ def name_key(name: str, label: str = "") -> str:
 
 def refresh_standing(connection: Connection, definition_id: str) -> None:
     """Write where one definition stands, in the transaction that is open."""
+    _lock(connection, lambda column: column == definition_id)
     connection.execute(_refresh_one(connection.dialect.name), {"definition": definition_id})
 
 
 def refresh_standings(connection: Connection, definition_ids: Collection[str]) -> None:
     """Write where some definitions stand, in the transaction that is open."""
-    wanted = sorted(set(definition_ids))
-    for start in range(0, len(wanted), _CHUNK):
-        _refresh(connection, functools.partial(_is_one_of, wanted[start : start + _CHUNK]))
+    for chunk in _chunks(sorted(set(definition_ids))):
+        _refresh(connection, functools.partial(_is_one_of, chunk))
 
 
 def refresh_standings_of_batches(connection: Connection, *batch_ids: str) -> None:
@@ -92,16 +93,12 @@ def refresh_standings_of_model(connection: Connection, model_id: str) -> None:
 
 def refresh_uses(connection: Connection, definition_ids: Iterable[str]) -> None:
     """Write how often some definitions were used, in the transaction that is open."""
-    rows = [{"definition": identity} for identity in sorted(set(definition_ids))]
-    if rows:
-        connection.execute(_REFRESH_USES, rows)
+    _refresh_columns(connection, _REFRESH_USES, definition_ids)
 
 
-def refresh_scores(connection: Connection, definition_ids: Iterable[str]) -> None:
+def refresh_judgements(connection: Connection, definition_ids: Iterable[str]) -> None:
     """Write how some definitions were judged last, in the transaction that is open."""
-    rows = [{"definition": identity} for identity in sorted(set(definition_ids))]
-    if rows:
-        connection.execute(_REFRESH_SCORES, rows)
+    _refresh_columns(connection, _REFRESH_JUDGEMENTS, definition_ids)
 
 
 def select_standings(only: Only = lambda column: true()) -> Select[Any]:  # noqa: ARG005 - all of them
@@ -125,6 +122,8 @@ def select_standings(only: Only = lambda column: true()) -> Select[Any]:  # noqa
         "uses": cast(func.coalesce(used.c.uses, 0), BigInteger),
         "last_used_at": used.c.last_used_at,
         "score": evaluations.c.score,
+        "size_bytes": evaluations.c.size_bytes,
+        "seconds_saved": evaluations.c.seconds_saved,
     }
     is_newest = and_(evaluations.c.definition_id == definitions.c.id, evaluations.c.evaluated_at == judged.c.at)
     return (
@@ -205,7 +204,27 @@ def _is_one_of(ids: Collection[str], column: ColumnElement[str]) -> ColumnElemen
 
 
 def _refresh(connection: Connection, only: Only) -> None:
+    _lock(connection, only)
     connection.execute(_refresh_statement(connection.dialect.name, only))
+
+
+def _refresh_columns(connection: Connection, statement: Any, definition_ids: Iterable[str]) -> None:
+    wanted = sorted(set(definition_ids))
+    for chunk in _chunks(wanted):
+        _lock(connection, functools.partial(_is_one_of, chunk))
+    if wanted:
+        connection.execute(statement, [{"definition": identity} for identity in wanted])
+
+
+def _lock(connection: Connection, only: Only) -> None:
+    """Lock standings. In SQLite whoever writes is alone anyway."""
+    if connection.dialect.name != "sqlite":
+        column = standings.c.definition_id
+        connection.execute(select(column).where(only(column)).order_by(column).with_for_update())
+
+
+def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]
 
 
 @functools.cache
@@ -234,14 +253,15 @@ _REFRESH_USES = (
         .scalar_subquery(),
     )
 )
-_REFRESH_SCORES = (
+
+
+def _as_judged_last(column: ColumnElement[Any]) -> Any:
+    newest = select(column).where(evaluations.c.definition_id == standings.c.definition_id)
+    return newest.order_by(evaluations.c.evaluated_at.desc()).limit(1).scalar_subquery()
+
+
+_REFRESH_JUDGEMENTS = (
     update(standings)
     .where(standings.c.definition_id == bindparam("definition"))
-    .values(
-        score=select(evaluations.c.score)
-        .where(evaluations.c.definition_id == standings.c.definition_id)
-        .order_by(evaluations.c.evaluated_at.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    .values({name: _as_judged_last(evaluations.c[name]) for name in ("score", "size_bytes", "seconds_saved")})
 )

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
@@ -14,7 +15,7 @@ from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.query_records import later_use
 from airflow_atscale_aggs.engine.registry.records import SuccessionRecord
-from airflow_atscale_aggs.engine.registry.shared_changes import count_change, retire_definitions
+from airflow_atscale_aggs.engine.registry.shared_changes import count_change, lock_model, retire_definitions
 from airflow_atscale_aggs.engine.registry.standings import refresh_standings
 from airflow_atscale_aggs.engine.registry.tables import definitions, instances, models, successions, usages
 
@@ -113,6 +114,7 @@ class SuccessionWriter(RegistryPart):
     def complete(self, model_id: str, *, now: datetime) -> tuple[SuccessionRecord, ...]:
         """Do the successions whose successor serves already; which were done."""
         with self.database.writing() as connection:
+            lock_model(connection, model_id)
             done = complete_successions(connection, model_id, now)
             if done:
                 count_change(connection, models.c.id == model_id)
@@ -129,7 +131,9 @@ def complete_successions(connection: Connection, model_id: str, now: datetime) -
     """
     done: list[SuccessionRecord] = []
     query = _PENDING.where(successions.c.model_id == model_id, successions.c.done_at.is_(None))
-    for row in connection.execute(query).all():
+    waiting = connection.execute(query).all()
+    _lock_usages(connection, {identity for row in waiting for identity in (row.old_id, row.new_id)})
+    for row in waiting:
         if _may_give_way(connection, row):
             _give_way(connection, row, now)
             done.append(_succession_record(row))
@@ -168,21 +172,25 @@ def _give_way(connection: Connection, row: Any, now: datetime) -> None:
     )
 
 
+def _lock_usages(connection: Connection, definition_ids: Collection[str]) -> None:
+    """Lock how often definitions were used, in the order in which the log of queries does it."""
+    if definition_ids:
+        query = select(usages.c.fact).where(usages.c.definition_id.in_(sorted(definition_ids)))
+        connection.execute(query.order_by(usages.c.definition_id, usages.c.fact).with_for_update())
+
+
 def _inherit_usages(connection: Connection, old_id: str, new_id: str) -> None:
-    facts_of_successor = set(connection.scalars(select(usages.c.fact).where(usages.c.definition_id == new_id)))
     for usage in connection.execute(select(usages).where(usages.c.definition_id == old_id)).all():
-        mine = (usages.c.definition_id == new_id, usages.c.fact == usage.fact)
-        if usage.fact in facts_of_successor:
-            more: dict[str, Any] = {
-                "uses": usages.c.uses + usage.uses,
-                "seconds": usages.c.seconds + usage.seconds,
-                "inherited": usages.c.inherited + usage.uses,
-                "last_used_at": later_use(connection, usage.last_used_at),
-            }
-            connection.execute(update(usages).where(*mine).values(**more))
-        else:
-            values = {**usage._mapping, "definition_id": new_id, "inherited": usage.uses}  # noqa: SLF001 - SQLAlchemy's public name
-            connection.execute(insert(usages), values)
+        values = {**usage._mapping, "definition_id": new_id, "inherited": usage.uses}  # noqa: SLF001 - SQLAlchemy's public name
+        # A query may have used the successor for the first time a moment ago.
+        upsert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(usages).values(**values)
+        more: dict[str, Any] = {
+            "uses": usages.c.uses + usage.uses,
+            "seconds": usages.c.seconds + usage.seconds,
+            "inherited": usages.c.inherited + usage.uses,
+            "last_used_at": later_use(connection, usage.last_used_at),
+        }
+        connection.execute(upsert.on_conflict_do_update(index_elements=["definition_id", "fact"], set_=more))
 
 
 def _succession_record(row: Any) -> SuccessionRecord:

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0010"
+SCHEMA_VERSION = "0011"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -252,6 +252,8 @@ standings = Table(
     Column("uses", BigInteger, nullable=False),
     Column("last_used_at", UtcDateTime),
     Column("score", Float),
+    Column("size_bytes", BigInteger),
+    Column("seconds_saved", Float),
 )
 """Where each definition stands, for lists: all of it is said elsewhere, and written in the same transactions. See
 `standings.select_standings`.
@@ -426,6 +428,8 @@ evaluations = Table(
     Column("model_id", String(36), ForeignKey(models.c.id), nullable=False),
     Column("score", Float, nullable=False),
     Column("document", LargeBinary, nullable=False),
+    Column("size_bytes", BigInteger),
+    Column("seconds_saved", Float),
     PrimaryKeyConstraint("definition_id", "evaluated_at"),
     Index(f"ix_{_PREFIX}evaluations_model", "model_id", "evaluated_at"),
 )

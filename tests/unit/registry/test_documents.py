@@ -17,7 +17,12 @@ from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVariant
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute, Role
 from airflow_atscale_aggs.engine.registry import documents
-from airflow_atscale_aggs.engine.registry.documents import DefinitionDecoder, DefinitionEncoder, encode_definition
+from airflow_atscale_aggs.engine.registry.documents import (
+    DefinitionDecoder,
+    DefinitionEncoder,
+    encode_definition,
+    referred_attributes,
+)
 from airflow_atscale_aggs.engine.registry.records import EvaluationRecord, QuerySource
 from tests.support.query_records import make_query_record
 from tests.support.registry_content import MODEL, NOW, REVENUE, make_aggregate, make_step
@@ -133,6 +138,15 @@ def test_an_attribute_is_encoded_once_whatever_refers_to_it() -> None:
     (reference,) = encoder.attributes
     assert reference.encode() in first
     assert reference.encode() in second
+
+
+def test_documents_tell_which_attributes_they_refer_to() -> None:
+    """Those that hold their attributes themselves refer to none."""
+    encoder = DefinitionEncoder()
+    short = encoder.encode(_by_city(REVENUE))
+
+    assert referred_attributes([short, encode_definition(_by_city(REVENUE))]) == set(encoder.attributes)
+    assert referred_attributes([]) == set()
 
 
 def test_measures_of_their_own_fact_are_written_in_short() -> None:

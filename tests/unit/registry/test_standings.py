@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.registry.records import QuerySource
 from airflow_atscale_aggs.engine.registry.registry import Registry
-from airflow_atscale_aggs.engine.registry.tables import standings
+from airflow_atscale_aggs.engine.registry.standings import refresh_uses
+from airflow_atscale_aggs.engine.registry.tables import standings, usages
 from tests.support.query_records import make_query_record
 from tests.support.registry_content import (
     HOUR,
@@ -26,6 +28,7 @@ from tests.support.registry_content import (
     open_batch,
     propose,
     run_batch,
+    wait_for_who_waits,
 )
 
 
@@ -119,3 +122,27 @@ def test_uses_are_those_over_all_facts(any_registry: Registry) -> None:
     row = _standing(registry, REVENUE.id)
     assert (row.uses, row.last_used_at) == (4, LATER)
     assert (_standing(registry, UNITS.id).uses, _standing(registry, UNITS.id).last_used_at) == (0, None)
+
+
+def test_what_somebody_else_commits_while_one_waits_is_seen(any_registry: Registry) -> None:
+    """A statement of PostgreSQL's that waits goes on with what was committed when it began."""
+    registry = any_registry
+    with ThreadPoolExecutor(1) as threads:
+        with registry.database.writing() as connection:
+            connection.execute(
+                insert(usages).values(definition_id=REVENUE.id, fact="sales", uses=5, seconds=1.0, last_used_at=NOW)
+            )
+            refresh_uses(connection, [REVENUE.id])
+            blocked = threads.submit(
+                registry.definitions.set_status,
+                [REVENUE.id],
+                DefinitionStatus.BLOCKED,
+                "wrong",
+                expected=DefinitionStatus.DEFINED,
+                now=NOW,
+            )
+            wait_for_who_waits(registry)
+        blocked.result()
+
+    row = _standing(registry, REVENUE.id)
+    assert (row.uses, row.shown_status) == (5, "unavailable")

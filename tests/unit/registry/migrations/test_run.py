@@ -59,7 +59,7 @@ def test_migrations_make_the_same_tables_as_the_code(url: str) -> None:
     registry.close()
 
 
-@pytest.mark.parametrize("version", ["0001", "0004", "0007", "0009"])
+@pytest.mark.parametrize("version", ["0001", "0004", "0007", "0009", "0010"])
 def test_an_old_registry_is_changed_and_knows_what_it_knew(tmp_path: Path, version: str) -> None:
     file = tmp_path / "old.sqlite"
     _make_old_registry(file, version)
