@@ -13,7 +13,6 @@ import pytest
 from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
-from airflow_atscale_aggs.engine.lifecycle.retain.savings import build_seconds
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, QuerySource
 from tests.support.query_records import make_query_record
@@ -114,7 +113,7 @@ def test_uses_times_the_average_is_what_all_uses_saved(
             query(city, fingerprint="never on the facts", seconds=0.25),
         ]
     )
-    build = build_seconds(workspace.read.instances.find(model_id=_model_id(workspace)))["sales"]
+    build = workspace.read.instances.shortest_builds(_model_id(workspace))["sales"]
     workspace.close()
 
     documents = _documents(options, capsys)

@@ -24,6 +24,7 @@ from airflow_atscale_aggs.engine.registry.shared_changes import (
 )
 from airflow_atscale_aggs.engine.registry.standings import refresh_standings
 from airflow_atscale_aggs.engine.registry.tables import (
+    IS_FROM_FACT,
     batches,
     definitions,
     instances,
@@ -114,6 +115,15 @@ class InstanceReader(RegistryPart):
             .order_by(instances.c.finished_at)
         )
         return {(row[0], row[1]): row[2] for row in self._rows(query)}
+
+    def shortest_builds(self, model_id: str) -> Mapping[str, float]:
+        """Seconds by fact: the shortest build that read the fact itself. Longer builds spent more time on writing."""
+        query = (
+            select(instances.c.fact, func.min(instances.c.seconds))
+            .where(instances.c.model_id == model_id, IS_FROM_FACT, instances.c.seconds.is_not(None))
+            .group_by(instances.c.fact)
+        )
+        return {row[0]: row[1] for row in self._rows(query)}
 
     def count_by_status(self, batch_id: str) -> Mapping[str, int]:
         """Number of the batch's instances by status."""

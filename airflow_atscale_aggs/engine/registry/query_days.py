@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from airflow_atscale_aggs.engine.registry.listings import QueryDay, QueryOutcome
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, QuerySource
-from airflow_atscale_aggs.engine.registry.tables import instances, query_days
+from airflow_atscale_aggs.engine.registry.tables import IS_FROM_FACT, instances, query_days
 
 _SHORTEST = select(func.min(instances.c.seconds)).where(
-    instances.c.model_id == bindparam("model"), instances.c.fact == bindparam("name"), text("source = fact")
+    instances.c.model_id == bindparam("model"), instances.c.fact == bindparam("name"), IS_FROM_FACT
 )
 _COUNTED_AS = {
     QueryOutcome.HIT: "hits",
@@ -39,8 +39,7 @@ def outcome_of(query: QueryRecord) -> QueryOutcome:
 def count_days(queries: Iterable[QueryRecord], builds: Mapping[tuple[str, str], float]) -> tuple[QueryDay, ...]:
     """The figures of queries by day (UTC) and model, in the order of models and days.
 
-    Seconds saved are an estimate: a build that reads a fact itself takes about as long as a query that does; where an
-    index leads to a part of the rows, that part counts. What the same query took on the facts at another time is not
+    Seconds saved are an estimate, see `estimate_on_facts`. What the same query took on the facts at another time is not
     looked up here; judgements of definitions do (`lifecycle.retain.savings`).
 
     Args:
@@ -62,8 +61,28 @@ def seconds_saved(query: QueryRecord, builds: Mapping[tuple[str, str], float]) -
     """
     if _COUNTED_AS[outcome_of(query)] != "hits":
         return None
-    on_facts = _seconds_on_facts(query, builds)
+    on_facts = estimate_on_facts(query.actual, lambda fact: builds.get((query.model_id, fact)))
     return None if on_facts is None else on_facts - query.seconds
+
+
+def estimate_on_facts(sources: Iterable[QuerySource], shortest: Callable[[str], float | None]) -> float | None:
+    """How long the facts would take for a query; None when a fact of it was never built from.
+
+    A build that reads a fact itself takes about as long as a query that does; where an index leads to a part of the
+    rows, that part counts.
+
+    Args:
+        sources: the parts of the query.
+        shortest: seconds of the shortest build of a fact from itself.
+    """
+    total = 0.0
+    for source in sources:
+        whole = shortest(source.fact)
+        if whole is None:
+            return None
+        cost, rows = source.fact_cost, source.fact_rows
+        total += whole * cost / rows if cost is not None and rows else whole
+    return total
 
 
 def shortest_builds(connection: Connection, queries: Iterable[QueryRecord]) -> dict[tuple[str, str], float]:
@@ -133,18 +152,6 @@ def _rows_read(source: QuerySource) -> int:
 
 def _rows_of_facts(source: QuerySource) -> int:
     return (source.fact_rows if source.fact_cost is None else source.fact_cost) or 0
-
-
-def _seconds_on_facts(query: QueryRecord, builds: Mapping[tuple[str, str], float]) -> float | None:
-    """How long the facts would take, about; None when a fact of the query was never built from."""
-    total = 0.0
-    for source in query.actual:
-        whole = builds.get((query.model_id, source.fact))
-        if whole is None:
-            return None
-        cost, rows = source.fact_cost, source.fact_rows
-        total += whole * cost / rows if cost is not None and rows else whole
-    return total
 
 
 @functools.cache

@@ -178,6 +178,9 @@ one_open_batch = Index(
 )
 """One batch of a model at a time, kept by the database itself."""
 
+IS_FROM_FACT = text("source = fact")
+"""The condition that an instance was built from its fact and not from another aggregate."""
+
 instances = Table(
     f"{_PREFIX}instances",
     metadata,
@@ -219,8 +222,8 @@ instances = Table(
         "model_id",
         "fact",
         "seconds",
-        sqlite_where=text("source = fact"),
-        postgresql_where=text("source = fact"),
+        sqlite_where=IS_FROM_FACT,
+        postgresql_where=IS_FROM_FACT,
     ),
 )
 """Without their steps, so that a row is short and lists of them are quick."""

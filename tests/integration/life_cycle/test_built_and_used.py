@@ -11,7 +11,6 @@ import pytest
 
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import evaluate
-from airflow_atscale_aggs.engine.lifecycle.retain.savings import build_seconds
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import QuerySource
 from tests.support.query_records import make_query_record
@@ -83,7 +82,7 @@ def test_seconds_saved_are_measured_where_a_query_ran_both_ways_and_estimated_el
         if evaluation.definition.definition.name == "month"
     ]
 
-    each = 2.0 if both_ways else build_seconds(workspace.read.instances.find(model_id=model_id(workspace)))["sales"]
+    each = 2.0 if both_ways else workspace.read.instances.shortest_builds(model_id(workspace))["sales"]
     assert judged.seconds_saved == pytest.approx(10 * (each - 0.5))
     assert judged.measured_share == share
 

@@ -275,3 +275,17 @@ def test_an_instance_that_is_one_table_has_no_segments(registry: Registry) -> No
     registry.attempts.finish(claim, BuiltParts(rows=1), seconds=1, source="sales", now=NOW)
 
     assert registry.read.instances.segments("b-revenue") == ()
+
+
+def test_the_shortest_build_that_read_the_fact_stands_for_reading_it(any_registry: Registry) -> None:
+    """Longer builds spent more time on writing; a derived aggregate has not read the fact."""
+    registry = any_registry
+    assert registry.read.instances.shortest_builds(MODEL) == {}
+    for batch, source, seconds in (("a", "sales", 3.0), ("b", "sales", 2.0), ("c", "units", 0.1)):
+        open_batch(registry, batch)
+        claim = registry.attempts.claim(f"{batch}-revenue", owner="me", now=NOW)
+        registry.attempts.finish(claim, BuiltParts(rows=1), seconds=seconds, source=source, now=NOW)
+        registry.batches.activate(batch, owner="me", now=NOW, drop_after=NOW)
+
+    assert registry.read.instances.shortest_builds(MODEL) == {"sales": 2.0}
+    assert registry.read.instances.shortest_builds("another model") == {}

@@ -11,7 +11,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_atscale_aggs.engine.registry.records import InstanceRecord, QueryRecord, QuerySource
+from airflow_atscale_aggs.engine.registry.query_days import estimate_on_facts
+from airflow_atscale_aggs.engine.registry.records import QueryRecord
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 
 MOST_QUERIES = 20_000
@@ -51,18 +52,7 @@ class _QuerySaving:
 def average_savings(read: RegistryReader, model_id: str) -> dict[str, Saving]:
     """Savings by definition. Definitions whose savings are not known are left out."""
     records = read.queries.find(model_id, limit=MOST_QUERIES)
-    instances = read.instances.find(model_id=model_id)
-    return savings_of(records, build_seconds(instances))
-
-
-def build_seconds(instances: Iterable[InstanceRecord]) -> dict[str, float]:
-    """Seconds by fact: the shortest build that read the fact itself. Longer builds spent more time on writing."""
-    seconds_by_fact: dict[str, float] = {}
-    for instance in instances:
-        fact = instance.step.fact
-        if instance.seconds is not None and instance.source == fact:
-            seconds_by_fact[fact] = min(instance.seconds, seconds_by_fact.get(fact, instance.seconds))
-    return seconds_by_fact
+    return savings_of(records, read.instances.shortest_builds(model_id))
 
 
 def savings_of(records: Iterable[QueryRecord], builds: Mapping[str, float]) -> dict[str, Saving]:
@@ -76,7 +66,7 @@ def savings_of(records: Iterable[QueryRecord], builds: Mapping[str, float]) -> d
     for record in log:
         aggregates = [source for source in record.actual if source.definition_id]
         on_facts = measured.get(record.fingerprint)
-        seconds = on_facts if on_facts is not None else _estimate_on_facts(record.actual, builds)
+        seconds = on_facts if on_facts is not None else estimate_on_facts(record.actual, builds.get)
         if not aggregates or seconds is None:
             continue
         for source in aggregates:
@@ -94,18 +84,6 @@ def _seconds_on_facts(log: Iterable[QueryRecord]) -> dict[str, float]:
         if record.actual and not any(source.definition_id for source in record.actual):
             seconds_by_fingerprint.setdefault(record.fingerprint, []).append(record.seconds)
     return {fingerprint: statistics.median(times) for fingerprint, times in seconds_by_fingerprint.items()}
-
-
-def _estimate_on_facts(sources: Iterable[QuerySource], builds: Mapping[str, float]) -> float | None:
-    """How long the facts would take; None when a fact of the query was never built from."""
-    total = 0.0
-    for source in sources:
-        whole = builds.get(source.fact)
-        if whole is None:
-            return None
-        cost, rows = source.fact_cost, source.fact_rows
-        total += whole * cost / rows if cost is not None and rows else whole
-    return total
 
 
 def _average(savings: Sequence[_QuerySaving]) -> Saving:

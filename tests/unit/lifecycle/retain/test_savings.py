@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_atscale_aggs.engine.lifecycle.retain.savings import Saving, average_savings, build_seconds, savings_of
+from airflow_atscale_aggs.engine.lifecycle.retain.savings import Saving, average_savings, savings_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, QuerySource
 from tests.support.query_records import make_query_record
@@ -58,20 +58,6 @@ def test_nothing_is_said_of_what_is_not_known() -> None:
     log = [_query("a", 1.0, _CITY), _query("b", 5.0, _MONTH), _query("b", 2.0, QuerySource(fact="visits"))]
 
     assert savings_of(log, {}) == {"month": Saving(1, -3.0, 1.0)}
-
-
-def test_the_shortest_build_that_read_the_fact_stands_for_reading_it(built_star: Workspace) -> None:
-    """Longer builds spent more time on writing; a derived aggregate has not read the fact."""
-    of_facts, derived = (serving(built_star, name) for name in ("by_day_and_shop", "by_city"))
-    builds = [
-        replace(of_facts, seconds=3.0),
-        replace(of_facts, seconds=2.0),
-        replace(of_facts, seconds=None),
-        replace(derived, seconds=0.1),
-    ]
-
-    assert build_seconds(builds) == {"sales": 2.0}
-    assert build_seconds(builds[2:]) == {}
 
 
 def test_savings_are_those_of_the_log_and_the_builds_of_a_model(built_star: Workspace) -> None:
