@@ -74,24 +74,3 @@ describe("the page", () => {
     expect(await screen.findByText("No model is deployed yet")).toBeVisible();
   });
 });
-
-describe("the tab of a DAG", () => {
-  const path = "/dags/:dagId/plugin/:page/*";
-
-  it("leads to the model that the DAG builds", async () => {
-    answers([modelOf({ dag_id: "build_retail" })]);
-    renderAt("/dags/build_retail/plugin/aggregates-of-dag", <App dagId="build_retail" />, path);
-
-    expect(await screen.findByRole("link", { name: "Retail on the Aggregates page" })).toHaveAttribute(
-      "href",
-      "/plugin/aggregates?conn=retail_aggs&model=retail",
-    );
-  });
-
-  it("says that most DAGs build none", async () => {
-    answers([modelOf()]);
-    renderAt("/dags/etl/plugin/aggregates-of-dag", <App dagId="etl" />, path);
-
-    expect(await screen.findByText("This DAG builds no aggregates")).toBeVisible();
-  });
-});

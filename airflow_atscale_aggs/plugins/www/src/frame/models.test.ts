@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { modelOf } from "src/test_support";
 
-import { findModel, modelKey, modelsOfDag, pageAddress } from "./models";
+import { findModel, modelKey, pageAddress } from "./models";
 
 const retail = modelOf({ connection: "a", catalog: "shop", name: "retail", id: "1", dag_id: "build_retail" });
 const other = modelOf({ connection: "b", catalog: "shop", name: "retail", id: "1", dag_id: null });
@@ -26,10 +26,6 @@ describe("the model of an address", () => {
   it("is written with its catalog only where its name is shared within a connection", () => {
     expect(modelKey(retail, [retail, other])).toBe("retail");
     expect(modelKey(retail, [retail, twin])).toBe("shop.retail");
-  });
-
-  it("is found by the DAG that builds it", () => {
-    expect(modelsOfDag([retail, other], "build_retail")).toEqual([retail]);
   });
 
   it("stands in links to other places", () => {

@@ -25,10 +25,6 @@ export const findModel = (models: readonly Model[], connection: string, key: str
     .filter((model) => connection === "" || model.connection === connection)
     .find((model) => ["", model.name, `${model.catalog}.${model.name}`, model.id].includes(key));
 
-/** The models whose batches a DAG builds. */
-export const modelsOfDag = (models: readonly Model[], dagId: string): Model[] =>
-  models.filter((model) => model.dag_id === dagId);
-
 /** The address of a place on the page, with its model; `place` such as `definitions`. */
 export const pageAddress = (
   place: string,

@@ -1,9 +1,10 @@
-import { Button, HStack, Text } from "@chakra-ui/react";
-import { type ReactNode, useState } from "react";
+import { HStack, Text } from "@chakra-ui/react";
+import { useState } from "react";
 import { LuBan, LuRotateCcw } from "react-icons/lu";
 
 import { $api, queryClient } from "src/api/client";
 import { ConfirmDialog } from "src/components/ConfirmDialog";
+import { GuardedButton } from "src/components/GuardedButton";
 import { sayDone } from "src/components/toaster";
 import type { Model } from "src/frame/models";
 
@@ -40,35 +41,6 @@ export const whyNotResume = (model: Model, batch: BatchDetail): string => {
   return batch.status === "in_progress" && isAtWork ? "It is running." : "";
 };
 
-type GuardedProps = {
-  /** Why it cannot be pressed; empty when it can. */
-  why: string;
-  icon: ReactNode;
-  label: string;
-  onPress: () => void;
-};
-
-/** A button that stays where it is and says why, when it cannot be pressed; also to those who use the keyboard. */
-const GuardedButton = ({ why, icon, label, onPress }: GuardedProps) => (
-  <Button
-    _disabled={{ opacity: 0.5, cursor: "not-allowed" }}
-    aria-disabled={why !== "" || undefined}
-    aria-label={why === "" ? label : `${label}: ${why}`}
-    cursor={why === "" ? undefined : "not-allowed"}
-    onClick={() => {
-      if (why === "") {
-        onPress();
-      }
-    }}
-    opacity={why === "" ? undefined : 0.5}
-    size="sm"
-    title={why === "" ? undefined : why}
-    variant="outline"
-  >
-    {icon} {label}
-  </Button>
-);
-
 /** Cancel and Resume, each of which asks first. */
 export const BatchActions = ({ model, batch }: Props) => {
   const [asked, setAsked] = useState<"cancel" | "resume" | undefined>();
@@ -88,21 +60,25 @@ export const BatchActions = ({ model, batch }: Props) => {
       {batch.status === "done" || batch.status === "cancelled" ? null : (
         <>
           <GuardedButton
-            icon={<LuRotateCcw aria-hidden />}
-            label="Resume"
-            onPress={() => {
+            onClick={() => {
               setAsked("resume");
             }}
+            size="sm"
+            variant="outline"
             why={whyNotResume(model, batch)}
-          />
+          >
+            <LuRotateCcw aria-hidden /> Resume
+          </GuardedButton>
           <GuardedButton
-            icon={<LuBan aria-hidden />}
-            label="Cancel batch"
-            onPress={() => {
+            onClick={() => {
               setAsked("cancel");
             }}
+            size="sm"
+            variant="outline"
             why={whyNotCancel(model, batch)}
-          />
+          >
+            <LuBan aria-hidden /> Cancel batch
+          </GuardedButton>
         </>
       )}
       <ConfirmDialog

@@ -1,98 +1,23 @@
-import { Button, Code, HStack, NativeSelect, Text } from "@chakra-ui/react";
+import { Button, Code, HStack, NativeSelect } from "@chakra-ui/react";
 import { useState } from "react";
 import { LuGitCompareArrows, LuHistory, LuPlay } from "react-icons/lu";
 import { Link } from "react-router-dom";
 
 import { $api } from "src/api/client";
-import { type Column, DataTable } from "src/components/DataTable";
+import { DataTable } from "src/components/DataTable";
 import { EmptyState } from "src/components/EmptyState";
-import { StatusBadge } from "src/components/StatusBadge";
+import { GuardedButton } from "src/components/GuardedButton";
 import { STATUSES } from "src/components/statuses";
-import { TimeText } from "src/components/TimeText";
 import { type Model, pageAddress } from "src/frame/models";
 import { useAddressParams } from "src/hooks/useAddress";
-import { formatCount } from "src/utils/numbers";
 
-import { type BatchRow, typeWords } from "./batches";
-import { CountsBar } from "./CountsBar";
-import { Duration } from "./Duration";
-import { RunLink } from "./RunLink";
+import { BATCH_COLUMNS } from "./batch_columns";
 
 type Props = { model: Model };
 
 type ListedStatus = "in_progress" | "done" | "failed" | "cancelled";
 const LISTED: readonly ListedStatus[] = ["in_progress", "done", "failed", "cancelled"];
 const isListed = (word: string): word is ListedStatus => (LISTED as readonly string[]).includes(word);
-
-const COLUMNS: Column<BatchRow>[] = [
-  {
-    id: "started",
-    label: "Started",
-    width: "minmax(10.5rem, 1fr)",
-    cell: (batch) => <TimeText value={batch.created_at} />,
-  },
-  {
-    id: "status",
-    label: "Status",
-    width: "minmax(7.5rem, 0.7fr)",
-    isNarrow: true,
-    cell: (batch) => <StatusBadge status={batch.status} />,
-  },
-  {
-    id: "type",
-    label: "Type",
-    width: "minmax(7rem, 1fr)",
-    cell: (batch) => (
-      <Text as="span" title={batch.aggregates.length === 0 ? undefined : batch.aggregates.join(", ")}>
-        {typeWords(batch)}
-      </Text>
-    ),
-  },
-  {
-    id: "duration",
-    label: "Took",
-    isNarrow: true,
-    width: "minmax(10rem, 1fr)",
-    cell: (batch) => <Duration batch={batch} />,
-  },
-  {
-    id: "counts",
-    label: "Aggregates",
-    width: "minmax(11rem, 1.2fr)",
-    cell: (batch) => <CountsBar counts={batch.counts} hasText />,
-  },
-  {
-    id: "failures",
-    label: "Failures",
-    align: "end",
-    width: "6rem",
-    cell: (batch) => (
-      <Text as="span" color={batch.failures === 0 ? "fg.muted" : "warning.fg"} title="Failed attempts">
-        {formatCount(batch.failures)}
-      </Text>
-    ),
-  },
-  {
-    id: "run",
-    label: "Driven by",
-    width: "minmax(12rem, 1.6fr)",
-    cell: (batch) => <RunLink batch={batch} />,
-  },
-  {
-    id: "finished",
-    label: "Ended",
-    isExtra: true,
-    width: "minmax(10.5rem, 1fr)",
-    cell: (batch) => <TimeText value={batch.finished_at} />,
-  },
-  {
-    id: "id",
-    label: "Id",
-    isExtra: true,
-    width: "minmax(10rem, 1fr)",
-    cell: (batch) => <Code fontSize="xs">{batch.id}</Code>,
-  },
-];
 
 /** All batches of a model, newest first. Ticking two compares them. */
 export const BatchList = ({ model }: Props) => {
@@ -116,11 +41,15 @@ export const BatchList = ({ model }: Props) => {
   );
   const rows = list.data?.pages.flatMap((page) => page.items) ?? [];
   const chosen = rows.filter((row) => ticked.has(row.id));
-  const canCompare = chosen.length === 2;
-  const whyNot = chosen.length < 2 ? "Tick two batches to compare them." : "Tick only two batches.";
+  const whyNot =
+    chosen.length === 2
+      ? ""
+      : chosen.length < 2
+        ? "Tick two batches to compare them."
+        : "Tick only two batches.";
   return (
     <DataTable
-      columns={COLUMNS}
+      columns={BATCH_COLUMNS}
       empty={
         word === "" ? (
           <NoBatch model={model} />
@@ -161,23 +90,19 @@ export const BatchList = ({ model }: Props) => {
             </NativeSelect.Field>
             <NativeSelect.Indicator />
           </NativeSelect.Root>
-          <Button
-            aria-disabled={!canCompare || undefined}
-            aria-label={canCompare ? "Compare" : `Compare: ${whyNot}`}
-            cursor={canCompare ? undefined : "not-allowed"}
+          <GuardedButton
             onClick={() => {
               const [newer, older] = chosen;
-              if (canCompare && newer !== undefined && older !== undefined) {
+              if (newer !== undefined && older !== undefined) {
                 setParams({ compare: `${older.id},${newer.id}` });
               }
             }}
-            opacity={canCompare ? undefined : 0.5}
             size="sm"
-            title={canCompare ? undefined : whyNot}
             variant="outline"
+            why={whyNot}
           >
             <LuGitCompareArrows aria-hidden /> Compare
-          </Button>
+          </GuardedButton>
         </HStack>
       }
       total={list.data?.pages[0]?.total}

@@ -27,8 +27,10 @@ type Props = {
   model: Model;
   /** Of the batch, or of the request that it answers. */
   batchId: string;
-  /** Buttons beside its own: a way back, a comparison. */
+  /** Before its title: a way back. */
   aside?: ReactNode;
+  /** Beside its own buttons. */
+  links?: ReactNode;
 };
 
 const Part = ({ title, children }: { title: string; children: ReactNode }) => (
@@ -100,7 +102,7 @@ const Notes = ({ batch }: { batch: BatchDetail }) => {
 };
 
 /** Everything about one batch: how far it is, what failed, its timeline, its steps. */
-export const BatchView = ({ model, batchId, aside }: Props) => {
+export const BatchView = ({ model, batchId, aside, links }: Props) => {
   const { data: batch, error, isFetching, refetch } = useBatch(model.connection, batchId);
   const [openId, setOpenId] = useAddressParam("instance");
   if (batch === undefined) {
@@ -127,6 +129,7 @@ export const BatchView = ({ model, batchId, aside }: Props) => {
           <TimeText isRelative value={batch.created_at} />
         </Text>
         <Spacer />
+        {links}
         <BatchActions batch={batch} model={model} />
       </HStack>
       {error === null ? null : <ErrorState error={error} onRetry={() => void refetch()} />}

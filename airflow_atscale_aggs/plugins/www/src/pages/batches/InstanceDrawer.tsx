@@ -3,8 +3,8 @@ import { useAddressParam } from "src/hooks/useAddress";
 import { SideDrawer } from "src/components/SideDrawer";
 import { StatusBadge } from "src/components/StatusBadge";
 
+import { InstanceDetails } from "../definitions/detail/InstanceDetails";
 import type { BatchStep } from "./batches";
-import { InstanceView } from "./InstanceView";
 
 type Props = { model: Model; steps: readonly BatchStep[] };
 
@@ -16,9 +16,10 @@ export const InstanceDrawer = ({ model, steps }: Props) => {
     <SideDrawer
       aside={step === undefined ? undefined : <StatusBadge status={step.status} />}
       param="instance"
+      size="xl"
       title={step?.aggregate ?? "One aggregate"}
     >
-      {(instanceId) => <InstanceView instanceId={instanceId} model={model} />}
+      {(instanceId) => <InstanceDetails id={instanceId} model={model} />}
     </SideDrawer>
   );
 };

@@ -76,7 +76,12 @@ const DeleteInstance = ({ instance, model }: DeleteProps) => {
   );
 };
 
-type Props = { id: string; model: Model; onBack: () => void };
+type Props = {
+  id: string;
+  model: Model;
+  /** Back to its definition; absent where one did not come from there. */
+  onBack?: () => void;
+};
 
 /** Everything about one instance: its table, its attempts, its segments, the SQL that makes it. */
 export const InstanceDetails = ({ id, model, onBack }: Props) => {
@@ -132,9 +137,11 @@ export const InstanceDetails = ({ id, model, onBack }: Props) => {
   return (
     <Stack gap={6}>
       <HStack flexWrap="wrap" gap={2}>
-        <Button onClick={onBack} size="xs" variant="ghost">
-          <LuArrowLeft aria-hidden /> Definition
-        </Button>
+        {onBack === undefined ? null : (
+          <Button onClick={onBack} size="xs" variant="ghost">
+            <LuArrowLeft aria-hidden /> Definition
+          </Button>
+        )}
         <Text fontWeight="semibold">Instance</Text>
         {data === undefined ? null : (
           <>

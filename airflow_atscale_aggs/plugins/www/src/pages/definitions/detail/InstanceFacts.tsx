@@ -62,6 +62,11 @@ const Places = ({ instance, model }: Props) => {
         </Link>
       )}
       <Link asChild variant="underline">
+        <RouterLink to={pageAddress("definitions", model, { definition: instance.definition_id })}>
+          Definition
+        </RouterLink>
+      </Link>
+      <Link asChild variant="underline">
         <RouterLink to={pageAddress("batches", model, { batch: instance.batch_id })}>Batch</RouterLink>
       </Link>
     </HStack>
