@@ -4,6 +4,7 @@ import { Link as RouterLink } from "react-router-dom";
 
 import { $api } from "src/api/client";
 import { problemOf } from "src/api/problems";
+import { Sentence } from "src/components/Sentence";
 import { TimeText } from "src/components/TimeText";
 import { type Model, pageAddress } from "src/frame/models";
 import { formatCount, formatRows, formatSeconds } from "src/utils/numbers";
@@ -97,9 +98,9 @@ export const InstanceFacts = ({ instance, model }: Props) => {
               : `about ${formatRows(estimated)} expected`
             : `${formatCount(rows)}${estimated === null ? "" : `, ${formatCount(estimated)} expected`}`,
         ],
-        ["Build", whyFull === "" ? build : `${build}: ${whyFull}`],
+        ["Build", whyFull === "" ? build : <Sentence key="build" text={`${build}: ${whyFull}`} />],
         ["Built from", instance.source],
-        ["Why so", instance.reason === "" ? null : instance.reason],
+        ["Why so", instance.reason === "" ? null : <Sentence key="why" text={instance.reason} />],
         ["Duration", instance.seconds === null ? null : formatSeconds(instance.seconds)],
         [
           "Started",
