@@ -35,8 +35,9 @@ export const BatchList = ({ model }: Props) => {
     },
     {
       pageParamName: "cursor",
-      initialPageParam: undefined,
-      getNextPageParam: (page: { next_cursor?: string | null }) => page.next_cursor ?? undefined,
+      // Without a word the client would ask for the cursor 0.
+      initialPageParam: null,
+      getNextPageParam: (page) => page.next_cursor ?? undefined,
     },
   );
   const rows = list.data?.pages.flatMap((page) => page.items) ?? [];
