@@ -1,1 +1,0 @@
-import{t as e}from"./TabFrame-CKjf2_uW.js";import{n as t}from"./jsx-runtime-A2kLfnC7.js";function n({dagId:n}){return t(e,{dagId:n,place:`batches`,children:()=>null})}export{n as default};
