@@ -7,6 +7,7 @@ import { LoadingState } from "./components/LoadingState";
 import { Toaster } from "./components/toaster";
 import { ErrorBoundary } from "./frame/ErrorBoundary";
 import { PageFrame } from "./frame/PageFrame";
+import { useSettledHost } from "./hooks/useSettledHost";
 import type { TabProps } from "./tabs/tab_props";
 
 const DagTab = lazy(() => import("./tabs/DagTab"));
@@ -35,6 +36,7 @@ const place = (props: HostProps, path: string): ReactNode => {
 /** Everything of ours inside Airflow's UI: the page, and the tabs on a DAG, a run and a task instance. */
 export const App = (props: HostProps) => {
   const { "*": path = "" } = useParams();
+  useSettledHost();
   return (
     <QueryClientProvider client={queryClient}>
       <ErrorBoundary>

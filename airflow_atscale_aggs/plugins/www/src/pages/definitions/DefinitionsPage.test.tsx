@@ -246,6 +246,7 @@ describe("the drawer of a definition", () => {
   it("opens an instance inside it, from which one gets to the task and back", async () => {
     const requests = answerWith({
       ...answers(),
+      "GET /api/connections/retail_aggs/definitions/d1": { body: detailOf({ state: "blocked" }) },
       "DELETE /api/connections/retail_aggs/instances/i1": { body: { message: "Deleted." } },
     });
     const { router } = renderAt(`${PLACE}?definition=d1`, <DefinitionsPage model={modelOf()} />);

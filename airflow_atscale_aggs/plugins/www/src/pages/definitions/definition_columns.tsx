@@ -52,7 +52,7 @@ export const COLUMNS: Column<Definition>[] = [
   {
     id: "name",
     label: "Name",
-    width: "minmax(12rem, 2fr)",
+    width: "minmax(11.5rem, 2fr)",
     cell: (row) => <Name {...row} />,
     sortBy: "name",
   },
@@ -63,7 +63,7 @@ export const COLUMNS: Column<Definition>[] = [
     cell: (row) => `${row.catalog}.${row.model}`,
     isExtra: true,
   },
-  { id: "type", label: "Type", width: "7rem", cell: (row) => <Type {...row} /> },
+  { id: "type", label: "Type", width: "6.75rem", cell: (row) => <Type {...row} /> },
   {
     id: "status",
     label: "Status",
@@ -90,7 +90,7 @@ export const COLUMNS: Column<Definition>[] = [
   {
     id: "last_used_at",
     label: "Last use",
-    width: "8rem",
+    width: "7.75rem",
     cell: (row) => <TimeText isRelative otherwise="never" value={row.last_used_at} />,
     sortBy: "last_used_at",
   },
@@ -109,7 +109,7 @@ export const COLUMNS: Column<Definition>[] = [
   {
     id: "built_at",
     label: "Last build",
-    width: "8rem",
+    width: "7.75rem",
     cell: (row) => <LastBuild {...row} />,
     sortBy: "built_at",
   },

@@ -77,6 +77,7 @@ export const DefinitionDrawer = ({ model }: Props) => {
           onBack={() => {
             setParams({ instance: null });
           }}
+          state={data?.state ?? ""}
         />
       );
     }

@@ -135,7 +135,7 @@ export const GrainLadder = ({ attributes, structure }: Props) => {
       {loose.length === 0 ? null : (
         <HStack flexWrap="wrap" fontSize="sm" gap={2}>
           <Text color="fg.muted">Stored, and a level of no hierarchy:</Text>
-          <Chips most={50} names={loose} />
+          <Chips most={50} room={Infinity} names={loose} />
         </HStack>
       )}
       {absent.length === 0 ? null : (

@@ -21,21 +21,21 @@ import { SegmentsTable } from "./SegmentsTable";
 
 const POLL_MILLISECONDS = 3000;
 
-const whyNotDelete = ({ status }: InstanceDetail, model: Model): string => {
+const whyNotDelete = ({ status }: InstanceDetail, state: string, model: Model): string => {
   if (!model.may_administer) {
     return "Only administrators may delete instances.";
   }
-  if (status === "deleted") {
-    return "It is deleted already.";
+  if (status === "active" && state === "defined") {
+    return "It serves, and the next batch would build it again. Block the definition instead.";
   }
-  return ["building", "queued", "staged"].includes(status)
-    ? "Its batch is in progress. Cancel the batch first."
-    : "";
+  return status === "active" || status === "inactive"
+    ? ""
+    : "Only what serves or has served is deleted by hand; a sweep drops what other builds have left.";
 };
 
-type DeleteProps = { instance: InstanceDetail; model: Model };
+type DeleteProps = { instance: InstanceDetail; state: string; model: Model };
 
-const DeleteInstance = ({ instance, model }: DeleteProps) => {
+const DeleteInstance = ({ instance, state, model }: DeleteProps) => {
   const [isAsked, setAsked] = useState(false);
   const path = { connection: model.connection, instance_id: instance.id };
   return (
@@ -47,7 +47,7 @@ const DeleteInstance = ({ instance, model }: DeleteProps) => {
         }}
         size="xs"
         variant="outline"
-        why={whyNotDelete(instance, model)}
+        why={whyNotDelete(instance, state, model)}
       >
         <LuTrash2 aria-hidden /> Delete
       </GuardedButton>
@@ -78,13 +78,15 @@ const DeleteInstance = ({ instance, model }: DeleteProps) => {
 
 type Props = {
   id: string;
+  /** Of its definition: `defined`, `blocked` or `retired`; absent where nobody knows. */
+  state?: string;
   model: Model;
   /** Back to its definition; absent where one did not come from there. */
   onBack?: () => void;
 };
 
 /** Everything about one instance: its table, its attempts, its segments, the SQL that makes it. */
-export const InstanceDetails = ({ id, model, onBack }: Props) => {
+export const InstanceDetails = ({ id, state = "", model, onBack }: Props) => {
   const { data, error, refetch } = $api.useQuery(
     "get",
     "/api/connections/{connection}/instances/{instance_id}",
@@ -146,7 +148,7 @@ export const InstanceDetails = ({ id, model, onBack }: Props) => {
         {data === undefined ? null : (
           <>
             <StatusBadge status={data.status} />
-            <DeleteInstance instance={data} model={model} />
+            <DeleteInstance instance={data} model={model} state={state} />
           </>
         )}
       </HStack>

@@ -35,7 +35,7 @@ export const StoredMeasures = ({ definition }: Props) => (
           For the metrics
         </Text>
         <Box css={{ "& > div": { flexWrap: "wrap" } }}>
-          <Chips most={50} names={definition.metrics} />
+          <Chips most={50} room={Infinity} names={definition.metrics} />
         </Box>
       </HStack>
     )}

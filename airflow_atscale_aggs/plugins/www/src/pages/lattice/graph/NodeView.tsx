@@ -94,6 +94,7 @@ const Label = ({ look, scale }: LabelProps) => (
   // Edges that pass behind do not cross the letters.
   <Box
     bg={scale > 1 ? undefined : "bg"}
+    data-label
     borderRadius="sm"
     minW={0}
     overflow={scale > 1 ? "visible" : undefined}
@@ -137,20 +138,26 @@ export const NodeView = memo(({ data }: NodeProps<LatticeFlowNode>) => {
       <Button
         _focusVisible={{ outline: "2px solid", outlineColor: "brand.focusRing", outlineOffset: "2px" }}
         alignItems="center"
-        aria-label={`${kind} ${node.name}, ${detail}${role === "" ? "" : `, ${RINGS[role].word}`}`}
+        aria-label={[`${node.name} ${detail}`, kind, role === "" ? "" : RINGS[role].word]
+          .filter((word) => word !== "")
+          .join(", ")}
         aria-pressed={isFocused}
         borderRadius="md"
         className="nopan"
         cursor="pointer"
+        _hover={{ opacity: 1 }}
         data-faded={isFaded}
         data-lattice-node={node.id}
         display="flex"
         gap="6px"
         height={`${room.height}px`}
-        opacity={isFaded ? 0.18 : 1}
+        css={
+          isFaded
+            ? { opacity: 0.3, "&:not(:hover, :focus-visible) [data-label]": { visibility: "hidden" } }
+            : undefined
+        }
         tabIndex={isTabStop ? 0 : -1}
         title={title}
-        transition="opacity 0.15s"
         type="button"
         width={`${room.width}px`}
       >

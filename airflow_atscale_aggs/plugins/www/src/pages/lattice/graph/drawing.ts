@@ -1,5 +1,5 @@
 /** Nodes and edges of a lattice as React Flow takes them. */
-import { type Edge, MarkerType } from "@xyflow/react";
+import { type Edge, MarkerType, Position as Side } from "@xyflow/react";
 
 import { statusLook } from "src/components/statuses";
 import { formatCompact, formatCount, formatRows, plural } from "src/utils/numbers";
@@ -13,6 +13,7 @@ import {
   type Lattice,
   type LatticeNode,
   type Position,
+  type Room,
   roomOf,
 } from "../lattice";
 import type { LatticeFlowNode, Look } from "./NodeView";
@@ -68,6 +69,11 @@ const roleOf = (id: string, roles: Roles): Look["role"] =>
 const isKin = (id: string, focus: string, kin: Kin | null): boolean =>
   kin === null || id === focus || kin.ancestors.has(id) || kin.descendants.has(id);
 
+const handlesOf = ({ width, height }: Room) => [
+  { type: "target" as const, position: Side.Left, x: 0, y: height / 2, width: 1, height: 1 },
+  { type: "source" as const, position: Side.Right, x: width, y: height / 2, width: 1, height: 1 },
+];
+
 const isExplained = ({ serving, missing }: Roles): boolean => serving.size + missing.size > 0;
 
 /** Nodes where they stand, as they look now. */
@@ -85,6 +91,9 @@ export const drawnNodes = (drawn: Drawn): LatticeFlowNode[] => {
       position: positions.get(node.id) ?? { x: 0, y: 0 },
       width: room.width,
       height: room.height,
+      // What is known need not be measured in the DOM each time that a node looks otherwise.
+      measured: { width: room.width, height: room.height },
+      handles: handlesOf(room),
       data: {
         node,
         room,
@@ -92,9 +101,8 @@ export const drawnNodes = (drawn: Drawn): LatticeFlowNode[] => {
         detail: detailOf(node, coloring, now),
         title: titleOf(node, roles.reasons.get(node.id)),
         isFaded:
-          !isKin(node.id, focus, kin) ||
-          (isSearching && !isFound.has(node.id)) ||
-          (isExplained(roles) && kin === null && role === ""),
+          (role === "" && (kin === null ? isExplained(roles) : !isKin(node.id, focus, kin))) ||
+          (isSearching && !isFound.has(node.id)),
         isFocused: node.id === focus,
         isTabStop: node.id === tabStop,
         role,
