@@ -9,7 +9,7 @@ KILLS ?= 200
 EXECUTOR ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint unit page fuzz chaos demo bench clean
+.PHONY: help test lint unit page browser chromium fuzz chaos demo bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,15 @@ unit: $(STAMP) ## Run the fast tests only, and print how much of the engine they
 page: $(STAMP) ## Generate the client of the Aggregates page, check the page and build its bundle (Node 20.19 or newer)
 	$(BIN)/python -m tests.support.api_description
 	cd airflow_atscale_aggs/plugins/www && npm ci && npm run generate && npm run check
+
+browser: $(STAMP) ## Look at the page in a browser in all its states (SHOTS=folder writes what is seen)
+	BROWSER_LONG=1 $(BIN)/python -m pytest tests/browser -p no:randomly
+
+chromium: ## Install the browser of these tests, where that is possible without asking (root, apt-get)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing Chromium ..." \
+			&& timeout 300 sh -c 'apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium' >/dev/null 2>&1; } \
+		|| echo "Chromium is not here and cannot be installed: the browser tests are skipped."
 
 fuzz: $(STAMP) ## Run the property and kill tests with many examples, then the readers for an hour each (FUZZ_EXAMPLES=2000 FUZZ_SECONDS=3600)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py tests/integration/test_kill_incremental.py

@@ -19,13 +19,18 @@ const isTyping = (target: EventTarget | null) =>
 /** Finds as one types; the key `/` goes to it. */
 export const SearchBox = ({ label, value, onChange }: Props) => {
   const [text, setText] = useState(value);
-  const [told, setTold] = useState(value);
+  const [seen, setSeen] = useState(value);
+  // What was told and has not come back: the address changes later than we tell, while one may be typing on.
+  const [told, setTold] = useState<string[]>([]);
   const input = useRef<HTMLInputElement>(null);
 
   // What the address says wins when it changes by itself: by the browser's Back, or a button that clears it.
-  if (value !== told) {
-    setTold(value);
-    setText(value);
+  if (value !== seen) {
+    setSeen(value);
+    setTold(told.slice(told.indexOf(value) + 1));
+    if (!told.includes(value)) {
+      setText(value);
+    }
   }
 
   useEffect(() => {
@@ -33,7 +38,7 @@ export const SearchBox = ({ label, value, onChange }: Props) => {
       return undefined;
     }
     const timer = setTimeout(() => {
-      setTold(text);
+      setTold((before) => [...before, text]);
       onChange(text);
     }, PAUSE_MILLISECONDS);
     return () => {

@@ -48,8 +48,10 @@ export const SideDrawer = (props: Props) => {
         <Drawer.Backdrop />
         <Drawer.Positioner>
           <Drawer.Content>
-            <Drawer.Header alignItems="center" flexWrap="wrap" gap={2} pe={12}>
-              <Drawer.Title overflowWrap="anywhere">{title}</Drawer.Title>
+            <Drawer.Header alignItems="center" flexWrap="wrap" gap={2} pe={16}>
+              <Drawer.Title flex="1 1 auto" maxW="full" overflowWrap="anywhere">
+                {title}
+              </Drawer.Title>
               {aside}
             </Drawer.Header>
             <Drawer.Body>{value === "" ? null : children(value)}</Drawer.Body>

@@ -9,6 +9,7 @@ import { useAddressParam } from "src/hooks/useAddress";
 import { renderAt } from "src/test_support";
 
 import { ConfirmDialog } from "./ConfirmDialog";
+import { SearchBox } from "./SearchBox";
 import { Sentence } from "./Sentence";
 import { SideDrawer } from "./SideDrawer";
 import { SqlBlock } from "./sql/SqlBlock";
@@ -18,6 +19,43 @@ import { TimeText } from "./TimeText";
 import { sayDone, sayProblem, Toaster } from "./toaster";
 
 const PLACE = "/plugin/aggregates";
+
+describe("a search", () => {
+  it("keeps what is typed while the address is late", async () => {
+    const onChange = vi.fn();
+    const Box = () => {
+      const [value, setValue] = useState("");
+      return (
+        <>
+          <SearchBox label="Search" onChange={onChange} value={value} />
+          {["st", "day"].map((arriving) => (
+            <Button
+              key={arriving}
+              onClick={() => {
+                setValue(arriving);
+              }}
+            >
+              {arriving} arrives
+            </Button>
+          ))}
+        </>
+      );
+    };
+    renderAt(PLACE, <Box />);
+    const user = userEvent.setup();
+    const input = screen.getByRole("textbox", { name: "Search" });
+
+    await user.type(input, "st");
+    await waitFor(() => {
+      expect(onChange).toHaveBeenCalledWith("st");
+    });
+    await user.type(input, "ore");
+    await user.click(screen.getByText("st arrives"));
+    expect(input).toHaveValue("store");
+    await user.click(screen.getByText("day arrives"));
+    expect(input).toHaveValue("day");
+  });
+});
 
 describe("a status", () => {
   it("is told by a word and its meaning, also one that we do not know", () => {

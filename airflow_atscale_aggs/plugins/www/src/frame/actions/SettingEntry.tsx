@@ -34,7 +34,7 @@ export const SettingEntry = ({ model, setting }: Props) => {
   const source = SOURCES[setting.source] ?? { label: setting.source, palette: "none", meaning: "" };
   const why = model.may_administer ? "" : "Settings are changed by who may edit this model's connection.";
   return (
-    <Stack as="li" gap={1} py={3}>
+    <Stack _first={{ borderTopWidth: 0 }} as="li" borderTopWidth={1} gap={1} py={3}>
       <Flex align="baseline" gap={3} justify="space-between">
         <Text fontFamily="mono" fontSize="xs" overflowWrap="anywhere">
           {setting.key}

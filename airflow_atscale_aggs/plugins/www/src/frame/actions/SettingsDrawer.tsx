@@ -1,4 +1,4 @@
-import { Collapsible, HStack, Separator, Stack, Switch, Text } from "@chakra-ui/react";
+import { Collapsible, HStack, Stack, Switch, Text } from "@chakra-ui/react";
 import { useCallback, useState } from "react";
 
 import { $api } from "src/api/client";
@@ -72,7 +72,7 @@ const SettingsList = ({ model }: Props) => {
           title={search === "" ? "Everything is as by default" : `No setting speaks of “${search}”`}
         />
       ) : (
-        <Stack as="ul" gap={0} listStyleType="none" separator={<Separator />}>
+        <Stack as="ul" gap={0} listStyleType="none">
           {inForce.map((setting) => (
             <SettingEntry key={setting.key} model={model} setting={setting} />
           ))}

@@ -16,7 +16,12 @@ export const RunLink = ({ batch }: Props) => {
     );
   }
   return (
-    <Link asChild title={`Run ${batch.run_id ?? ""} of DAG ${batch.dag_id ?? ""}`} variant="underline">
+    <Link
+      asChild
+      display="inline"
+      title={`Run ${batch.run_id ?? ""} of DAG ${batch.dag_id ?? ""}`}
+      variant="underline"
+    >
       <RouterLink to={address}>{batch.run_id}</RouterLink>
     </Link>
   );

@@ -48,7 +48,7 @@ export const Tiles = ({ overview, days }: Props) => {
       <StatTile
         help={`of ${plural(overview?.definitions ?? 0, "definition")}.`}
         isLoading={isLoading}
-        label="Aggregates that serve"
+        label="Tables that serve"
         value={formatCount(overview?.active)}
       />
       <StatTile

@@ -1,0 +1,160 @@
+"""What people do on the page, done in a real Airflow: each deed has its effect there, and is told."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.support.browser_demo import CONNECTION, Demo
+from tests.support.browser_page import Look, looking
+
+pytestmark = [pytest.mark.browser, pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
+
+_BUILD_MILLISECONDS = 90_000
+
+
+def _definition(demo: Demo, number: int) -> dict[str, str]:
+    """One that is active; each test changes another, since they run in any order."""
+    rows = demo.get("definitions?sort=name&limit=100")["items"]
+    return dict([row for row in rows if row["state"] == "defined"][number])
+
+
+def _dialog(page: Page) -> Locator:
+    return page.get_by_role("alertdialog")
+
+
+def _button(within: Page | Locator, name: str) -> Locator:
+    return within.get_by_role("button", name=name, exact=True)
+
+
+def _state(demo: Demo, definition: dict[str, str]) -> str:
+    return str(demo.get(f"definitions/{definition['id']}")["state"])
+
+
+def _change(look: Look, verb: str, said: str) -> None:
+    _button(look.page.get_by_role("dialog"), verb).click()
+    _button(_dialog(look.page), verb).click()
+    look.page.get_by_text(said, exact=True).first.wait_for()
+
+
+def test_a_definition_is_blocked_unblocked_and_built_again(demo: Demo, browser: Browser) -> None:
+    definition = _definition(demo, 0)
+    name = definition["name"]
+    with looking(browser) as look:
+        look.open(demo.page("definitions", definition=definition["id"]), shows="Why it exists")
+        _change(look, "Block", f"Blocked {name}")
+        assert _state(demo, definition) == "blocked"
+        _change(look, "Unblock", f"Unblocked {name}")
+        assert _state(demo, definition) == "defined"
+
+        look.open(demo.page("definitions", build=name), shows="Build aggregates of")
+        _dialog(look.page).get_by_text("Full", exact=True).click()
+        _button(_dialog(look.page), "Build").click()
+        look.page.wait_for_url(re.compile("/batches.*batch="))
+        expect(look.page.get_by_text(re.compile("^(Requested|Running)$")).first).to_be_visible(timeout=20_000)
+        look.shoot("batch-live")
+        expect(look.page.get_by_text("Done", exact=True).first).to_be_visible(timeout=_BUILD_MILLISECONDS)
+        look.page.get_by_text(f"Only these were asked for: {name}.").wait_for()
+        assert look.faults() == []
+    assert demo.get("batches?limit=1")["items"][0]["aggregates"] == [name]
+
+
+def _learn(demo: Demo) -> None:
+    """Define what the queries ask for: what the model's author wrote is not exported."""
+    models = demo.call("GET", "atscale_aggs/api/models")["models"]
+    path = f"atscale_aggs/api/connections/{CONNECTION}/models/{models[0]['id']}/recommend"
+    answer = demo.call("POST", path, {"apply": True})
+    assert answer["recommendations"] or _exported(demo)
+
+
+def _exported(demo: Demo) -> list[dict[str, str]]:
+    return list(demo.get("definitions?origin=demand_defined")["items"])
+
+
+def test_what_is_exported_is_known_when_it_is_imported(demo: Demo, browser: Browser, tmp_path: Path) -> None:
+    _learn(demo)
+    with looking(browser) as look:
+        look.open(demo.page(), shows="Rows by aggregate")
+        with look.page.expect_download() as download:
+            _button(look.page, "Export").click()
+        file = tmp_path / download.value.suggested_filename
+        download.value.save_as(file)
+        _button(look.page, "Import").click()
+        dialog = look.page.get_by_role("dialog")
+        dialog.locator("input[type=file]").set_input_files(file)
+        _button(dialog, "Import").click()
+        dialog.get_by_text(re.compile("duplicate", re.IGNORECASE)).first.wait_for()
+        look.shoot("import-report")
+        assert look.faults() == []
+    names = {row["name"] for row in _exported(demo)}
+    assert names
+    assert all(name in file.read_text() for name in names)
+
+
+def test_settings_say_where_each_comes_from(demo: Demo, browser: Browser) -> None:
+    with looking(browser) as look:
+        look.open(demo.page(), shows="Rows by aggregate")
+        _button(look.page, "Settings").click()
+        drawer = look.page.get_by_role("dialog")
+        drawer.get_by_label("Search settings").fill("max.failures")
+        drawer.get_by_text("aggregates.batch.max.failures").wait_for()
+        look.shoot("settings")
+        assert look.faults() == []
+
+
+def test_one_gets_through_by_the_keyboard_alone(demo: Demo, browser: Browser) -> None:
+    with looking(browser) as look:
+        keys = look.page.keyboard
+        look.open(demo.page(), shows="Rows by aggregate")
+        _press_until(look, "Tab", "Definitions")
+        keys.press("Enter")
+        look.settle("store_month_category")
+        assert _focused(look) == "Definitions", "the focus stays on the tab that was chosen"
+        keys.press("/")
+        keys.type("store_day")
+        look.page.wait_for_url(re.compile("search=store_day"))
+        _press_until(look, "Tab", "store_day")
+        keys.press("ArrowDown")
+        keys.press("ArrowUp")
+        keys.press("Enter")
+        look.settle("Why it exists")
+        keys.press("Escape")
+        expect(look.page.get_by_role("dialog")).to_have_count(0)
+        _press_until(look, "Shift+Tab", "Build now")
+        keys.press("Enter")
+        _dialog(look.page).wait_for()
+        assert look.page.evaluate("() => document.activeElement.closest('[role=alertdialog]') !== null")
+        keys.press("Escape")
+        expect(_dialog(look.page)).to_have_count(0)
+        assert _focused(look) == "Build now", "the focus returns to what opened the dialog"
+        assert look.complaints == []
+
+
+def _focused(look: Look) -> str:
+    return str(look.page.evaluate("() => document.activeElement.ariaLabel ?? document.activeElement.innerText"))
+
+
+def _press_until(look: Look, key: str, text: str, most: int = 60) -> None:
+    """Press a key until what has the focus says a text."""
+    seen = []
+    for _ in range(most):
+        look.page.keyboard.press(key)
+        seen.append(_focused(look)[:40])
+        if text in _focused(look):
+            return
+    raise AssertionError(f"{key} did not lead to {text!r} but through {seen}")
+
+
+def test_times_are_those_of_the_users_zone(demo: Demo, browser: Browser) -> None:
+    batch = demo.get("batches?status=done&limit=1")["items"][0]
+    begun = datetime.fromisoformat(batch["created_at"])
+    for zone in ("UTC", "Asia/Tokyo"):
+        with looking(browser, timezone=zone) as look:
+            text = f"{begun.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}"
+            look.open(demo.page("batches", batch=batch["id"]), shows=text)
+            assert look.complaints == []
