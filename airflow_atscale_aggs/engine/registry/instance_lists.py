@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -35,8 +35,8 @@ MOST_COUNTED = 10_000
 _AT_ONCE = 500
 """Values in one IN list."""
 
-_FEW = 1000
-"""Instances that are sorted by themselves."""
+_FEW, _SOME = 1000, 10_000
+"""Instances that are looked up one by one, and that are sorted without an index."""
 
 
 class InstanceSort(StrEnum):
@@ -118,7 +118,10 @@ class InstanceLists(RegistryPart):
         after = None if cursor is None else read_cursor(order, cursor)
         most = rows_asked(limit)
         with self.database.reading() as connection:
-            query, splits = _narrow(connection, which, with_position(_select_listed(), order))
+            conditions, splits, is_sorted = _narrow(connection, which)
+            if not is_sorted:
+                order = replace(order, key=func.coalesce(order.key, order.key))
+            query = with_position(_select_listed(), order).where(*conditions)
             rows = read_after(connection, query, order, after, most + 1, splits=splits)
         next_cursor = write_cursor(order, position_of(rows[most - 1])) if len(rows) > most else None
         return Page(tuple(map(_listing, rows[:most])), next_cursor)
@@ -150,9 +153,7 @@ class InstanceLists(RegistryPart):
     def count(self, which: InstanceFilter = _ANY) -> Count:
         """How many instances there are; counting stops at `MOST_COUNTED`."""
         with self.database.reading() as connection:
-            found = select(instances.c.id).where(*_of_models(which), *_conditions(connection, which))
-            limited = found.limit(MOST_COUNTED + 1).subquery()
-            number = connection.scalar(select(func.count()).select_from(limited)) or 0
+            number = _count(connection, [*_of_models(which), *_conditions(connection, which)], MOST_COUNTED + 1)
         return Count(min(number, MOST_COUNTED), is_exact=number <= MOST_COUNTED)
 
 
@@ -161,23 +162,35 @@ def _select_listed() -> Select[Any]:
 
 
 def _narrow(
-    connection: Connection, which: InstanceFilter, query: Select[Any]
-) -> tuple[Select[Any], list[ColumnElement[bool]]]:
-    """A query of all instances as one of those in question, and how to split it; see `read_after`."""
+    connection: Connection, which: InstanceFilter
+) -> tuple[list[ColumnElement[bool]], list[ColumnElement[bool]], bool]:
+    """Conditions of the instances in question, how to split them (see `read_after`), and whether an index sorts them.
+
+    An index on what is sorted by leads to the first of many at once, but past all instances to few of them, or to those
+    that stand at its end: failed ones have no rows. Up to `_SOME` are therefore found first, and sorted then.
+    """
+    if which == InstanceFilter(model_ids=which.model_ids):
+        return [], _models(connection, which), True
     if which.batch_id is not None or which.definition_id is not None:
-        return query.where(*_of_models(which, tried_on_rows=True), *_conditions(connection, which)), []
-    is_filtered = which != InstanceFilter(model_ids=which.model_ids)
-    few = _find_few(connection, which) if is_filtered else None
+        return [*_of_models(which, tried_on_rows=True), *_conditions(connection, which)], [], False
+    few = _find_few(connection, which)
     if few is not None:
-        return query.where(instances.c.id.in_(few)), []
-    return query.where(*_conditions(connection, which, tried_on_rows=True)), _models(connection, which)
+        return [instances.c.id.in_(few)], [], False
+    found = [*_of_models(which), *_conditions(connection, which)]
+    # A part of a name is compared with all names: not twice.
+    if not which.table_contains and _count(connection, found, _SOME + 1) <= _SOME:
+        return found, [], False
+    return _conditions(connection, which, tried_on_rows=True), _models(connection, which), True
+
+
+def _count(connection: Connection, conditions: Sequence[ColumnElement[bool]], most: int) -> int:
+    """How many instances there are, up to some number."""
+    limited = select(instances.c.id).where(*conditions).limit(most).subquery()
+    return connection.scalar(select(func.count()).select_from(limited)) or 0
 
 
 def _find_few(connection: Connection, which: InstanceFilter) -> list[str] | None:
-    """Ids of the instances in question; None where there are more than `_FEW`.
-
-    An index on what is sorted by leads to the first of many at once, but past all instances to few of them.
-    """
+    """Ids of the instances in question; None where there are more than `_FEW`."""
     query = select(instances.c.id).where(*_of_models(which), *_conditions(connection, which)).limit(_FEW + 1)
     found = list(connection.scalars(query))
     return found if len(found) <= _FEW else None

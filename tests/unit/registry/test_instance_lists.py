@@ -126,3 +126,32 @@ def test_counting_stops_somewhere(registry: Registry, monkeypatch: pytest.Monkey
 
     count = registry.read.lists.instances.count()
     assert (count.number, count.is_exact) == (2, False)
+
+
+@pytest.mark.parametrize("bounds", [(0, 0), (0, 100), (100, 100)], ids=["by an index", "sorted", "looked up"])
+@pytest.mark.parametrize("sort", InstanceSort)
+@pytest.mark.parametrize("descending", [False, True])
+def test_however_instances_are_found_the_list_is_the_same(
+    two_batches: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    bounds: tuple[int, int],
+    sort: InstanceSort,
+    descending: bool,
+) -> None:
+    """By an index on what is sorted by, or by what is filtered."""
+    lists = two_batches.read.lists.instances
+    which = InstanceFilter(model_ids=[MODEL, OTHER_MODEL], statuses=[InstanceStatus.ACTIVE, InstanceStatus.NEW])
+    expected = [row.id for row in lists.page(which, sort=sort, descending=descending).rows]
+    for name, number in zip(("_FEW", "_SOME"), bounds, strict=True):
+        monkeypatch.setattr(f"airflow_atscale_aggs.engine.registry.instance_lists.{name}", number)
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = lists.page(which, sort=sort, descending=descending, limit=1, cursor=cursor)
+        found += [row.id for row in page.rows]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+
+    assert found == expected
+    assert sorted(found) == ["a-revenue", "a-units", "b-units"]
