@@ -34,7 +34,7 @@ export const COLUMNS: Column<Query>[] = [
     cell: (row) => {
       const line = oneLine(row.sql);
       return (
-        <Code bg="transparent" fontSize="xs" px={0} title={line}>
+        <Code bg="transparent" display="inline" fontSize="xs" px={0} title={line}>
           {line}
         </Code>
       );
