@@ -37,8 +37,11 @@ export const whyNotResume = (model: Model, batch: BatchDetail): string => {
   if (runAddress(batch) === undefined) {
     return `No run of Airflow drives it. Go on by hand: atscale-aggs build ${batch.model} --resume ${batch.id}`;
   }
-  const isAtWork = batch.steps.some((step) => step.status === "building");
-  return batch.status === "in_progress" && isAtWork ? "It is running." : "";
+  // Between two tasks nothing is being built; a batch that is stuck has something that failed.
+  const isStuck =
+    batch.steps.some((step) => step.status === "failed") &&
+    !batch.steps.some((step) => step.status === "building");
+  return batch.status === "in_progress" && !isStuck ? "It is running." : "";
 };
 
 /** Cancel and Resume, each of which asks first. */

@@ -1,17 +1,17 @@
-import { Button, Code, HStack, NativeSelect } from "@chakra-ui/react";
+import { Code, HStack, NativeSelect } from "@chakra-ui/react";
 import { useState } from "react";
-import { LuGitCompareArrows, LuHistory, LuPlay } from "react-icons/lu";
-import { Link } from "react-router-dom";
+import { LuGitCompareArrows, LuHistory } from "react-icons/lu";
 
 import { $api } from "src/api/client";
 import { DataTable } from "src/components/DataTable";
 import { EmptyState } from "src/components/EmptyState";
 import { GuardedButton } from "src/components/GuardedButton";
 import { STATUSES } from "src/components/statuses";
-import { type Model, pageAddress } from "src/frame/models";
+import type { Model } from "src/frame/models";
 import { useAddressParams } from "src/hooks/useAddress";
 
 import { BATCH_COLUMNS } from "./batch_columns";
+import { BuildNow } from "./BuildNow";
 
 type Props = { model: Model };
 
@@ -113,15 +113,7 @@ export const BatchList = ({ model }: Props) => {
 
 const NoBatch = ({ model }: { model: Model }) => (
   <EmptyState
-    action={
-      model.may_build ? (
-        <Button asChild size="sm">
-          <Link to={pageAddress("batches", model, { build: "all" })}>
-            <LuPlay aria-hidden /> Build now
-          </Link>
-        </Button>
-      ) : undefined
-    }
+    action={<BuildNow model={model} place="batches" />}
     icon={<LuHistory aria-hidden />}
     title="No batch has run yet"
   >

@@ -61,13 +61,13 @@ const RUNNING = batchOf({
 
 describe("the list of batches", () => {
   it("says what to do when there is none", async () => {
-    show(PLACE, []);
+    const { requests, router } = show(PLACE, []);
 
     expect(await screen.findByText("No batch has run yet")).toBeVisible();
-    expect(screen.getByRole("link", { name: "Build now" })).toHaveAttribute(
-      "href",
-      "/plugin/aggregates/batches?conn=retail_aggs&model=retail&build=all",
-    );
+    // The first page is asked for without a cursor: the server knows none that is 0.
+    expect(requests.map((request) => new URL(request.url).searchParams.get("cursor"))).toEqual([null, null]);
+    await userEvent.click(screen.getByRole("button", { name: "Build now" }));
+    expect(router.state.location.search).toBe("?conn=retail_aggs&model=retail&build=all");
   });
 
   it("has the running batch on top, with how far it is and what it builds", async () => {

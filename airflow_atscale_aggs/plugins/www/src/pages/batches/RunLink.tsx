@@ -19,6 +19,7 @@ export const RunLink = ({ batch }: Props) => {
     <Link
       asChild
       display="inline"
+      overflowWrap="anywhere"
       title={`Run ${batch.run_id ?? ""} of DAG ${batch.dag_id ?? ""}`}
       variant="underline"
     >

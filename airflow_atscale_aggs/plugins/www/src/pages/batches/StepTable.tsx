@@ -174,7 +174,10 @@ const columnsOf = (batch: BatchDetail): Column<BatchStep>[] => [
       const address = taskAddress(batch, batch.build_task_id, step.map_index);
       return address === undefined ? null : (
         <Link asChild variant="underline">
-          <RouterLink aria-label={`Task instance of ${step.aggregate}`} to={address}>
+          <RouterLink
+            aria-label={`build [${step.map_index ?? 0}], task instance of ${step.aggregate}`}
+            to={address}
+          >
             build [{step.map_index}] <LuExternalLink aria-hidden />
           </RouterLink>
         </Link>

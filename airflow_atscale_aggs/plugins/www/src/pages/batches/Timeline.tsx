@@ -87,7 +87,11 @@ export const Timeline = ({ batch, onOpen }: Props) => {
   const isNarrow = useNarrow();
   const isRunning = batch.status === "in_progress";
   const now = useNow(isRunning);
-  const rows = useMemo(() => timedSteps(batch.steps, now, isRunning), [batch.steps, now, isRunning]);
+  const end = batch.estimated_end_at === null ? undefined : Date.parse(batch.estimated_end_at);
+  const rows = useMemo(
+    () => timedSteps(batch.steps, now, isRunning, end),
+    [batch.steps, now, isRunning, end],
+  );
   const scale = useMemo(() => scaleOf(batch, rows, now, isNarrow ? 3 : 8), [batch, rows, now, isNarrow]);
 
   const scroller = useRef<HTMLDivElement>(null);

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 
+import { modelOf } from "src/test_support";
+
+import { whyNotCancel, whyNotResume } from "./BatchActions";
 import { batchOf, stepOf } from "./batch_examples";
 import {
   batchSeconds,
@@ -117,5 +120,28 @@ describe("steps", () => {
 
     expect(names(true)).toEqual(["long", "short", "none"]);
     expect(names(false)).toEqual(["short", "long", "none"]);
+  });
+});
+
+describe("what one may do with a batch", () => {
+  const running = batchOf({ status: "in_progress", steps: [stepOf({ status: "queued" })] });
+
+  it("depends on how it stands", () => {
+    expect(whyNotCancel(modelOf(), running)).toBe("");
+    expect(whyNotCancel(modelOf(), batchOf())).toContain("ended well");
+    expect(whyNotResume(modelOf(), batchOf({ status: "failed" }))).toBe("");
+    expect(whyNotResume(modelOf(), running)).toBe("It is running.");
+    expect(whyNotResume(modelOf(), batchOf({ ...running, steps: [stepOf({ status: "failed" })] }))).toBe("");
+    expect(whyNotResume(modelOf(), batchOf({ status: "cancelled" }))).toContain(
+      "Only a batch that has failed",
+    );
+  });
+
+  it("depends on the right to build, and on who drives it", () => {
+    expect(whyNotCancel(modelOf({ may_build: false }), running)).toContain("trigger the DAG");
+    expect(whyNotResume(modelOf({ may_build: false }), running)).toContain("trigger the DAG");
+    expect(whyNotResume(modelOf(), batchOf({ status: "failed", dag_id: null, run_id: null }))).toContain(
+      "atscale-aggs build retail --resume b1",
+    );
   });
 });

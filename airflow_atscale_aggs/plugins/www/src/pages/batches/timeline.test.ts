@@ -90,5 +90,9 @@ describe("steps on the timeline", () => {
     expect([c?.span, c?.isExpected]).toEqual([undefined, false]);
     expect(d?.span).toEqual(span(15, 17));
     expect(timedSteps(steps, at(4), false)[1]?.span).toBeUndefined();
+    // The batch is said to end later than usual times alone tell: what lies between the builds is drawn between them.
+    const later = timedSteps(steps, at(4), true, at(30));
+    expect([later[1]?.span, later[3]?.span]).toEqual([span(16, 21), span(26, 28)]);
+    expect(timedSteps(steps, at(4), true, at(6))[1]?.span).toEqual(span(10, 15));
   });
 });

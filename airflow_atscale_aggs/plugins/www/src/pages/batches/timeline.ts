@@ -122,8 +122,16 @@ const spanOf = (step: BatchStep, now: number): Span | undefined => {
   return { from, to: Math.max(from, to) };
 };
 
-/** When what waits will probably be built: each takes its usual time, as many at once as are being built now. */
-const expectedSpans = (steps: readonly BatchStep[], now: number): Map<string, Span> => {
+/**
+ * When what waits will probably be built: each takes its usual time, as many at once as are being built now.
+ *
+ * @param end when the batch will probably end, where that is known.
+ */
+const expectedSpans = (
+  steps: readonly BatchStep[],
+  now: number,
+  end: number | undefined,
+): Map<string, Span> => {
   const lanes = steps
     .filter((step) => outcomeOf(step.status) === "building" && step.started_at !== null)
     .map((step) => Math.max(now, Date.parse(step.started_at ?? "") + (step.usual_seconds ?? 0) * 1000));
@@ -140,6 +148,14 @@ const expectedSpans = (steps: readonly BatchStep[], now: number): Map<string, Sp
       result.set(step.instance_id, { from, to });
     }
   }
+  // Between two builds lies what Airflow takes to start the next: the estimated end knows of it, usual times do not.
+  const last = Math.max(now, ...lanes);
+  const stretch = end === undefined || last <= now ? 1 : Math.max(1, (end - now) / (last - now));
+  for (const span of result.values()) {
+    const shift = (span.from - now) * (stretch - 1);
+    span.from += shift;
+    span.to += shift;
+  }
   return result;
 };
 
@@ -147,10 +163,16 @@ const expectedSpans = (steps: readonly BatchStep[], now: number): Map<string, Sp
  * The steps in build order, with their times and what they were built from.
  *
  * @param isRunning whether what waits will still be built.
+ * @param end when the batch will probably end (milliseconds since 1970), where that is known.
  */
-export const timedSteps = (steps: readonly BatchStep[], now: number, isRunning: boolean): TimedStep[] => {
+export const timedSteps = (
+  steps: readonly BatchStep[],
+  now: number,
+  isRunning: boolean,
+  end?: number,
+): TimedStep[] => {
   const ordered = [...steps].sort((one, other) => one.position - other.position);
-  const expected = isRunning ? expectedSpans(ordered, now) : new Map<string, Span>();
+  const expected = isRunning ? expectedSpans(ordered, now, end) : new Map<string, Span>();
   const byName = new Map<string, number>();
   const result: TimedStep[] = [];
   ordered.forEach((step, index) => {

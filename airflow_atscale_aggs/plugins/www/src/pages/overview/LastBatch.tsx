@@ -1,5 +1,5 @@
-import { Button, Code, HStack, Link, Text } from "@chakra-ui/react";
-import { LuHistory, LuPlay } from "react-icons/lu";
+import { Code, HStack, Link, Text } from "@chakra-ui/react";
+import { LuHistory } from "react-icons/lu";
 import { Link as RouterLink, useNavigate } from "react-router-dom";
 
 import { EmptyState } from "src/components/EmptyState";
@@ -9,6 +9,7 @@ import { type Model, pageAddress } from "src/frame/models";
 import { formatCount, formatSeconds } from "src/utils/numbers";
 
 import { type BatchRow, typeWords } from "../batches/batches";
+import { BuildNow } from "../batches/BuildNow";
 import { CountsBar, countWords } from "../batches/CountsBar";
 import { Duration } from "../batches/Duration";
 import { Fact, Facts } from "../batches/Facts";
@@ -25,15 +26,7 @@ export const LastBatch = ({ model, batch }: Props) => {
     return (
       <Section title="Last batch">
         <EmptyState
-          action={
-            model.may_build && model.dag_id !== null ? (
-              <Button asChild size="sm">
-                <RouterLink to={pageAddress("", model, { build: "all" })}>
-                  <LuPlay aria-hidden /> Build now
-                </RouterLink>
-              </Button>
-            ) : undefined
-          }
+          action={<BuildNow model={model} place="" />}
           icon={<LuHistory aria-hidden />}
           title="No batch has run yet"
         >

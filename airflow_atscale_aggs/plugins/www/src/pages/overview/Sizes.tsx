@@ -1,4 +1,4 @@
-import { Box, Button, HStack, Link, Table, Text } from "@chakra-ui/react";
+import { Box, Button, HStack, Link, Table, Text, VisuallyHidden } from "@chakra-ui/react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { LuLayoutGrid, LuTable } from "react-icons/lu";
 import { Link as RouterLink } from "react-router-dom";
@@ -49,8 +49,9 @@ const useWidth = () => {
   return [box, width] as const;
 };
 
-const say = (tile: SizeTile): string =>
-  `${tile.aggregate}: ${formatRows(tile.rows)}${tile.bytes === null ? "" : `, ${formatBytes(tile.bytes)}`}, ${
+/** Size and use of an aggregate: `4.0 KB, answered 12 queries`. */
+const figures = (tile: SizeTile): string =>
+  `${tile.bytes === null ? "" : `${formatBytes(tile.bytes)}, `}${
     tile.uses === 0 ? "never used" : `answered ${plural(tile.uses, "query", "queries")}`
   }`;
 
@@ -82,6 +83,7 @@ const Map = ({ model, sizes }: Pick<Props, "model" | "sizes">) => {
         {cells.map(({ item, x, y, width: wide, height }) => {
           const step = steps[item.definition_id] ?? 0;
           const hasName = wide > 70 && height > 22;
+          const hasRows = hasName && height > 40;
           return (
             <Box
               as="li"
@@ -113,23 +115,25 @@ const Map = ({ model, sizes }: Pick<Props, "model" | "sizes">) => {
                 width="100%"
               >
                 <RouterLink
-                  aria-label={say(item)}
                   style={step === 0 ? { backgroundImage: STRIPES } : undefined}
-                  title={say(item)}
+                  title={`${item.aggregate}: ${formatRows(item.rows)}, ${figures(item)}`}
                   to={pageAddress("definitions", model, { definition: item.definition_id })}
                 >
                   {hasName ? (
-                    <>
-                      <Text fontWeight="medium" maxW="100%" truncate>
-                        {item.aggregate}
-                      </Text>
-                      {height > 40 ? (
-                        <Text maxW="100%" truncate>
-                          {formatRows(item.rows)}
-                        </Text>
-                      ) : null}
-                    </>
+                    <Text fontWeight="medium" maxW="100%" truncate>
+                      {item.aggregate}
+                    </Text>
                   ) : null}
+                  {hasRows ? (
+                    <Text maxW="100%" truncate>
+                      {formatRows(item.rows)}
+                    </Text>
+                  ) : null}
+                  <VisuallyHidden>
+                    {[hasName ? "" : item.aggregate, hasRows ? "" : formatRows(item.rows), figures(item)]
+                      .filter((part) => part !== "")
+                      .join(", ")}
+                  </VisuallyHidden>
                 </RouterLink>
               </Link>
             </Box>

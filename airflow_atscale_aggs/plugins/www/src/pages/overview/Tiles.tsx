@@ -12,6 +12,11 @@ const storedHelp = (rows: number, facts: number | null): string =>
     ? "How many the facts have is known after a batch."
     : `${formatShare(rows / facts)} of the facts' ${formatCompact(facts)}.`;
 
+const servingHelp = (active: number, definitions: number): string =>
+  active > definitions
+    ? `of ${plural(definitions, "definition")}; those on several facts have a table for each.`
+    : `of ${plural(definitions, "definition")}.`;
+
 /** The figures at the top: what the aggregates do, and what they take. */
 export const Tiles = ({ overview, days }: Props) => {
   const totals = totalsOf(overview?.days ?? []);
@@ -46,7 +51,7 @@ export const Tiles = ({ overview, days }: Props) => {
         value={hasQueries ? formatSeconds(totals.secondsSaved) : "–"}
       />
       <StatTile
-        help={`of ${plural(overview?.definitions ?? 0, "definition")}.`}
+        help={servingHelp(overview?.active ?? 0, overview?.definitions ?? 0)}
         isLoading={isLoading}
         label="Tables that serve"
         value={formatCount(overview?.active)}
