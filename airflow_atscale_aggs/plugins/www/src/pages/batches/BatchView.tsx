@@ -66,7 +66,7 @@ const Figures = ({ batch }: { batch: BatchDetail }) => {
       <Fact label="Ended">
         <TimeText otherwise="not yet" value={batch.finished_at} />
       </Fact>
-      <Fact label="Driven by">
+      <Fact isWide label="Driven by">
         <RunLink batch={batch} />
       </Fact>
     </Facts>

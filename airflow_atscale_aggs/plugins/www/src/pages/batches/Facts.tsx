@@ -1,11 +1,16 @@
 import { Box, Text } from "@chakra-ui/react";
 import type { ReactNode } from "react";
 
-type FactProps = { label: string; children: ReactNode };
+type FactProps = {
+  label: string;
+  children: ReactNode;
+  /** Whether it takes two places where there are several beside each other: for long names. */
+  isWide?: boolean;
+};
 
 /** One fact about a thing, under its name. */
-export const Fact = ({ label, children }: FactProps) => (
-  <Box minW={0}>
+export const Fact = ({ label, children, isWide = false }: FactProps) => (
+  <Box gridColumnEnd={isWide ? { md: "span 2" } : undefined} minW={0}>
     <Text as="dt" color="fg.muted" fontSize="xs">
       {label}
     </Text>

@@ -67,7 +67,7 @@ export const LastBatch = ({ model, batch }: Props) => {
         </Fact>
         <Fact label="Usually">{formatSeconds(batch.usual_seconds)}</Fact>
         <Fact label="Failed attempts">{formatCount(batch.failures)}</Fact>
-        <Fact label="Driven by">
+        <Fact isWide label="Driven by">
           <RunLink batch={batch} />
         </Fact>
       </Facts>
