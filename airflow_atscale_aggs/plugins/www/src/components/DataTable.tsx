@@ -60,6 +60,8 @@ export type DataTableProps<Row> = {
   /** Search, filters, buttons: above the table. */
   toolbar?: ReactNode;
   maxHeight?: string;
+  /** Whether one may choose columns; not where each answer has columns of its own. */
+  hasColumnChooser?: boolean;
 };
 
 const ROW_HEIGHT = 40;
@@ -312,7 +314,9 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
         <HStack alignItems="flex-end" flex={1} flexWrap="wrap" gap={2}>
           {toolbar}
         </HStack>
-        <ColumnChooser columns={columns} name={name} onChange={setShown} shown={shown} />
+        {props.hasColumnChooser === false ? null : (
+          <ColumnChooser columns={columns} name={name} onChange={setShown} shown={shown} />
+        )}
       </HStack>
       {body()}
       {rows.length === 0 ? null : (

@@ -2,53 +2,70 @@ import {
   autocompletion,
   closeBrackets,
   closeBracketsKeymap,
-  completionKeymap,
+  type Completion,
   type CompletionContext,
+  completionKeymap,
+  insertCompletionText,
 } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
-import { PostgreSQL, sql } from "@codemirror/lang-sql";
-import { syntaxHighlighting } from "@codemirror/language";
+import { PostgreSQL } from "@codemirror/lang-sql";
+import { LanguageSupport, syntaxHighlighting } from "@codemirror/language";
 import { Compartment, EditorState } from "@codemirror/state";
-import { EditorView, keymap } from "@codemirror/view";
+import { EditorView, keymap, placeholder as placeholderOf } from "@codemirror/view";
 import { useEffect, useRef } from "react";
 
 import { highlighter } from "./sql_highlighting";
+import { KEYWORDS, quoteName, wordBefore } from "./sql_names";
 import type { SqlEditorProps } from "./SqlEditor";
 
-const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
+/** Writes a name. The closing quote that the editor has set by itself is taken along. */
+const write = (view: EditorView, { label }: Completion, from: number, to: number) => {
+  const end = label.endsWith('"') && view.state.sliceDoc(to, to + 1) === '"' ? to + 1 : to;
+  view.dispatch(insertCompletionText(view.state, label, from, end));
+};
 
-/** Offers names after a word or an opening quote. */
-const completion = (names: NonNullable<SqlEditorProps["names"]>) =>
-  PostgreSQL.language.data.of({
+const keywords: Completion[] = KEYWORDS.map((label) => ({ label, type: "keyword" }));
+
+/** Offers names, then words of SQL, after a letter or an opening quote. */
+const completion = (names: NonNullable<SqlEditorProps["names"]>) => {
+  const options: Completion[] = [
+    ...names.map(({ name, kind, detail, text }) => ({
+      label: text ?? quoteName(name),
+      type: kind,
+      detail,
+      apply: write,
+      boost: 1,
+    })),
+    ...keywords,
+  ];
+  return PostgreSQL.language.data.of({
     autocomplete: (context: CompletionContext) => {
-      const word = context.matchBefore(/"[^"]*|\w+/);
-      return word === null && !context.explicit
-        ? null
-        : {
-            from: word?.from ?? context.pos,
-            options: names.map(({ name, kind, detail }) => ({ label: quoted(name), type: kind, detail })),
-          };
+      const begin = context.state.doc.lineAt(context.pos).from;
+      const length = wordBefore(context.state.sliceDoc(begin, context.pos)).length;
+      return length === 0 && !context.explicit ? null : { from: context.pos - length, options };
     },
   });
+};
 
 /** CodeMirror as a React component; see SqlEditor, which loads it. */
-export default function CodeMirrorEditor({ value, onChange, label, onRun, names }: SqlEditorProps) {
+export default function CodeMirrorEditor(props: SqlEditorProps) {
+  const { value, onChange, label, onRun, onExplain, names, placeholder = "", onReady } = props;
   const parent = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
   const offered = useRef(new Compartment());
-  const latest = useRef({ onChange, onRun });
+  const latest = useRef({ onChange, onRun, onExplain });
 
   useEffect(() => {
-    latest.current = { onChange, onRun };
+    latest.current = { onChange, onRun, onExplain };
   });
 
   useEffect(() => {
     if (parent.current === null) {
       return undefined;
     }
-    const run = () => {
-      latest.current.onRun?.();
-      return latest.current.onRun !== undefined;
+    const press = (key: "onRun" | "onExplain") => () => {
+      latest.current[key]?.();
+      return latest.current[key] !== undefined;
     };
     view.current = new EditorView({
       parent: parent.current,
@@ -56,11 +73,12 @@ export default function CodeMirrorEditor({ value, onChange, label, onRun, names 
         extensions: [
           history(),
           closeBrackets(),
-          autocompletion(),
-          sql({ dialect: PostgreSQL, upperCaseKeywords: true }),
+          autocompletion({ icons: false }),
+          new LanguageSupport(PostgreSQL.language),
           offered.current.of([]),
           syntaxHighlighting(highlighter),
           EditorView.lineWrapping,
+          placeholderOf(placeholder),
           EditorView.contentAttributes.of({ "aria-label": label }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) {
@@ -68,7 +86,8 @@ export default function CodeMirrorEditor({ value, onChange, label, onRun, names 
             }
           }),
           keymap.of([
-            { key: "Mod-Enter", run },
+            { key: "Mod-Enter", run: press("onRun") },
+            { key: "Mod-Shift-Enter", run: press("onExplain") },
             ...closeBracketsKeymap,
             ...completionKeymap,
             ...defaultKeymap,
@@ -81,18 +100,28 @@ export default function CodeMirrorEditor({ value, onChange, label, onRun, names 
       view.current?.destroy();
       view.current = null;
     };
-  }, [label]);
+  }, [label, placeholder]);
+
+  useEffect(() => {
+    onReady?.((text) => {
+      const editor = view.current;
+      if (editor !== null) {
+        editor.dispatch(editor.state.replaceSelection(text), { scrollIntoView: true });
+        editor.focus();
+      }
+    });
+  }, [onReady]);
 
   useEffect(() => {
     const editor = view.current;
     if (editor !== null && editor.state.doc.toString() !== value) {
       editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value } });
     }
-  }, [value, label]);
+  }, [value, label, placeholder]);
 
   useEffect(() => {
     view.current?.dispatch({ effects: offered.current.reconfigure(completion(names ?? [])) });
-  }, [names, label]);
+  }, [names, label, placeholder]);
 
   return <div ref={parent} />;
 }

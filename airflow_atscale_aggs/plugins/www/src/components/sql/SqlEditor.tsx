@@ -5,6 +5,9 @@ import { LoadingState } from "src/components/LoadingState";
 
 import { SQL_COLORS } from "./sql_colors";
 
+/** A name that is offered as one types. It is quoted when it is chosen, unless `text` says what is written instead. */
+export type OfferedName = { name: string; kind: string; detail?: string; text?: string };
+
 export type SqlEditorProps = {
   value: string;
   onChange: (value: string) => void;
@@ -12,8 +15,14 @@ export type SqlEditorProps = {
   label: string;
   /** Ctrl+Enter, or Command+Enter. */
   onRun?: () => void;
-  /** Names that are offered as one types: of the model, its attributes and metrics. They are quoted when chosen. */
-  names?: readonly { name: string; kind: string; detail?: string }[];
+  /** Ctrl+Shift+Enter, or Command+Shift+Enter. */
+  onExplain?: () => void;
+  /** Names that are offered as one types: of the model, its attributes and metrics. */
+  names?: readonly OfferedName[];
+  /** What stands there while nothing is written. */
+  placeholder?: string;
+  /** Is told how to put a text where the cursor stands. */
+  onReady?: (insert: (text: string) => void) => void;
 };
 
 const CodeMirror = lazy(() => import("./CodeMirrorEditor"));
