@@ -63,7 +63,13 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
 }
 """What is asked for, by operation; where it is the file of an import, see `Calls`."""
 
-IMPORT = "POST /api/connections/{connection}/models/{model}/import"
+QUERIES: Mapping[str, Mapping[str, str]] = {
+    "POST /v1/aggregates-batch/catalogs/{catalog_id}/models/{model_id}": {"isFullBuild": "true"},
+    "POST /aggregate-batch/orgId/{org_id}/projectId/{project_id}": {"cubeId": "{model_id}", "isFullBuild": "true"},
+    "POST /aggregate-batch/projectId/{project_id}": {"cubeId": "{model_id}", "isFullBuild": "true"},
+    "GET /wapi/p/aggregate/batch-history": {"catalogId": "tiny", "modelId": "{model_id}"},
+}
+"""Parameters in the query that are needed, by operation."""
 
 
 class Calls:
@@ -85,8 +91,22 @@ class Calls:
             "batch_id": batch.batch.id,
             "dag_id": dag_id,
             "run_id": run_id,
+            "catalog_id": "tiny",
+            "model_id": model_id,
+            "org_id": "default",
+            "project_id": "tiny",
         }
-        self.bodies = dict(BODIES) | {IMPORT: server.get("connections/tiny/models/tiny_sales/export")}
+        self.queries = {
+            operation: {name: value.format_map(self.things) for name, value in query.items()}
+            for operation, query in QUERIES.items()
+        }
+        own = server.get("connections/tiny/models/tiny_sales/export")
+        published = server.client().get(f"/v1/aggregates/export/catalogs/tiny/models/{model_id}").json()
+        self.bodies = dict(BODIES) | {
+            str(operation): published if operation.path.startswith("/v1") else own
+            for operation in operations()
+            if operation.method == "POST" and "/import" in operation.path
+        }
 
     def call(
         self,
@@ -107,4 +127,5 @@ class Calls:
         path = operation.path.format_map(self.things | dict(things or {}))
         json = body if body is not None else self.bodies.get(str(operation))
         options = {} if json is None else {"json": json}
-        return self.server.client(user).request(operation.method, path, params=query, follow_redirects=False, **options)
+        asked = self.queries.get(str(operation), {}) | dict(query or {})
+        return self.server.client(user).request(operation.method, path, params=asked, follow_redirects=False, **options)

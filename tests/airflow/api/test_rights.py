@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,26 +66,45 @@ def test_routes_keep_to_the_table(calls: Calls, operation: Operation, column: st
     """401 and 403 as the table says; whatever is allowed succeeds, or is refused because of the state of things."""
     answer = calls.call(operation, _USERS[column])
 
-    if answer.status_code in {401, 403}:
-        found = str(answer.status_code)
+    assert _cell(answer) == _table()[str(operation)][column]
+
+
+@pytest.mark.parametrize("column", _USERS)
+@pytest.mark.parametrize(
+    "operation", [operation for operation in _OPERATIONS if not operation.path.startswith("/api/")], ids=str
+)
+def test_published_paths_of_one_connection_keep_to_the_table(calls: Calls, operation: Operation, column: str) -> None:
+    """They say the connection in the path, so that a stranger is told that it is not for him."""
+    below = replace(operation, path=f"/connections/tiny{operation.path}")
+    query, body = calls.queries.get(str(operation)), calls.bodies.get(str(operation))
+    answer = calls.call(below, _USERS[column], query=query, body=body)
+
+    expected = "403" if column == "stranger" else _table()[str(operation)][column]
+    assert _cell(answer) == expected
+
+
+def _cell(answer: Any) -> str:
+    """What the table says of such an answer."""
+    if answer.status_code in {401, 403, 404}:
         assert answer.headers["content-type"] == "application/problem+json"
-    else:
-        assert answer.is_success or answer.status_code == 409, answer.text
-        found = "yes"
-    assert found == _table()[str(operation)][column]
+        return str(answer.status_code)
+    assert answer.is_success or answer.status_code == 409, answer.text
+    return "yes"
 
 
 @pytest.mark.parametrize("user", ["tiny_viewer", "tiny_user"])
 @pytest.mark.parametrize(
-    "operation", [operation for operation in _OPERATIONS if "model" in operation.parameters("path")], ids=str
+    "operation",
+    [operation for operation in _OPERATIONS if {"model", "model_id"} & set(operation.parameters("path"))],
+    ids=str,
 )
 def test_the_other_model_of_the_same_registry_is_out_of_reach(calls: Calls, operation: Operation, user: str) -> None:
-    """By its name and by its id, whatever is asked; only the op may do what the same request asks for."""
+    """By its name and by its id, whatever is asked."""
     model_id = calls.server.registry.read.models.get("hidden_sales").id
     for name in ("hidden_sales", "hidden.hidden_sales", model_id):
-        answer = calls.call(operation, user, things={"model": name})
+        answer = calls.call(operation, user, things={"model": name, "model_id": name, "catalog_id": "hidden"})
 
-        assert answer.status_code == 403, answer.text
+        assert answer.status_code in {403, 404}, answer.text
 
 
 @pytest.mark.parametrize("user", ["tiny_viewer", "tiny_user"])
@@ -96,7 +117,7 @@ def test_definitions_of_the_other_model_are_out_of_reach(calls: Calls, operation
     record = read.definitions.of_model(read.models.get("hidden_sales").id)[0]
     answer = calls.call(operation, user, things={"definition_id": record.definition.id})
 
-    assert answer.status_code == 403, answer.text
+    assert answer.status_code in {403, 404}, answer.text
 
 
 @pytest.mark.parametrize("user", ["tiny_viewer", "outsider"])

@@ -79,6 +79,10 @@ def _page_with_limit(
     return PageOptions(page, limit)
 
 
+def _any_organization(org_id: Identity) -> None:
+    """The documentation has all parameters of a path, also those that mean nothing."""
+
+
 PageDep = Annotated[PageOptions, Depends(_page)]
 LimitedPageDep = Annotated[PageOptions, Depends(_page_with_limit)]
 
@@ -97,7 +101,11 @@ def start_batch(
 
 
 @router.post("/aggregate-batch/projectId/{project_id}", status_code=201, dependencies=[ActingRate])
-@router.post("/aggregate-batch/orgId/{org_id}/projectId/{project_id}", status_code=201, dependencies=[ActingRate])
+@router.post(
+    "/aggregate-batch/orgId/{org_id}/projectId/{project_id}",
+    status_code=201,
+    dependencies=[ActingRate, Depends(_any_organization)],
+)
 def start_batch_of_cube(
     asker: AskerDep,
     project_id: Identity,

@@ -3137,6 +3137,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                org_id: string;
                 project_id: string;
             };
             cookie?: never;
