@@ -93,6 +93,7 @@ class Calls:
             "run_id": run_id,
             "catalog_id": "tiny",
             "model_id": model_id,
+            "query_id": self._asked(),
             "org_id": "default",
             "project_id": "tiny",
         }
@@ -107,6 +108,12 @@ class Calls:
             for operation in operations()
             if operation.method == "POST" and "/import" in operation.path
         }
+
+    def _asked(self) -> str:
+        """The id of a query in the log."""
+        path = "/api/connections/tiny/query"
+        assert self.server.client().post(path, json={"sql": SQL}).status_code == 200
+        return str(self.server.get("connections/tiny/queries")["items"][0]["id"])
 
     def call(
         self,
