@@ -23,6 +23,7 @@ from airflow_atscale_aggs.plugins.api.documents.shared_documents import Problem
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+UNREADABLE_BODY = "The body of the request cannot be read: JSON in UTF-8 is needed."
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):([^@\s]+)@")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -157,6 +158,9 @@ def _tell_http(request: Request, error: Any) -> JSONResponse:
     assert isinstance(error, HTTPException | StarletteHTTPException)  # noqa: S101 - registered for these only
     status = HTTPStatus(error.status_code)
     detail = str(error.detail)
+    if status is HTTPStatus.BAD_REQUEST:
+        # The framework says so of bodies that are no text; whatever else is malformed is told with 422.
+        status, detail = HTTPStatus.UNPROCESSABLE_ENTITY, UNREADABLE_BODY
     if status is HTTPStatus.NOT_FOUND and detail == status.phrase:
         detail = f"There is nothing at {request.url.path}. The routes stand in the API's documentation, at `docs`."
     if status is HTTPStatus.METHOD_NOT_ALLOWED and detail == status.phrase:

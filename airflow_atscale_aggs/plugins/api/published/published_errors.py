@@ -9,9 +9,10 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
-from airflow_atscale_aggs.plugins.api.problems import ProblemError, kind_of, status_of
+from airflow_atscale_aggs.plugins.api.problems import UNREADABLE_BODY, ProblemError, kind_of, status_of
 
 _STATUS = {HTTPStatus.UNPROCESSABLE_ENTITY: HTTPStatus.BAD_REQUEST}
 """What is no status of AtScale's paths, and the one that stands for it there."""
@@ -31,6 +32,10 @@ class PublishedRoute(APIRoute):
                 faults = (f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors()[:5])
                 detail = f"Invalid or missing parameters. {'; '.join(faults)}"
                 raise ProblemError(HTTPStatus.BAD_REQUEST, detail, "malformed") from error
+            except StarletteHTTPException as error:
+                if error.status_code != HTTPStatus.BAD_REQUEST:
+                    raise
+                raise ProblemError(HTTPStatus.BAD_REQUEST, UNREADABLE_BODY, "malformed") from error
             except ProblemError as error:
                 status = _STATUS.get(error.status, error.status)
                 raise ProblemError(status, error.detail, error.kind, error.headers) from error
