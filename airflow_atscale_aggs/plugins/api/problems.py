@@ -23,7 +23,6 @@ from airflow_atscale_aggs.plugins.api.documents.shared_documents import Problem
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-UNREADABLE_BODY = "The body of the request cannot be read: JSON in UTF-8 is needed."
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):([^@\s]+)@")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -90,6 +89,13 @@ def describe_failure(error: Exception) -> tuple[str, str]:
         _log.error("A part of a document could not be made", exc_info=error)
         return "Defect", f"This is a defect of the API ({type(error).__name__}). The log of the API server has details."
     return kind_of(error).replace("-", " ").capitalize(), without_secrets(str(error))
+
+
+def readable_detail(detail: str) -> str:
+    """What the framework says of a malformed request, as a sentence."""
+    if detail == "There was an error parsing the body":
+        return "The body of the request cannot be read: JSON in UTF-8 is needed."
+    return f"The request is malformed. {detail}"
 
 
 def without_secrets(text: str) -> str:
@@ -159,8 +165,8 @@ def _tell_http(request: Request, error: Any) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     detail = str(error.detail)
     if status is HTTPStatus.BAD_REQUEST:
-        # The framework says so of bodies that are no text; whatever else is malformed is told with 422.
-        status, detail = HTTPStatus.UNPROCESSABLE_ENTITY, UNREADABLE_BODY
+        # The framework says so of bodies that are no text, and of malformed forms; all else is told with 422.
+        status, detail = HTTPStatus.UNPROCESSABLE_ENTITY, readable_detail(detail)
     if status is HTTPStatus.NOT_FOUND and detail == status.phrase:
         detail = f"There is nothing at {request.url.path}. The routes stand in the API's documentation, at `docs`."
     if status is HTTPStatus.METHOD_NOT_ALLOWED and detail == status.phrase:

@@ -37,7 +37,7 @@ async def read_upload(request: Request, most: int = MOST_BYTES) -> Upload:
 
     Raises:
         ProblemError: 413: it is larger; 422: the form has no such part.
-        HTTPException: 400: the form is malformed.
+        HTTPException: 400: the form is malformed; it is told as 422, or as 400 on the published paths.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return Upload(await _read_body(request, most))

@@ -164,8 +164,8 @@ def test_a_file_of_another_model_is_refused(server: ApiServer, file: bytes) -> N
     [
         ({"data": {"other": "1"}, "files": {"more": ("x", b"1")}}, 422),
         ({"data": {"file": "text"}, "files": {}}, 422),
-        ({"content": b"nonsense", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 400),
-        ({"content": b"nonsense", "headers": {"content-type": "multipart/form-data"}}, 400),
+        ({"content": b"nonsense", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 422),
+        ({"content": b"nonsense", "headers": {"content-type": "multipart/form-data"}}, 422),
     ],
 )
 def test_a_form_without_a_file_is_refused(server: ApiServer, options: dict[str, Any], status: int) -> None:

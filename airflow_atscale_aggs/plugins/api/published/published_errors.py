@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
-from airflow_atscale_aggs.plugins.api.problems import UNREADABLE_BODY, ProblemError, kind_of, status_of
+from airflow_atscale_aggs.plugins.api.problems import ProblemError, kind_of, readable_detail, status_of
 
 _STATUS = {HTTPStatus.UNPROCESSABLE_ENTITY: HTTPStatus.BAD_REQUEST}
 """What is no status of AtScale's paths, and the one that stands for it there."""
@@ -35,7 +35,7 @@ class PublishedRoute(APIRoute):
             except StarletteHTTPException as error:
                 if error.status_code != HTTPStatus.BAD_REQUEST:
                     raise
-                raise ProblemError(HTTPStatus.BAD_REQUEST, UNREADABLE_BODY, "malformed") from error
+                raise ProblemError(HTTPStatus.BAD_REQUEST, readable_detail(str(error.detail)), "malformed") from error
             except ProblemError as error:
                 status = _STATUS.get(error.status, error.status)
                 raise ProblemError(status, error.detail, error.kind, error.headers) from error
