@@ -60,7 +60,7 @@ chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times (KILLS=200 EX
 demo: $(STAMP) ## Start a real Airflow with our DAGs on generated data (WAIT=0 exits when done)
 	$(BIN)/python dags/demo/run_demo.py
 
-bench: $(STAMP) ## Run the benchmarks (three quarters of an hour)
+bench: $(STAMP) ## Run the benchmarks (an hour)
 	$(BIN)/python benchmarks/batch_build.py trivial
 	$(BIN)/python benchmarks/batch_build.py overhead
 	$(BIN)/python benchmarks/batch_build.py lattice
@@ -71,6 +71,7 @@ bench: $(STAMP) ## Run the benchmarks (three quarters of an hour)
 	$(BIN)/python benchmarks/advising.py choose
 	$(BIN)/python benchmarks/replay.py ssb
 	$(BIN)/python benchmarks/transfer.py
+	$(BIN)/python benchmarks/api.py
 
 clean: ## Remove the environment, the demo and caches
 	rm -rf $(VENV) .demo .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -189,7 +189,7 @@ _BODIES: tuple[tuple[str, dict[str, Any]], ...] = (
 def test_hostile_texts_in_bodies(calls: Calls, named: str, body: dict[str, Any]) -> None:
     """In each text of a request, and as its keys."""
     (operation,) = (operation for operation in _OPERATIONS if str(operation) == named)
-    right = BODY_BASES.get(named, {})
+    right = dict(_RIGHT_BODIES.get(named, {}))
     for path, hostile in itertools.product(_strings(body), HOSTILE):
         sent = right | {path[0]: _with(body, path, hostile)[path[0]]}
         user = "admin" if operation.method == "PUT" else "tiny_user"
@@ -198,7 +198,7 @@ def test_hostile_texts_in_bodies(calls: Calls, named: str, body: dict[str, Any])
         _check(answer, hostile, user)
 
 
-BODY_BASES: Mapping[str, Mapping[str, Any]] = {
+_RIGHT_BODIES: Mapping[str, Mapping[str, Any]] = {
     "POST /api/connections/{connection}/query": {"sql": 'SELECT "City" FROM tiny.tiny_sales'},
     "POST /api/connections/{connection}/explain": {"sql": 'SELECT "City" FROM tiny.tiny_sales'},
 }
