@@ -1,1 +1,0 @@
-import{t as e}from"./CommandLineHint-s3KX5M9B.js";import{n as t}from"./jsx-runtime-A2kLfnC7.js";function n({model:n}){return t(e,{command:`atscale-aggs query "SELECT …" --model ${n.name}`,title:`One cannot ask on this page`})}export{n as default};

@@ -1,1 +1,0 @@
-import{Ut as e,ft as t}from"./lu-CoA4zQCG.js";import{h as n}from"../main.js";import{n as r,r as i}from"./jsx-runtime-A2kLfnC7.js";var a=({title:a,command:o})=>i(n,{title:a,children:[r(e,{mb:2,children:`The command line shows it:`}),r(t,{children:o})]});export{a as t};

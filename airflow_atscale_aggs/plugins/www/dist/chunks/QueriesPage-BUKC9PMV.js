@@ -1,1 +1,0 @@
-import{t as e}from"./CommandLineHint-s3KX5M9B.js";import{n as t}from"./jsx-runtime-A2kLfnC7.js";function n({model:n}){return t(e,{command:`atscale-aggs recommend ${n.name}`,title:`The history of queries is not on this page`})}export{n as default};

@@ -1,0 +1,1 @@
+import{C as e,d as t}from"./jsx-runtime-NKdNowKg.js";t();var n=()=>globalThis.matchMedia(`(max-width: 767px)`),r=e=>{let t=n();return t.addEventListener(`change`,e),()=>{t.removeEventListener(`change`,e)}},i=()=>e(r,()=>n().matches);export{i as t};

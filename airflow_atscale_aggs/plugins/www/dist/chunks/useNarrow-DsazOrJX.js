@@ -1,1 +1,0 @@
-import{S as e,u as t}from"./jsx-runtime-A2kLfnC7.js";t();var n=()=>globalThis.matchMedia(`(max-width: 767px)`),r=e=>{let t=n();return t.addEventListener(`change`,e),()=>{t.removeEventListener(`change`,e)}},i=()=>e(r,()=>n().matches);export{i as t};
