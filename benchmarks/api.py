@@ -55,6 +55,10 @@ _FILTERS: dict[str, tuple[dict[str, Any], ...]] = {
 }  # fmt: skip
 
 
+def _answer_nothing() -> dict[str, str]:
+    return {}
+
+
 def serve(folder: Path, port: int) -> None:
     """Serve the application alone, over a metadata database of its own, until the process is ended."""
     import uvicorn
@@ -68,7 +72,7 @@ def serve(folder: Path, port: int) -> None:
 
     initdb()
     application = make_application()
-    application.add_api_route("/api/empty", dict[str, str], dependencies=[Depends(visitor_of)])
+    application.add_api_route("/api/empty", _answer_nothing, dependencies=[Depends(visitor_of)])
     app = FastAPI()
     app.mount(_PREFIX, application)
     init_auth_manager(app)
