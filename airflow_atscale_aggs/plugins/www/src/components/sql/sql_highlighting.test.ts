@@ -28,4 +28,9 @@ describe("SQL", () => {
     expect(formatSql("SELECT a, b FROM t WHERE a = 1").split("\n").length).toBeGreaterThan(3);
     expect(formatSql("SELECT 'open")).toBe("SELECT 'open");
   });
+
+  it("keeps the places of values that the log has left out", () => {
+    expect(formatSql("SELECT a FROM t WHERE b = %s AND c IN (%s, ?)")).toMatch(/b = %s[^]*IN \(%s, \?\)/);
+    expect(formatSql("SELECT a % s FROM t")).toContain("a % s");
+  });
 });

@@ -19,7 +19,14 @@ export const highlighter = tagHighlighter([
 /** SQL broken into lines; what the formatter cannot read stays as it is. */
 export const formatSql = (sql: string): string => {
   try {
-    return formatDialect(sql, { dialect: duckdb, tabWidth: 2, keywordCase: "preserve", expressionWidth: 90 });
+    return formatDialect(sql, {
+      dialect: duckdb,
+      tabWidth: 2,
+      keywordCase: "preserve",
+      expressionWidth: 90,
+      // Where the log has left out a value.
+      paramTypes: { positional: true, custom: [{ regex: "%s" }] },
+    });
   } catch {
     return sql;
   }

@@ -58,7 +58,7 @@ const AnswerView = ({ model, asked, answer, onExplain, isWaiting }: Props & { an
             <LuRoute aria-hidden /> Plan
           </Tabs.Trigger>
           <Tabs.Trigger value="sql">
-            <LuCode aria-hidden /> SQL for the warehouse
+            <LuCode aria-hidden /> SQL
           </Tabs.Trigger>
         </Tabs.List>
         <Tabs.Content value="rows">

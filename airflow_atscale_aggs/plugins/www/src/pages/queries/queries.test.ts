@@ -23,6 +23,8 @@ describe("a query of the log", () => {
 
   it("lacks values where a parameter stands, not where a name or a text has a question mark", () => {
     expect(lacksValues('SELECT a FROM m WHERE "Year" = ?')).toBe(true);
+    expect(lacksValues('SELECT a FROM m WHERE "Category" = %s')).toBe(true);
+    expect(lacksValues(`SELECT "100%s" FROM m WHERE a = '%s'`)).toBe(false);
     expect(lacksValues(`SELECT "Why ""so""?" FROM m WHERE a = 'it''s?'`)).toBe(false);
   });
 

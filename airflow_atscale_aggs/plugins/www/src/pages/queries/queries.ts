@@ -13,9 +13,9 @@ export const sourcesText = (sources: readonly QuerySource[]): string =>
 /** The first lines of a query as one line. */
 export const oneLine = (sql: string): string => sql.slice(0, 400).replaceAll(/\s+/g, " ").trim();
 
-/** Whether the log has left values out of it: a `?` outside names and texts. */
+/** Whether the log has left values out of it: a `%s` (or `?`, by the dialect) outside names and texts. */
 export const lacksValues = (sql: string): boolean =>
-  sql.replaceAll(/"(?:[^"]|"")*"|'(?:[^']|'')*'/g, "").includes("?");
+  /%s|\?/.test(sql.replaceAll(/"(?:[^"]|"")*"|'(?:[^']|'')*'/g, ""));
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 

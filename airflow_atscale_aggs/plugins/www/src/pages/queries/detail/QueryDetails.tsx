@@ -73,7 +73,7 @@ export const QueryDetails = ({ model, query }: Props) => {
       <Section
         help={
           lacksValues(query.sql)
-            ? "A ? stands where a value stood: the log does not keep the values of conditions."
+            ? "%s or ? stands where a value stood: the log does not keep the values of conditions."
             : undefined
         }
         title="SQL"
