@@ -123,8 +123,7 @@ const Flow = (props: FlowProps & { positions: ReadonlyMap<string, Position> }) =
         edges={edges}
         edgesFocusable={false}
         elementsSelectable={false}
-        fitView
-        fitViewOptions={{ padding: 0.06, maxZoom: 1.1 }}
+        onInit={(flow) => void flow.fitView({ padding: 0.06, maxZoom: 1.1 })}
         maxZoom={2}
         minZoom={0.05}
         nodes={nodes}

@@ -1,4 +1,4 @@
-import { Box, Center, chakra, Text } from "@chakra-ui/react";
+import { Box, Center, chakra, Text, VisuallyHidden } from "@chakra-ui/react";
 import { Handle, type Node, type NodeProps, Position, useStore } from "@xyflow/react";
 import { memo } from "react";
 import { LuCheck, LuTable, LuTarget } from "react-icons/lu";
@@ -100,7 +100,8 @@ const Label = ({ look, scale }: LabelProps) => (
     overflow={scale > 1 ? "visible" : undefined}
     px="3px"
     textAlign="start"
-    visibility={scale === 0 ? "hidden" : undefined}
+    // Those who hear the page hear it from afar too.
+    opacity={scale === 0 ? 0 : undefined}
   >
     <Text
       fontSize={`${14 * Math.max(1, scale)}px`}
@@ -129,18 +130,14 @@ const labelScale = (zoom: number, isFact: boolean): number => {
 
 /** A fact or an aggregate: its shape, as large as it has rows, beside its name. */
 export const NodeView = memo(({ data }: NodeProps<LatticeFlowNode>) => {
-  const { node, room, detail, title, isFaded, isFocused, isTabStop, role } = data;
+  const { node, room, title, isFaded, isFocused, isTabStop, role } = data;
   const scale = useStore((state) => labelScale(state.transform[2], node.kind === "fact"));
-  const kind = node.kind === "fact" ? "fact" : "aggregate";
   return (
     <>
       <Handle isConnectable={false} position={Position.Left} style={HANDLE} type="target" />
       <Button
         _focusVisible={{ outline: "2px solid", outlineColor: "brand.focusRing", outlineOffset: "2px" }}
         alignItems="center"
-        aria-label={[`${node.name} ${detail}`, kind, role === "" ? "" : RINGS[role].word]
-          .filter((word) => word !== "")
-          .join(", ")}
         aria-pressed={isFocused}
         borderRadius="md"
         className="nopan"
@@ -152,9 +149,7 @@ export const NodeView = memo(({ data }: NodeProps<LatticeFlowNode>) => {
         gap="6px"
         height={`${room.height}px`}
         css={
-          isFaded
-            ? { opacity: 0.3, "&:not(:hover, :focus-visible) [data-label]": { visibility: "hidden" } }
-            : undefined
+          isFaded ? { opacity: 0.3, "&:not(:hover, :focus-visible) [data-label]": { opacity: 0 } } : undefined
         }
         tabIndex={isTabStop ? 0 : -1}
         title={title}
@@ -163,6 +158,10 @@ export const NodeView = memo(({ data }: NodeProps<LatticeFlowNode>) => {
       >
         <Shape look={data} />
         <Label look={data} scale={scale} />
+        <VisuallyHidden>
+          , {node.kind}
+          {role === "" ? "" : `, ${RINGS[role].word}`}
+        </VisuallyHidden>
       </Button>
       <Handle isConnectable={false} position={Position.Right} style={HANDLE} type="source" />
     </>
