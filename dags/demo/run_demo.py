@@ -42,7 +42,8 @@ _QUERIES = tuple(
 )
 """What analysts ask after the batch.
 
-No aggregate has the grain of the last two: the page has misses to show, and the last one is worth an aggregate.
+No aggregate has the grain of the last but one: the page has a miss to show. The last one reads a large aggregate, so
+that a smaller one is recommended.
 """
 
 

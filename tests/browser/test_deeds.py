@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.browser_demo import CONNECTION, Demo
+from tests.support.browser_demo import Demo
 from tests.support.browser_page import Look, looking
 
 pytestmark = [pytest.mark.browser, pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
 
 _BUILD_MILLISECONDS = 90_000
+_WAREHOUSE_MILLISECONDS = 60_000
 
 
 def _definition(demo: Demo, number: int) -> dict[str, str]:
@@ -64,36 +65,61 @@ def test_a_definition_is_blocked_unblocked_and_built_again(demo: Demo, browser: 
     assert demo.get("batches?limit=1")["items"][0]["aggregates"] == [name]
 
 
-def _learn(demo: Demo) -> None:
-    """Define what the queries ask for: what the model's author wrote is not exported."""
-    models = demo.call("GET", "atscale_aggs/api/models")["models"]
-    path = f"atscale_aggs/api/connections/{CONNECTION}/models/{models[0]['id']}/recommend"
-    answer = demo.call("POST", path, {"apply": True})
-    assert answer["recommendations"] or _exported(demo)
-
-
-def _exported(demo: Demo) -> list[dict[str, str]]:
-    return list(demo.get("definitions?origin=demand_defined")["items"])
-
-
-def test_what_is_exported_is_known_when_it_is_imported(demo: Demo, browser: Browser, tmp_path: Path) -> None:
-    _learn(demo)
+def test_a_recommendation_is_applied_exported_and_known_when_it_is_imported(
+    demo: Demo, browser: Browser, tmp_path: Path
+) -> None:
     with looking(browser) as look:
-        look.open(demo.page(), shows="Rows by aggregate")
+        look.open(demo.page("queries"), shows="analyst")
+        _button(look.page, "What should be defined?").click()
+        # The structure of a model always has something more to recommend; the log may be satisfied.
+        structure = look.page.get_by_role("button", name=re.compile("^Look at the model.s structure$"))
+        structure.click(timeout=_WAREHOUSE_MILLISECONDS)
+        define = look.page.get_by_role("button", name=re.compile("^Define [a-z_]+$")).first
+        define.wait_for(timeout=_WAREHOUSE_MILLISECONDS)
+        name = str(define.get_attribute("aria-label")).removeprefix("Define ")
+        look.shoot("recommendations")
+        assert look.faults() == []
+        define.click()
+        _button(_dialog(look.page), "Define").click()
+        expect(_dialog(look.page)).to_have_count(0, timeout=_WAREHOUSE_MILLISECONDS)
+        assert name in {row["name"] for row in demo.get(f"definitions?search={name}")["items"]}
+
         with look.page.expect_download() as download:
             _button(look.page, "Export").click()
         file = tmp_path / download.value.suggested_filename
         download.value.save_as(file)
+        assert name in file.read_text()
         _button(look.page, "Import").click()
         dialog = look.page.get_by_role("dialog")
         dialog.locator("input[type=file]").set_input_files(file)
         _button(dialog, "Import").click()
-        dialog.get_by_text(re.compile("duplicate", re.IGNORECASE)).first.wait_for()
+        dialog.get_by_text("it is defined here already").first.wait_for()
         look.shoot("import-report")
         assert look.faults() == []
-    names = {row["name"] for row in _exported(demo)}
-    assert names
-    assert all(name in file.read_text() for name in names)
+
+
+def test_a_query_is_answered_with_its_plan(demo: Demo, browser: Browser) -> None:
+    with looking(browser) as look:
+        look.open(demo.page("ask"), shows="Run")
+        look.page.get_by_role("textbox", name="Query").click()
+        look.page.keyboard.insert_text('SELECT "Category", "Store Revenue" FROM retail_demo.retail ORDER BY 2 DESC')
+        look.page.keyboard.press("Control+Enter")
+        look.page.get_by_text("Books").first.wait_for(timeout=_WAREHOUSE_MILLISECONDS)
+        look.shoot("ask-rows")
+        look.page.get_by_role("tab", name="Plan").click()
+        look.page.get_by_text("store_year_category").locator("visible=true").first.wait_for()
+        look.shoot("ask-plan")
+        assert look.faults() == []
+
+
+def test_a_miss_says_why_no_aggregate_answers(demo: Demo, browser: Browser) -> None:
+    missed = demo.get("queries?outcome=miss&limit=1")["items"][0]
+    with looking(browser) as look:
+        look.open(demo.page("queries", query=missed["id"]), shows="Why no aggregate answers")
+        look.page.get_by_role("dialog").get_by_text("Sold Day").first.wait_for(timeout=_WAREHOUSE_MILLISECONDS)
+        look.settle("Make it a definition")
+        look.shoot("miss")
+        assert look.faults() == []
 
 
 def test_settings_say_where_each_comes_from(demo: Demo, browser: Browser) -> None:

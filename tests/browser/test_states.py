@@ -26,7 +26,7 @@ pytestmark = [
 _UNREACHABLE = "postgresql+psycopg://reader:password@127.0.0.1:1/registry"
 _SIZES = Sizes(models=1, definitions=10_000, batches=300, instances=20_000, queries=20_000)
 _ROWS_IN_SIGHT = 100
-_LARGE_TABS = {"": "Rows by aggregate", "batches": "Done", "lattice": "Lattice", "queries": "Queries"}
+_LARGE_TABS = {"": "Rows by aggregate", "batches": "Done", "lattice": "Colour by", "queries": "SELECT"}
 _PAINTS = "() => performance.getEntriesByType('paint').map(each => [each.name, each.startTime])"
 
 
@@ -105,11 +105,11 @@ def test_a_failing_server_is_told_with_a_way_to_try_again(demo: Demo, browser: B
     with looking(browser) as look:
         look.page.route("**/atscale_aggs/api/connections/**", lambda route: route.abort())
         look.page.goto(demo.page("definitions"))
-        look.page.get_by_role("button", name="Retry").first.wait_for()
+        look.page.get_by_role("button", name="Try again").first.wait_for()
         look.shoot("state-no-server")
         look.page.unroute_all()
-        look.page.get_by_role("button", name="Retry").first.click()
-        look.settle("agg_retail_store_month_category")
+        look.page.get_by_role("button", name="Try again").first.click()
+        look.settle("store_day_article")
 
 
 def test_ten_thousand_definitions_are_read_as_one_scrolls(bare: Demo, browser: Browser, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ _TABS = {
     "definitions": "store_day_article",
     "lattice": "store_sales",
     "batches": "Done",
-    "queries": "Queries",
-    "ask": "Ask",
+    "queries": "SELECT",
+    "ask": "The model is one flat table",
 }
 """A text of each tab, once it has its data."""
 
@@ -66,12 +66,12 @@ def test_a_batch_opens(demo: Demo, browser: Browser, theme: str, size: tuple[int
 def test_airflows_own_pages_lead_here(demo: Demo, browser: Browser) -> None:
     run = f"{demo.url}/dags/{BATCH_DAG}/runs/{quote(demo.first_run())}"
     places = {
-        f"{demo.url}/dags/{BATCH_DAG}/plugin/aggregates-of-dag": "ggregates",
-        f"{run}/plugin/aggregate-batch": "ggregates",
-        f"{run}/tasks/build/mapped/0/plugin/aggregate-instance": "ggregates",
+        "dag": (f"{demo.url}/dags/{BATCH_DAG}/plugin/aggregates-of-dag", "Last batches"),
+        "run": (f"{run}/plugin/aggregate-batch", "Timeline"),
+        "task": (f"{run}/tasks/build/mapped/0/plugin/aggregate-instance", "SQL that makes it"),
     }
     with looking(browser) as look:
-        for number, (url, text) in enumerate(places.items()):
+        for place, (url, text) in places.items():
             look.open(url, shows=text)
-            look.shoot(f"place-{number}")
+            look.shoot(f"place-{place}")
         assert look.complaints == []

@@ -38,7 +38,7 @@ export const StatTile = ({ label, value, help, icon, palette, isLoading = false 
       )}
       {help === undefined ? null : (
         <Text color="fg.muted" fontSize="xs" mt={1}>
-          {help}
+          {isLoading ? <Skeleton as="span" display="block" height="1em" my="0.25em" width="80%" /> : help}
         </Text>
       )}
     </Box>

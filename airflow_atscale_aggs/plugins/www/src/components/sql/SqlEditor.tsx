@@ -39,6 +39,7 @@ export const SqlEditor = (props: SqlEditorProps) => (
       "& .cm-editor.cm-focused": { outline: "none" },
       "& .cm-scroller": { fontFamily: "mono", lineHeight: 1.6 },
       "& .cm-content": { caretColor: "var(--chakra-colors-fg)" },
+      "& .cm-placeholder": { color: "fg.muted" },
       "& .cm-cursor": { borderLeftColor: "fg" },
       "& .cm-tooltip": { bg: "bg.panel", borderColor: "border", color: "fg" },
       "& .cm-tooltip-autocomplete ul li[aria-selected]": { bg: "brand.solid", color: "brand.contrast" },
