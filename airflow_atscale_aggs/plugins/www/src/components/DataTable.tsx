@@ -136,6 +136,8 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
     estimateSize: () => ROW_HEIGHT,
     getScrollElement: () => scroller.current,
     overscan: 8,
+    // React 19 warns of rows that are drawn while it draws.
+    useFlushSync: false,
     // The header stays at the top and covers what scrolls under it.
     scrollPaddingStart: ROW_HEIGHT,
   });

@@ -11,7 +11,7 @@ export const Facts = ({ facts }: Props) => (
       .map(([label, value]) => (
         <DataList.Item alignItems="baseline" key={label}>
           <DataList.ItemLabel minW="8.5rem">{label}</DataList.ItemLabel>
-          <DataList.ItemValue minW={0} overflowWrap="anywhere">
+          <DataList.ItemValue display="block" minW={0} overflowWrap="anywhere">
             {value}
           </DataList.ItemValue>
         </DataList.Item>

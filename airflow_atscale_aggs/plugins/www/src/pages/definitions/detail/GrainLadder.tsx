@@ -20,7 +20,7 @@ const LOOKS: Record<Kind, { word: string; mark: object; text: object }> = {
   },
   absent: {
     word: "finer, so it cannot be had",
-    mark: { bg: "bg", borderColor: "border.emphasized", borderStyle: "dashed" },
+    mark: { bg: "bg.panel", borderColor: "border.emphasized", borderStyle: "dashed" },
     text: { color: "fg.muted" },
   },
 };

@@ -21,12 +21,16 @@ import { SegmentsTable } from "./SegmentsTable";
 
 const POLL_MILLISECONDS = 3000;
 
-const whyNotDelete = ({ status }: InstanceDetail, state: string, model: Model): string => {
+const whyNotDelete = (instance: InstanceDetail, state: string, model: Model): string => {
+  const { status, drop_after: dropAfter } = instance;
   if (!model.may_administer) {
     return "Only administrators may delete instances.";
   }
   if (status === "active" && state === "defined") {
     return "It serves, and the next batch would build it again. Block the definition instead.";
+  }
+  if (status === "inactive" && dropAfter !== null) {
+    return "It is let go already; a sweep drops its table when the drop delay is over.";
   }
   return status === "active" || status === "inactive"
     ? ""

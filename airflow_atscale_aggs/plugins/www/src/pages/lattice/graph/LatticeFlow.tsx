@@ -55,7 +55,7 @@ const focusNode = (id: string) => {
 };
 
 const Flow = (props: FlowProps & { positions: ReadonlyMap<string, Position> }) => {
-  const { lattice, positions, focus, target, onFocus } = props;
+  const { lattice, positions, focus, target, roles, onFocus } = props;
   const { setCenter, getZoom, fitView } = useReactFlow();
   const colorMode = useColorMode();
   const [tabStop, setTabStop] = useState(focus);
@@ -85,6 +85,18 @@ const Flow = (props: FlowProps & { positions: ReadonlyMap<string, Position> }) =
     // Only when there is another target: not when one has moved away from it.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [target]);
+
+  useEffect(() => {
+    const marked = [...roles.serving, ...roles.missing, ...roles.nearest];
+    if (marked.length > 0) {
+      void fitView({
+        nodes: marked.map((id) => ({ id })),
+        padding: 0.4,
+        maxZoom: 0.9,
+        duration: isStill() ? 0 : 300,
+      });
+    }
+  }, [roles, fitView]);
 
   const onKeyDown = (event: KeyboardEvent) => {
     const id = idAt(event.target);
