@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
-from airflow_atscale_aggs.engine.aggregates.segment import BuiltSegment, SegmentKey
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
-from airflow_atscale_aggs.engine.registry.records import BuiltParts, EvaluationRecord, QuerySource, SuccessionRecord
+from airflow_atscale_aggs.engine.registry.records import EvaluationRecord, QuerySource, SuccessionRecord
 from airflow_atscale_aggs.plugins.api.instance_rows import describe_verification
 from tests.support.api_server import ApiServer
 from tests.support.query_records import make_query_record
-from tests.support.registry_content import make_step, open_batch, with_segments
 
 pytestmark = pytest.mark.airflow
 
@@ -221,18 +218,6 @@ def test_an_instance_tells_how_it_was_built(used: ApiServer) -> None:
     assert (instance["segments"], instance["missing_tables"]) == ([], None)
 
 
-def test_the_warehouse_is_asked_only_where_somebody_wants_it(used: ApiServer) -> None:
-    (row,) = used.get("connections/tiny/instances", "tiny_viewer", table="by_city")["items"]
-    path = f"connections/tiny/instances/{row['id']}"
-    assert used.get(path, "tiny_viewer", check_tables=True)["missing_tables"] == []
-    with used.workspace() as workspace, workspace.warehouse.session() as session:
-        session.execute(f"DROP VIEW aggs.{used.get(path)['view']}")
-        session.execute(f"DROP TABLE aggs.{row['table']}")
-
-    assert used.get(path, "tiny_viewer", check_tables=True)["missing_tables"] == [row["table"]]
-    assert used.get(path, "tiny_viewer")["missing_tables"] is None
-
-
 @pytest.mark.parametrize("path", ["instances/nobody", "instances/nobody/attempts", "definitions/nobody"])
 @pytest.mark.parametrize(("user", "status"), [("tiny_viewer", 404), ("outsider", 403), (None, 401)])
 def test_what_is_not_there_is_not_found(used: ApiServer, path: str, user: str | None, status: int) -> None:
@@ -246,33 +231,6 @@ def test_a_text_that_no_registry_keeps_is_malformed(used: ApiServer) -> None:
     assert used.status("connections/ti%00ny/definitions", "op") == 422
     assert used.status("connections/tiny/models/%00", "op") == 422
     assert used.status("dags/%00/models", "op") == 422
-
-
-def test_an_incremental_instance_tells_its_segments(used: ApiServer) -> None:
-    """With bounds as people write them; the table is then a view over them."""
-    registry = used.registry
-    (record,) = registry.read.definitions.some([_ids(used)["by_city"]])
-    model_id = record.definition.model_id
-    step = with_segments(make_step(record.definition, "seg"), (None, 5), (5, 9))
-    segments = tuple(f"CREATE TABLE part_{number} AS SELECT 1" for number in (1, 2))
-    step = replace(step, sources=tuple(replace(source, segment_sqls=segments) for source in step.sources))
-    open_batch(registry, "seg", model=model_id, steps=[step])
-    claim = registry.attempts.claim(step.instance_id, owner="me", now=NOW)
-    keys = tuple(SegmentKey(step.instance_id, 1, number) for number in (1, 2))
-    parts = tuple(BuiltSegment(number=number, rows=number * 10, fact_rows=50) for number in (1, 2))
-    built = BuiltParts(rows=30, segments=parts, uses=keys)
-    registry.attempts.finish(claim, built, seconds=1.0, source="sales", now=NOW)
-
-    instance = used.get(f"connections/tiny/instances/{step.instance_id}", "tiny_viewer")
-    registry.batches.cancel("seg", now=NOW)
-
-    assert (instance["build"], instance["rows"], instance["status"]) == ("increment", 30, "staged")
-    bounds = [(part["after"], part["through"], part["is_settled"], part["rows"]) for part in instance["segments"]]
-    assert bounds == [(None, "5", True, 10), ("5", "9", False, 20)]
-    assert instance["sql"].startswith("CREATE TABLE part_1 AS")
-    assert "CREATE VIEW" in instance["sql"]
-    # No run of Airflow drives it, so that there is no task to clear.
-    assert (instance["dag_id"], instance["run_id"], instance["task_id"], instance["map_index"]) == (None,) * 4
 
 
 @pytest.mark.parametrize(
