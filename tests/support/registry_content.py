@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart, model_id
@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.registry.records import (
 )
 from airflow_atscale_aggs.engine.registry.registry import Registry
 from airflow_atscale_aggs.engine.registry.standings import select_standings
-from airflow_atscale_aggs.engine.registry.tables import definitions, standings
+from airflow_atscale_aggs.engine.registry.tables import definitions, deployments, standings
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -229,3 +229,10 @@ def wait_for_who_waits(registry: Registry) -> None:
     with registry.database.reading() as connection:
         while not connection.scalar(waiting):
             connection.rollback()
+
+
+def spoil_content(registry: Registry, name: str, content: bytes) -> None:
+    """Let a model's newest deployment hold other bytes than those of its files."""
+    deployment_id = registry.read.models.get(name).deployment_id
+    with registry.database.writing() as connection:
+        connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(content=content))

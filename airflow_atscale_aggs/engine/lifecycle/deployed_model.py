@@ -11,5 +11,9 @@ from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 def read_deployed_model(
     read: RegistryReader, record: ModelRecord, *, deployment_id: str | None = None
 ) -> SemanticModel:
-    """The model of a deployment; None: of the one that stands."""
+    """The model of a deployment; None: of the one that stands.
+
+    Raises:
+        ModelFileError: what the registry keeps of it cannot be read.
+    """
     return resolve_stored_model(read.models.content(deployment_id or record.deployment_id), record.name)

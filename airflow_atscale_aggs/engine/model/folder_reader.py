@@ -94,9 +94,32 @@ def read_model_folder(folder: Path) -> ModelFolder:
 
 
 def folder_from_bytes(content: bytes, name: str) -> ModelFolder:
-    """The folder that `ModelFolder.to_bytes` has turned into bytes."""
-    stored = json.loads(zlib.decompress(content))
-    return _folder_of(name, stored["texts"], dict(stored["variables"]), IssueList(), None)
+    """The folder that `ModelFolder.to_bytes` has turned into bytes.
+
+    Raises:
+        ModelFileError: the bytes are none of these.
+    """
+    try:
+        stored = json.loads(zlib.decompress(content))
+        texts, variables = (_texts_in(stored, name) for name in ("texts", "variables"))
+    except (zlib.error, ValueError) as error:
+        raise unreadable_deployment(name, str(error)) from None
+    return _folder_of(name, texts, variables, IssueList(), None)
+
+
+def unreadable_deployment(model: str, why: str) -> ModelFileError:
+    """The error of a deployed model whose stored files cannot be read."""
+    reason = f"the files that the registry keeps of it cannot be read ({why}). Deploy it once more from its SML"
+    return ModelFileError(f"Model `{model}`", 0, f"{reason}, as with `atscale-aggs deploy DIR`.")
+
+
+def _texts_in(stored: object, key: str) -> dict[str, str]:
+    """Texts by name, in what was stored. Raises ValueError where they are something else."""
+    found = stored.get(key) if isinstance(stored, dict) else None
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        message = f"it has no {key}"
+        raise ValueError(message)
+    return found
 
 
 @dataclass(slots=True)

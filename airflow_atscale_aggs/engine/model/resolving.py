@@ -16,7 +16,12 @@ from airflow_atscale_aggs.engine.model.dimensions import (
     metrical_attributes,
     template_of,
 )
-from airflow_atscale_aggs.engine.model.folder_reader import Document, ModelFolder, folder_from_bytes
+from airflow_atscale_aggs.engine.model.folder_reader import (
+    Document,
+    ModelFolder,
+    folder_from_bytes,
+    unreadable_deployment,
+)
 from airflow_atscale_aggs.engine.model.perspectives import perspectives_of
 from airflow_atscale_aggs.engine.model.quantiles import check_quantiles, quantile_metrics
 from airflow_atscale_aggs.engine.model.semantic_model import (
@@ -42,8 +47,15 @@ def model_names(folder: ModelFolder) -> tuple[str, ...]:
 
 
 def resolve_stored_model(content: bytes, name: str) -> SemanticModel:
-    """A model of the folder that `ModelFolder.to_bytes` has turned into bytes."""
-    return ModelResolver(folder_from_bytes(content, name)).resolve(name)
+    """A model of the folder that `ModelFolder.to_bytes` has turned into bytes.
+
+    Raises:
+        ModelFileError: the bytes are none of these, or the model is not among the files.
+    """
+    folder = folder_from_bytes(content, name)
+    if not ({name} & {*folder.of_type("model"), *folder.of_type("composite_model")}):
+        raise unreadable_deployment(name, "the file of the model is not among them")
+    return ModelResolver(folder).resolve(name)
 
 
 class ModelResolver:

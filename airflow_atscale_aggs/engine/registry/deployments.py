@@ -25,7 +25,7 @@ from airflow_atscale_aggs.engine.registry.tables import definitions, deployments
 def record_deployment(connection: Connection, deployment: Deployment, now: datetime) -> DeploymentOutcome:
     """Record a model in the transaction that is open; see `ModelWriter.record_deployments`."""
     recorded = connection.execute(
-        select(models.c.version, deployments.c.content_hash)
+        select(models.c.version, models.c.deployment_id, deployments.c.content_hash)
         .join(deployments, deployments.c.id == models.c.deployment_id)
         .where(models.c.id == deployment.model_id)
     ).first()
@@ -34,6 +34,8 @@ def record_deployment(connection: Connection, deployment: Deployment, now: datet
     _revive_model(connection, deployment)
     if is_new_version:
         _record_version(connection, deployment, version, is_first=recorded is None, now=now)
+    elif recorded is not None:
+        _refresh_content(connection, deployment, recorded.deployment_id)
     shown = json.dumps(deployment.perspectives)
     connection.execute(update(models).where(models.c.id == deployment.model_id).values(perspectives=shown))
     _record_settings(connection, deployment)
@@ -99,6 +101,16 @@ def _record_version(
             deployed_at=now,
         )
     )
+
+
+def _refresh_content(connection: Connection, deployment: Deployment, deployment_id: str) -> None:
+    """Keep the files as they are now, of a version that means the same.
+
+    Comments may have changed. Where the content could not be read any more, this mends it.
+    """
+    is_it = (deployments.c.id == deployment_id) & (deployments.c.content != deployment.content)
+    if connection.execute(update(deployments).where(is_it).values(content=deployment.content)).rowcount:
+        count_change(connection, models.c.id == deployment.model_id)
 
 
 def _record_definitions(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, model_id
 from airflow_atscale_aggs.engine.aggregates.rebinding import rebind, why_undefinable
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
-from airflow_atscale_aggs.engine.errors import InvalidModelError, UnknownNameError, near_names
+from airflow_atscale_aggs.engine.errors import InvalidModelError, ModelFileError, UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.deploy.checks import run_checks
 from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import settings_of
 from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
@@ -93,11 +93,15 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
 
 
 def _previous(read: RegistryReader, deployment: Deployment) -> SemanticModel | None:
-    """The model as it is deployed so far, where prediction will compare."""
+    """The model as it is deployed so far, where prediction will compare; None also where it cannot be read any more."""
     record = {record.id: record for record in read.models.current()}.get(deployment.model_id)
     if record is None or not _has_predicted(read, deployment.model_id):
         return None
-    return read_deployed_model(read, record)
+    try:
+        return read_deployed_model(read, record)
+    except ModelFileError:
+        # To deploy it once more is what mends it.
+        return None
 
 
 def _has_predicted(read: RegistryReader, identity: str) -> bool:
