@@ -30,6 +30,8 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+_MOST_HINTS = 3
+
 _MODEL = click.option("--model", metavar="M", help="Only this model, by name or id.")
 
 
@@ -138,7 +140,7 @@ def instances(
             ]
         )
         return
-    _hint(records, "Nothing is built; begin with: atscale-aggs build MODEL")
+    _hint(records, _first_build(names, model_id))
     print_instances(records, names)
     for instance in records:
         if instance.id in missing:
@@ -184,7 +186,7 @@ def batches(ctx: click.Context, /, model: str | None, limit: int, *, as_json: bo
             ]
         )
         return
-    _hint(records, "Nothing is built; begin with: atscale-aggs build MODEL")
+    _hint(records, _first_build(names, model_id))
     rows = [
         (
             batch.id,
@@ -249,6 +251,13 @@ def instance_document(instance: InstanceRecord, model: str) -> dict[str, object]
         "build": instance.step.kind,
         **{name: getattr(instance, name) for name in (*names, *times)},
     }
+
+
+def _first_build(names: Mapping[str, str], model_id: str | None) -> str:
+    """What to do where nothing is built: build the model that was asked for, or one of those that there are."""
+    wanted = sorted(names.values())[:_MOST_HINTS] if model_id is None else [names[model_id]]
+    commands = [f"atscale-aggs build {name}" for name in wanted] or ["atscale-aggs deploy DIR"]
+    return f"Nothing is built; begin with: {' or '.join(commands)}"
 
 
 def _hint(records: Sequence[object], hint: str) -> None:

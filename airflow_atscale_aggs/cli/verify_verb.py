@@ -57,7 +57,7 @@ def _show(report: VerifyReport) -> None:
     if rows:
         print_table(("aggregate", "finding", "table", "not compared at this level"), rows)
     else:
-        say("Nothing is active; begin with: atscale-aggs build MODEL")
+        say(f"Nothing is active; begin with: atscale-aggs build {report.model}")
     for instance in report.instances:
         for difference in instance.differences:
             say(f"{instance.finding}: {instance.aggregate}: {difference}")

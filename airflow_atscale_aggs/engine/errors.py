@@ -469,18 +469,18 @@ class BuildFailedError(AtScaleAggsError):
 
 
 class BatchEndedError(AtScaleAggsError):
-    """An aggregate of a batch that has ended cannot be built any more. Arguments: aggregate, batch, how it ended."""
+    """An aggregate of an ended batch cannot be built any more. Arguments: model, aggregate, batch, how it ended."""
 
-    def __init__(self, aggregate: str, batch_id: str, status: str) -> None:
-        super().__init__(aggregate, batch_id, status)
-        self.aggregate, self.batch_id, self.status = aggregate, batch_id, status
+    def __init__(self, model: str, aggregate: str, batch_id: str, status: str) -> None:
+        super().__init__(model, aggregate, batch_id, status)
+        self.model, self.aggregate, self.batch_id, self.status = model, aggregate, batch_id, status
 
     def __str__(self) -> str:
         became = "is live" if self.status == "done" else "was cancelled or closed by a newer one"
         return (
             f"`{self.aggregate}` is not built again: its batch {self.batch_id} {became}. To rebuild this aggregate, "
             f"begin a new batch for it: trigger the DAG with `aggregates` = `{self.aggregate}`, or run "
-            f"`atscale-aggs build MODEL --aggregate {self.aggregate}`."
+            f"`atscale-aggs build {self.model} --aggregate {self.aggregate}`."
         )
 
 

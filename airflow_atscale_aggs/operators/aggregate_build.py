@@ -133,7 +133,8 @@ class BuildAggregateOperator(AggregatesOperator):
         instance = workspace.read.instances.get(self.instance_id)
         batch = workspace.read.batches.get(instance.batch_id)
         if batch.status in {BatchStatus.DONE, BatchStatus.CANCELLED}:
-            raise BatchEndedError(instance.step.aggregate, batch.id, batch.status)
+            model = workspace.read.models.get(batch.model_id).name
+            raise BatchEndedError(model, instance.step.aggregate, batch.id, batch.status)
         if batch.status is BatchStatus.FAILED and batch.owner == owner:
             # The import stands here because it loads SQL libraries, which most tasks do not need.
             from airflow_atscale_aggs.engine.lifecycle.build.batch import resume_batch

@@ -51,7 +51,7 @@ _EXAMPLES: dict[type[errors.AtScaleAggsError], tuple[errors.AtScaleAggsError, bo
         (errors.BuildFailedError("Q2", "1", 1, 3, "deadlock"), True),
         (errors.BatchFailedError("retail", "b", ("Q2",), 0), False),
         (errors.GracePeriodError("sales", "2 days", "it is not of the form 12h"), False),
-        (errors.BatchEndedError("Q2", "b", "done"), False),
+        (errors.BatchEndedError("m", "Q2", "b", "done"), False),
         (errors.ImportRefusedError("a.json", "it is damaged", "Export it again."), False),
         (errors.InstanceNeededError("i", "Q2", "it serves", "retire its definition first"), False),
         (errors.ViewStaysError("agg_retail_city", "a table has its name; rename the table"), False),

@@ -164,6 +164,8 @@ def test_verify_tells_what_is_behind_and_what_is_wrong(folder: Path) -> None:
     """Exit code 0 when all agree, 1 on a mismatch; the measure, what it should be and what it is."""
     run_command(folder, "deploy", "m")
     nothing = run_command(folder, "verify", "tiny_sales")
+    for verb in ("instances", "batches"):
+        assert run_command(folder, verb)[2] == "Nothing is built; begin with: atscale-aggs build tiny_sales\n"
     run_command(folder, "build", "tiny_sales")
     sound = run_command(folder, "verify", "tiny_sales", "--level", "full")
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
@@ -176,7 +178,7 @@ def test_verify_tells_what_is_behind_and_what_is_wrong(folder: Path) -> None:
 
     assert (nothing[0], nothing[2]) == (
         0,
-        "Nothing is active; begin with: atscale-aggs build MODEL\n0 compared at level totals.\n",
+        "Nothing is active; begin with: atscale-aggs build tiny_sales\n0 compared at level totals.\n",
     )
     assert sound[0] == 0
     assert "4 compared at level full: 4 agrees." in sound[2]

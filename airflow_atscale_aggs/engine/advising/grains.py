@@ -48,6 +48,7 @@ class GrainSpace:
             roles[bound.attribute.role] = roles.get(bound.attribute.role, 0) | self._bit[bound.attribute]
         self._roles = tuple(roles.values())
         self._measured: dict[int, float] = {}
+        self._built: dict[int, float] = {}
         self._bounds: list[tuple[int, int, float]] = []
         self._rows: dict[int, float] = {}
         self._cells: dict[int, float] = {}
@@ -66,9 +67,22 @@ class GrainSpace:
         for grain, rows in measured.items():
             if grain <= self._bit.keys():
                 self._measured[self.reduce(self.mask(grain))] = max(float(rows), 1.0)
+        self._measured |= self._built
         self._bounds = [(mask, self.closure(mask), rows) for mask, rows in self._measured.items()]
         self._rows.clear()
         self._cells.clear()
+
+    def learn_built(self, tables: Iterable[tuple[frozenset[GrainAttribute], float]]) -> None:
+        """Take over the rows of tables that were built. Sketches of these grains count for nothing from now on.
+
+        A sketch is off by some percent and does not count rows without a key. A grain that is stored must not seem
+        smaller than its table, or it would be proposed again.
+        """
+        for grain, rows in tables:
+            if grain <= self._bit.keys():
+                mask = self.reduce(self.mask(grain))
+                self._built[mask] = max(1.0, min(float(rows), self._built.get(mask, math.inf)))
+        self.learn({})
 
     def mask(self, grain: Iterable[GrainAttribute]) -> int:
         """A grain as bits."""

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
-from airflow.utils.state import DagRunState
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.shown_status import SHOWN
@@ -135,10 +134,11 @@ def requested_detail(place: Place, asked: RequestedRun) -> BatchDetail:
     """A batch that was asked for and that its run has not begun."""
     model = _model_of_run(place, asked)
     status, note = "requested", "Its run has not begun it yet."
-    if asked.state is DagRunState.FAILED:
+    if asked.has_failed:
         status, note = "failed", "Its run failed before it began a batch; the log of its task `plan` says why."
     elif asked.is_over:
-        status, note = "cancelled", "Its run ended without a batch."
+        status = "cancelled"
+        note = "Its run was stopped before it began a batch." if asked.is_stopped else "Its run ended without a batch."
     usual = place.read.lists.batches.usual_duration(model.id)
     ended_at = asked.finished_at if asked.is_over else None
     return BatchDetail(

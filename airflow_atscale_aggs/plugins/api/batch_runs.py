@@ -7,16 +7,18 @@ answers it remembers the signal: so whoever asked finds the run first, and then 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from airflow.utils.state import DagRunState
+from airflow.utils.state import DagRunState, TaskInstanceState
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from airflow_atscale_aggs.engine.errors import NotRegisteredError
 from airflow_atscale_aggs.engine.planning.requests import signal_of_request
@@ -24,10 +26,14 @@ from airflow_atscale_aggs.engine.registry.records import BatchRecord
 from airflow_atscale_aggs.hooks.airflow_addresses import run_url
 from airflow_atscale_aggs.hooks.xcom_keys import COALESCED
 from airflow_atscale_aggs.plugins.api.access import Place
+from airflow_atscale_aggs.plugins.api.model_dags import PLAN_TASK
 
 _AIRFLOW = "airflow:"
 _OF_REQUESTS = "rest__"
 """How names of runs begin that were started for requests."""
+
+_NEVER_ENDED = (TaskInstanceState.SKIPPED, TaskInstanceState.REMOVED)
+"""States of a plan that was stopped before it could begin a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class RequestedRun:
     Attributes:
         conf: of the run: what was asked for.
         user: who asked for it.
+        is_stopped: somebody has stopped it, or its time was over, so that its plan has not failed by itself.
     """
 
     request_id: str
@@ -68,6 +75,12 @@ class RequestedRun:
     user: str
     requested_at: datetime
     finished_at: datetime | None
+    is_stopped: bool = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has begun no batch since something went wrong."""
+        return self.state is DagRunState.FAILED and not self.is_stopped
 
     @property
     def is_over(self) -> bool:
@@ -134,7 +147,7 @@ def find_run_of_request(dag_ids: Collection[str], request_id: str) -> RequestedR
     )
     with create_session() as session:
         run = session.scalar(query)
-        return None if run is None else _requested(run, request_id)
+        return None if run is None else _requested(run, request_id, _failed_plans([run], session))
 
 
 def runs_of_requests(dag_ids: Collection[str], most: int) -> list[RequestedRun]:
@@ -149,10 +162,25 @@ def runs_of_requests(dag_ids: Collection[str], most: int) -> list[RequestedRun]:
     )
     with create_session() as session:
         found = [(run, run.run_id.rpartition("__")[2]) for run in session.scalars(query)]
-        return [_requested(run, request_id) for run, request_id in found if _is_id(request_id)]
+        failed = _failed_plans([run for run, _ in found], session)
+        return [_requested(run, request_id, failed) for run, request_id in found if _is_id(request_id)]
 
 
-def _requested(run: DagRun, request_id: str) -> RequestedRun:
+def _failed_plans(runs: Sequence[DagRun], session: Session) -> set[tuple[str, str]]:
+    """(DAG, run) of those runs that have failed by themselves: what begins the batch, or what goes before, has failed."""
+    run_ids = [run.run_id for run in runs if run.state == DagRunState.FAILED]
+    if not run_ids:
+        return set()
+    query = select(TaskInstance.dag_id, TaskInstance.run_id).where(
+        TaskInstance.dag_id.in_({run.dag_id for run in runs}),
+        TaskInstance.run_id.in_(run_ids),
+        TaskInstance.operator == PLAN_TASK,
+        TaskInstance.state.not_in(_NEVER_ENDED),
+    )
+    return {(row[0], row[1]) for row in session.execute(query)}
+
+
+def _requested(run: DagRun, request_id: str, failed: Collection[tuple[str, str]]) -> RequestedRun:
     return RequestedRun(
         request_id=request_id,
         run=BatchRun(run.dag_id, run.run_id),
@@ -161,6 +189,7 @@ def _requested(run: DagRun, request_id: str) -> RequestedRun:
         user=run.triggering_user_name or "",
         requested_at=run.run_after,
         finished_at=run.end_date,
+        is_stopped=run.state == DagRunState.FAILED and (run.dag_id, run.run_id) not in failed,
     )
 
 

@@ -16,7 +16,9 @@ from typing import Any
 
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
 
-_PLAN_TASK = "PlanBatchBuildOperator"
+PLAN_TASK = "PlanBatchBuildOperator"
+"""The type of the task that begins a batch."""
+
 _LOOK_AGAIN = 5.0
 """Seconds for which what was found is used; a new DAG is seen after that."""
 
@@ -38,6 +40,11 @@ class ModelDag:
     is_own: bool = True
 
     @property
+    def plan_task_id(self) -> str:
+        """The task that begins the batch."""
+        return f"{self.task_prefix}plan"
+
+    @property
     def build_task_id(self) -> str:
         """The mapped task that builds aggregates."""
         return f"{self.task_prefix}build"
@@ -56,7 +63,7 @@ def find_model_dags(document: Mapping[str, Any]) -> Iterator[ModelDag]:
     """
     dag = document.get("dag", {})
     tasks = [task.get("__var", task) for task in dag.get("tasks", ())]
-    plans = [task for task in tasks if task.get("task_type") == _PLAN_TASK]
+    plans = [task for task in tasks if task.get("task_type") == PLAN_TASK]
     for task in plans:
         model = task.get("model")
         connection = task.get("aggs_conn_id", AggregatesHook.default_conn_name)

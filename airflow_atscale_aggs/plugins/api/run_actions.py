@@ -146,6 +146,9 @@ def stop_run(run: BatchRun, dag: ModelDag) -> bool:
             # The report is a teardown, and still runs. Then the activation decides that the run has failed.
             activation = [task for task in unfinished if task.task_id == dag.activate_task_id]
             _set_states(activation, TaskInstanceState.FAILED, session)
+            # A plan that is interrupted has not failed: see `RequestedRun.is_stopped`.
+            plan = [task for task in unfinished if task.task_id == dag.plan_task_id]
+            _set_states(plan, TaskInstanceState.SKIPPED, session)
             set_dag_run_state_to_failed(dag=serialized, run_id=run.run_id, commit=True, session=session)
     return dag.is_own or bool(unfinished)
 

@@ -326,17 +326,26 @@ def test_a_batch_is_cancelled_before_its_run_is_told_to_stop(server: ApiServer) 
     }
 
 
-def test_a_request_that_has_begun_no_batch_loses_its_run(server: ApiServer) -> None:
-    """And cannot be cancelled twice."""
+@pytest.mark.parametrize("is_running", [False, True])
+def test_a_request_that_has_begun_no_batch_loses_its_run(server: ApiServer, *, is_running: bool) -> None:
+    """It is shown as cancelled, and cannot be cancelled twice."""
     started = _start(server)
+    if is_running:
+        _set_states(_run(started["run_id"]), DagRunState.RUNNING, {"plan": [TaskInstanceState.RUNNING]})
     path = f"/api/connections/tiny/batches/{started['id']}/cancel"
 
-    answers = [server.client("user").post(path) for _ in range(2)]
+    answers = [server.client("user").post(path)]
+    if is_running:
+        # The report is a teardown: when it has ended, the scheduler ends the run.
+        _set_states(_run(started["run_id"]), DagRunState.FAILED, {})
+    answers.append(server.client("user").post(path))
 
     assert [answer.status_code for answer in answers] == [200, 409]
     assert "is told to stop before it begins a batch" in answers[0].json()["message"]
     assert "has ended (failed) and has begun no batch" in answers[1].json()["detail"]
     assert _run(started["run_id"]).state == "failed"
+    shown = server.get(f"connections/tiny/batches/{started['id']}", "user")
+    assert (shown["status"], shown["notes"]) == ("cancelled", ["Its run was stopped before it began a batch."])
 
 
 def test_a_batch_that_is_live_is_not_cancelled(server: ApiServer) -> None:

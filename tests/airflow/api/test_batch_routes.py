@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from airflow.utils.state import DagRunState
+from airflow.utils.state import DagRunState, TaskInstanceState
 from sqlalchemy import delete, update
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
@@ -192,18 +193,22 @@ def test_a_request_is_told_before_its_run_has_begun_a_batch(server: ApiServer) -
 
 
 @pytest.mark.parametrize(
-    ("state", "status", "words"),
+    ("state", "plan", "status", "words"),
     [
-        (DagRunState.FAILED, "failed", "failed before it began a batch"),
-        (DagRunState.SUCCESS, "cancelled", "ended without a batch"),
+        (DagRunState.FAILED, TaskInstanceState.FAILED, "failed", "failed before it began a batch"),
+        (DagRunState.FAILED, TaskInstanceState.UPSTREAM_FAILED, "failed", "failed before it began a batch"),
+        (DagRunState.FAILED, TaskInstanceState.SKIPPED, "cancelled", "stopped before it began a batch"),
+        (DagRunState.FAILED, None, "cancelled", "stopped before it began a batch"),
+        (DagRunState.SUCCESS, TaskInstanceState.SUCCESS, "cancelled", "ended without a batch"),
     ],
 )
 def test_a_request_whose_run_ended_without_a_batch_says_so(
-    server: ApiServer, state: DagRunState, status: str, words: str
+    server: ApiServer, state: DagRunState, plan: TaskInstanceState | None, status: str, words: str
 ) -> None:
     started = _request(server)
     with create_session() as session:
         session.execute(update(DagRun).values(state=state, end_date=utc_now()))
+        session.execute(update(TaskInstance).where(TaskInstance.task_id == "plan").values(state=plan))
 
     batch = server.get(f"{_LIST}/{started['id']}", "tiny_viewer")
 

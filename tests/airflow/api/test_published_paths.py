@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
-from airflow.utils.state import DagRunState
+from airflow.utils.state import DagRunState, TaskInstanceState
 from sqlalchemy import delete, select, update
 
 from airflow_atscale_aggs.engine.aggregates.definition import catalog_id, model_id
@@ -230,12 +231,17 @@ def test_the_history_knows_each_request_by_its_id(server: ApiServer) -> None:
 
 
 def test_a_request_whose_run_fails_or_is_stopped_does_not_stay_pending(server: ApiServer) -> None:
-    failed, stopped = _start(server)["id"], _start(server)["id"]
+    failed, stopped, ended = (_start(server)["id"] for _ in range(3))
     _set_state(_run_of(failed), DagRunState.FAILED)
-    _set_state(_run_of(stopped), DagRunState.SUCCESS)
+    with create_session() as session:
+        plan = (TaskInstance.task_id == "plan") & (TaskInstance.run_id == _run_of(failed).run_id)
+        session.execute(update(TaskInstance).where(plan).values(state=TaskInstanceState.FAILED))
+    assert server.client("user").post(f"/api/connections/tiny/batches/{stopped}/cancel").status_code == 200
+    _set_state(_run_of(ended), DagRunState.SUCCESS)
 
     rows = _get(server, "/wapi/p/aggregate/batch-history", modelId=_MODEL)["data"]
-    assert {row["id"]: row["status"] for row in rows[:2]} == {failed: "failed", stopped: "cancelled"}
+    statuses = {row["id"]: row["status"] for row in rows[:3]}
+    assert statuses == {failed: "failed", stopped: "cancelled", ended: "cancelled"}
 
 
 def test_a_running_and_a_cancelled_batch_are_told_so(server: ApiServer) -> None:

@@ -129,6 +129,19 @@ def test_measured_grains_bound_the_coarser_and_the_finer_ones() -> None:
     assert space.rows(mask_of(space, "Year", "Region", "Channel")) >= 12
 
 
+def test_a_table_that_was_built_counts_and_not_a_sketch_of_its_grain() -> None:
+    """Of several tables the smallest; also for a sketch that comes later, and for the bounds of other grains."""
+    space = grain_space()
+    month, region, year = (LEVELS[name].attribute for name in ("Month", "Region", "Year"))
+
+    space.learn_built([(frozenset({month, region, year}), 75.0), (frozenset({month, region}), 73.0)])
+    space.learn({frozenset({month, region}): 70.0})
+
+    assert space.rows(mask_of(space, "Month", "Region")) == 73
+    assert space.is_measured(mask_of(space, "Month", "Region"))
+    assert space.rows(mask_of(space, "Month", "Region", "Channel")) >= 73
+
+
 def test_a_measurement_of_other_attributes_is_of_no_use() -> None:
     space = grain_space([LEVELS["Month"]])
     before = space.rows(1)

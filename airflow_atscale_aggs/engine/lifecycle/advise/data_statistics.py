@@ -74,6 +74,7 @@ class Statistician:
         attributes = _attributes(buildable, defined)
         space = GrainSpace(attributes, proven, fact_rows=rows[fact], measured={})
         space.learn(self.measure(self._basic(fact, space, buildable)))
+        space.learn_built([(_grain(part.part), part.rows) for part in defined if part.rows is not None])
         own = snapshot.model.datasets
         limits = JoinLimits(
             key_values={dataset: rows[dataset] for dataset in datasets},
@@ -185,8 +186,12 @@ class Statistician:
 
 
 def _with_rows(part: DefinedPart, counts: Mapping[frozenset[GrainAttribute], float]) -> DefinedPart:
-    grain = frozenset(bound.attribute for bound in part.part.attributes)
+    grain = _grain(part.part)
     return replace(part, rows=counts.get(grain) if grain else 1.0)
+
+
+def _grain(part: FactPart) -> frozenset[GrainAttribute]:
+    return frozenset(bound.attribute for bound in part.attributes)
 
 
 def _attributes(requirements: Iterable[QueryRequirement], defined: Iterable[DefinedPart]) -> tuple[BoundAttribute, ...]:

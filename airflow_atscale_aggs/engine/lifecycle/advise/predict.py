@@ -2,7 +2,7 @@
 
 Only what the model changed is defined anew; what is no longer spoken for is retired, never deleted. Where a new
 aggregate takes the place of one that serves, the old one is built and serves on until the first instance of the new one
-is Active. All-member aggregates need no look at the data; the other kinds do, and wait for the next deployment where
+is Active. What somebody has chosen from advice is left alone. All-member aggregates need no look at the data; the other kinds do, and wait for the next deployment where
 the warehouse does not answer.
 
 Source: AtScale, "Life Cycle of Aggregate Tables": Superseded, prediction-defined tables.
@@ -32,7 +32,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import (
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
 from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
-from airflow_atscale_aggs.engine.lifecycle.advise.recommendations import make_proposal
+from airflow_atscale_aggs.engine.lifecycle.advise.recommendations import CHOSEN, make_proposal
 from airflow_atscale_aggs.engine.lifecycle.advise.workload import storable_metrics
 from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, read_model_snapshot
@@ -95,7 +95,7 @@ class _Prediction:
         self._existing = {
             record.definition.id: record.definition
             for record in workspace.read.definitions.of_model(model_id)
-            if record.definition.origin is DefinitionOrigin.PREDICTION_DEFINED
+            if record.definition.origin is DefinitionOrigin.PREDICTION_DEFINED and not record.reason.startswith(CHOSEN)
         }
         self._proposed: list[ProposedDefinition] = []
         self._kept: set[str] = set()
@@ -233,7 +233,6 @@ class _Prediction:
             facts=(fact,),
             most=self._settings.predict_structure_number,
             percent=self._settings.predict_structure_percent,
-            origin=DefinitionOrigin.PREDICTION_DEFINED,
             ignored=frozenset(existing),
         )
         report = recommend(self._workspace, self._record.id, request=request, now=self._now)

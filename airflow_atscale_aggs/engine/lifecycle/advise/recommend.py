@@ -64,7 +64,7 @@ class RecommendRequest:
         most, percent, budget_bytes: instead of the settings' number and budget; None: those. A budget is in percent of
             the facts' rows or in bytes, not both.
         facts: only these facts; None: all. For advice from structure.
-        origin: of what is defined.
+        origin: of what is defined; None: by demand where queries speak for it, by prediction where the structure does.
         ignored: ids of definitions that count as if they were not there.
     """
 
@@ -75,8 +75,14 @@ class RecommendRequest:
     percent: int | None = None
     budget_bytes: int | None = None
     facts: tuple[str, ...] | None = None
-    origin: DefinitionOrigin = DefinitionOrigin.DEMAND_DEFINED
+    origin: DefinitionOrigin | None = None
     ignored: frozenset[str] = frozenset()
+
+    @property
+    def defined_as(self) -> DefinitionOrigin:
+        """The origin of what is defined."""
+        likely = DefinitionOrigin.PREDICTION_DEFINED if self.from_structure else DefinitionOrigin.DEMAND_DEFINED
+        return self.origin or likely
 
 
 def recommend(
@@ -262,7 +268,7 @@ def _make_allowance(workloads: Sequence[FactWorkload], settings: Settings, reque
         settings.demand_bytes if request.budget_bytes is None and request.percent is None else request.budget_bytes
     )
     percent = settings.demand_percent if request.percent is None else request.percent
-    counts = request.origin is DefinitionOrigin.DEMAND_DEFINED
+    counts = request.defined_as is DefinitionOrigin.DEMAND_DEFINED
     return Allowance(
         size=float(budget_bytes) if budget_bytes else in_rows * percent / 100,
         spent=sum(sum(fact_workload.spent(in_bytes=bool(budget_bytes)).values()) for fact_workload in workloads)
@@ -308,7 +314,7 @@ def _recommendations(
     blocked = {record.definition.id for record in records if record.status is DefinitionStatus.BLOCKED}
     recommendations, blocked_proposals = [], []
     for proposal in advice.proposals:
-        definition = _definition(snapshot, proposal, request.origin, names)
+        definition = _definition(snapshot, proposal, request.defined_as, names)
         if definition.id in blocked:
             reason = f"`{definition.name}` would answer, but a person has blocked it"
             blocked_proposals.append(Unserved(attribute_names(proposal.part), proposal.queries, reason))

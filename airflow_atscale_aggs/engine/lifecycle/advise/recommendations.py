@@ -10,13 +10,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.advising.selection import Budget
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
 from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.advise.make_room import MAKES_ROOM, NOTHING, Replaceable
 from airflow_atscale_aggs.engine.lifecycle.advise.workload import Unserved
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.registry.records import ProposedDefinition, SuccessionRecord
+
+CHOSEN = "chosen from advice"
+"""How the reason of a prediction begins that somebody has applied. A redeploy retires what it has predicted by itself,
+and leaves alone what somebody has chosen.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +140,7 @@ def apply_recommendations(
     if strange:
         raise UnknownNameError("recommended aggregate", strange[0], near_names(strange[0], names))
     chosen = _choose(workspace, report, only) if only else report
-    proposed = [make_proposal(recommendation, report) for recommendation in chosen.recommendations]
+    proposed = [_as_chosen(make_proposal(recommendation, report)) for recommendation in chosen.recommendations]
     outcomes = workspace.registry.definitions.add(proposed, now=now)
     applied = {
         # A retired definition that comes back keeps its old name.
@@ -182,6 +187,11 @@ def _propose_giving_way(workspace: Workspace, report: RecommendReport, now: date
             for old, heir in ways
         ]
     )
+
+
+def _as_chosen(proposal: ProposedDefinition) -> ProposedDefinition:
+    is_predicted = proposal.definition.origin is DefinitionOrigin.PREDICTION_DEFINED
+    return replace(proposal, reason=f"{CHOSEN}: {proposal.reason}") if is_predicted else proposal
 
 
 def make_proposal(recommendation: Recommendation, report: RecommendReport) -> ProposedDefinition:

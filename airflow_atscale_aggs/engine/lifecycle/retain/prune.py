@@ -148,7 +148,8 @@ def delete_instance(
     definition = workspace.read.definitions.get(instance.step.definition_id)
     name = instance.step.aggregate
     if instance.status is InstanceStatus.ACTIVE and definition.status is DefinitionStatus.DEFINED:
-        remedy = f"take it out of the model and deploy, or block it: `atscale-aggs block MODEL {name}`"
+        model = workspace.read.models.get(instance.model_id).name
+        remedy = f"take it out of the model and deploy, or block it: `atscale-aggs block {model} {name}`"
         raise InstanceNeededError(instance_id, name, "it serves, and the next batch would build it again", remedy)
     if instance.status not in {InstanceStatus.ACTIVE, InstanceStatus.SUPERSEDED}:
         remedy = "`atscale-aggs sweep` drops what failed or cancelled builds have left"

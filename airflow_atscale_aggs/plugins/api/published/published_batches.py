@@ -7,7 +7,6 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from airflow.utils.state import DagRunState
 from pydantic import ValidationError
 
 from airflow_atscale_aggs.engine.aggregates.definition import catalog_id
@@ -152,8 +151,7 @@ def _waiting(place: ModelPlace, request: RequestedRun, estimate: int) -> History
     ended: datetime | None = request.finished_at if request.is_over else None
     status = WAITING_BATCH
     if request.is_over:
-        is_failed = request.state is DagRunState.FAILED
-        status = BATCH_WORDS[BatchStatus.FAILED if is_failed else BatchStatus.CANCELLED]
+        status = BATCH_WORDS[BatchStatus.FAILED if request.has_failed else BatchStatus.CANCELLED]
     return HistoryBatch(
         **_common(place, request.request_id, str(request.conf.get("build_type") or "")),
         create_date=request.requested_at,

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
 from airflow_atscale_aggs.engine.lifecycle.advise.predict import PredictReport, predict
+from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
 from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from tests.support.stars import wide_star
@@ -154,6 +155,23 @@ def test_all_are_retired_when_the_catalog_wants_none_any_more(predicted: Workspa
 
     assert dict(report.retired) == dict.fromkeys(before, "`build_speculative_aggs` is off")
     assert _origins(predicted) == {}
+
+
+def test_what_somebody_has_chosen_from_advice_is_left_alone(predicted: Workspace, tmp_path: Path) -> None:
+    """Whatever the catalog wants and however the model changes."""
+    put_settings(predicted, predict_structure=False)
+    _again(predicted, tmp_path, ("metric_Amount", "label: Amount", "label: Money"))
+    request = RecommendRequest(from_structure=True, most=1)
+    (chosen,) = recommend(predicted, MODEL, request=request, apply=True, now=LATER).recommendations
+    name = chosen.definition.name
+    record = definition(predicted, name)
+    assert (record.definition.origin, record.status) == (DefinitionOrigin.PREDICTION_DEFINED, "defined")
+    assert record.reason.startswith("chosen from advice: likely by the model's structure: ")
+
+    report = _again(predicted, tmp_path, ("catalog", "aggs: true", "aggs: false"))
+
+    assert name not in report.retired
+    assert set(_origins(predicted)) == {name}
 
 
 def test_a_list_that_does_not_pay_any_more_is_retired(predicted: Workspace, tmp_path: Path) -> None:

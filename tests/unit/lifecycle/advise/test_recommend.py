@@ -14,11 +14,21 @@ from airflow_atscale_aggs.engine.errors import ModelRetiredError, NotRegisteredE
 from airflow_atscale_aggs.engine.lifecycle.advise.make_room import MAKES_ROOM
 from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
 from airflow_atscale_aggs.engine.lifecycle.advise.recommendations import RecommendReport
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
 from tests.support.query_records import make_query_record
-from tests.support.stars import wide_star
-from tests.support.stars.standing_star import LATER, MODEL, NOW, build, definition, model_id, put_settings
+from tests.support.stars import tiny_star, wide_star
+from tests.support.stars.standing_star import (
+    LATER,
+    MODEL,
+    NOW,
+    build,
+    definition,
+    model_id,
+    open_standing,
+    put_settings,
+)
 from tests.support.stars.wide_star import FACT_ROWS
 
 _BY_MONTH = 'SELECT "Month", "Amount" FROM tiny_sales'
@@ -81,6 +91,23 @@ def test_what_is_defined_and_built_is_not_recommended_again(wide: Workspace) -> 
     # As if it were not there.
     identity = definition(wide, "sales_by_month").definition.id
     assert _grains(_recommend(wide, _BY_MONTH, ignored=frozenset({identity}))) == [{"Month"}]
+
+
+@pytest.mark.parametrize("metrics", [("Amount",), ("Amount", "Average Amount", "Quantity")])
+def test_what_a_user_has_defined_is_not_recommended_again_for_a_sketch_that_is_smaller(
+    tmp_path: Path, metrics: tuple[str, ...]
+) -> None:
+    """The table has a row for facts without a shop, which no sketch counts."""
+    with open_standing(tmp_path, wide_star.lay_tables) as workspace:
+        model = tiny_star.write_model(tmp_path / "model", {"by_city": (("City",), metrics)})
+        deploy(workspace, model, now=NOW)
+        build(workspace)
+        asked = _recommend(workspace, 'SELECT "City", "Amount" FROM tiny_sales')
+        likely = recommend(workspace, MODEL, request=RecommendRequest(from_structure=True, most=20), now=LATER)
+
+    assert asked.recommendations == ()
+    # The structure makes all metrics likely, so that it asks for more than an aggregate of one.
+    assert ({"City"} in _grains(likely)) is (metrics == ("Amount",))
 
 
 @pytest.mark.parametrize(
@@ -181,6 +208,7 @@ def test_structure_stands_for_queries_that_nobody_has_asked(wide: Workspace) -> 
     assert report.recommendations
     assert {r.definition.metrics for r in report.recommendations} == {("Amount", "Average Amount", "Quantity")}
     assert all(r.reason.startswith("likely by the model's structure: ") for r in report.recommendations)
+    assert {r.definition.origin for r in report.recommendations} == {DefinitionOrigin.PREDICTION_DEFINED}
     nothing = recommend(wide, MODEL, request=RecommendRequest(from_structure=True, facts=()), now=LATER)
     assert (nothing.recommendations, nothing.scans) == ((), 0)
 

@@ -236,7 +236,7 @@ def test_an_instance_that_serves_a_standing_definition_is_not_deleted_by_hand(bu
     with pytest.raises(InstanceNeededError, match="it serves, and the next batch would build it again") as caught:
         delete_instance(built_star, city.id, now=LATER)
 
-    assert "`atscale-aggs block MODEL by_city`" in caught.value.remedy
+    assert "`atscale-aggs block tiny_sales by_city`" in caught.value.remedy
     assert serving(built_star, "by_city") == city
 
 
