@@ -167,7 +167,7 @@ def runs_of_requests(dag_ids: Collection[str], most: int) -> list[RequestedRun]:
 
 
 def _failed_plans(runs: Sequence[DagRun], session: Session) -> set[tuple[str, str]]:
-    """(DAG, run) of those runs that have failed by themselves: what begins the batch, or what goes before, has failed."""
+    """(DAG, run) of those runs that have failed by themselves: their plan, or what goes before it."""
     run_ids = [run.run_id for run in runs if run.state == DagRunState.FAILED]
     if not run_ids:
         return set()

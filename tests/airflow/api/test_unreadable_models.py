@@ -43,6 +43,6 @@ def test_what_needs_the_files_says_what_to_do(calls: Calls, method: str, path: s
     assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
     assert answer.json()["type"] == "about:blank#model-file"
     assert answer.json()["detail"] == (
-        "Model `tiny_sales`: the files that the registry keeps of it cannot be read (Error -3 while decompressing data: "
-        "incorrect header check). Deploy it once more from its SML, as with `atscale-aggs deploy DIR`."
+        "Model `tiny_sales`: the files that the registry keeps of it cannot be read (Error -3 while decompressing "
+        "data: incorrect header check). Deploy it once more from its SML, as with `atscale-aggs deploy DIR`."
     )

@@ -2,8 +2,8 @@
 
 Only what the model changed is defined anew; what is no longer spoken for is retired, never deleted. Where a new
 aggregate takes the place of one that serves, the old one is built and serves on until the first instance of the new one
-is Active. What somebody has chosen from advice is left alone. All-member aggregates need no look at the data; the other kinds do, and wait for the next deployment where
-the warehouse does not answer.
+is Active. What somebody has chosen from advice is left alone. All-member aggregates need no look at the data; the other
+kinds do, and wait for the next deployment where the warehouse does not answer.
 
 Source: AtScale, "Life Cycle of Aggregate Tables": Superseded, prediction-defined tables.
 """
