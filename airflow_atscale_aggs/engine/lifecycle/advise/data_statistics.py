@@ -75,11 +75,10 @@ class Statistician:
         space = GrainSpace(attributes, proven, fact_rows=rows[fact], measured={})
         space.learn(self.measure(self._basic(fact, space, buildable)))
         space.learn_built([(_grain(part.part), part.rows) for part in defined if part.rows is not None])
-        own = snapshot.model.datasets
         limits = JoinLimits(
             key_values={dataset: rows[dataset] for dataset in datasets},
-            is_incremental=own[fact].incremental is not None,
-            unsafe=frozenset(dataset for dataset in datasets if not own[dataset].immutable),
+            is_incremental=snapshot.model.datasets[fact].incremental is not None,
+            unsafe=frozenset(dataset for dataset in datasets if not snapshot.model.datasets[dataset].immutable),
         )
         parts_with_rows = tuple(part if part.rows is not None else _with_rows(part, counts) for part in defined)
         return FactWorkload(
