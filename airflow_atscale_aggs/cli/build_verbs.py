@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say, show
+from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, show
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def plan(
         say(f"not built: {refused.aggregate}: {refused.reason}")
     for note in batch_plan.notes:
         say(note)
-    say(f"{len(batch_plan.steps)} steps, ordered by {batch_plan.ordering}. Nothing was built.")
+    say(f"{counted(len(batch_plan.steps), 'step')}, ordered by {batch_plan.ordering}. Nothing was built.")
     if with_sql:
         for step in batch_plan.steps:
             show(f"\n-- {step.position + 1}. {step.aggregate}, from {step.sources[0].name}")
@@ -248,7 +248,8 @@ def _show_report(report: BatchReport, model: str, counts: dict[str, int], *, as_
     active = [instance for instance in report.instances if instance.status is InstanceStatus.ACTIVE]
     total = sum(instance.rows or 0 for instance in active)
     took = (batch.finished_at - batch.created_at).total_seconds()
-    say(f"Activated {len(active)} aggregates with {total:,} rows in {took:.1f} s (batch {batch.id}).")
+    what = f"{counted(len(active), 'aggregate')} with {counted(total, 'row')}"
+    say(f"Activated {what} in {took:.1f} s (batch {batch.id}).")
 
 
 def _print_plan(batch_plan: BatchPlan) -> None:

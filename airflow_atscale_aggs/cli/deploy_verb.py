@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, hide_secrets, workspace
-from airflow_atscale_aggs.cli.output import print_json, say, show
+from airflow_atscale_aggs.cli.output import counted, print_json, say, show
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _show_warnings(issues: tuple[ModelIssue, ...], *, verbose: bool) -> None:
             f"warning: {len(issues_of_kind)} {code}, {'the first' if len(issues_of_kind) > 1 else 'namely'}: "
             f"{issues_of_kind[0]}"
         )
-    say(f"warning: {len(issues)} warnings of {len(kinds)} kinds; --verbose shows all")
+    say(f"warning: {len(issues)} warnings of {counted(len(kinds), 'kind')}; --verbose shows all")
 
 
 def _failure(error: Exception, folder: Path, ctx: click.Context) -> dict[str, object]:

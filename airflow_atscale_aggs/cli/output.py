@@ -25,6 +25,13 @@ def visible(text: str) -> str:
     return _CONTROLS.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: `1 row`, `1,200 rows`; see the engine's function of this name."""
+    from airflow_atscale_aggs.engine import counted_nouns
+
+    return counted_nouns.counted(number, one, many)
+
+
 def show(text: str) -> None:
     """A line for people on standard output."""
     click.echo(visible(text))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_atscale_aggs.cli.output import say, seconds, visible
+from airflow_atscale_aggs.cli.output import counted, say, seconds, visible
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
@@ -50,9 +50,9 @@ class BuildProgress:
         place = f"[{event.position + 1}/{event.total}]"
         match event.kind:
             case "batch":
-                say(f"{event.text}: {event.total} aggregates")
+                say(f"{event.text}: {counted(event.total, 'aggregate')}")
             case "done":
-                say(f"{place} {event.aggregate}: {event.rows:,} rows in {seconds(event.seconds)} s from {event.source}")
+                say(f"{place} {_built(event)}")
             case "failed":
                 say(f"{place} {event.text}")
             case "undecided":
@@ -72,7 +72,7 @@ class BuildProgress:
             case "done":
                 self._bars.remove_task(self._running.pop(event.instance_id))
                 self._bars.console.print(
-                    f"{event.aggregate}: {event.rows:,} rows in {seconds(event.seconds)} s from {event.source}",
+                    _built(event),
                     markup=False,
                     highlight=False,
                 )
@@ -84,6 +84,11 @@ class BuildProgress:
             case "failed":
                 self._bars.remove_task(self._running.pop(event.instance_id))
                 self._bars.console.print(event.text, style="red", markup=False, highlight=False)
+
+
+def _built(event: BuildEvent) -> str:
+    """An aggregate that is built: its rows, how long it took, and from what."""
+    return f"{event.aggregate}: {counted(event.rows or 0, 'row')} in {seconds(event.seconds)} s from {event.source}"
 
 
 def _make_bars() -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say, show, visible, when
+from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, show, visible, when
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def query(
     if answered.log_loss:
         say(answered.log_loss)
     sources = ", ".join(_describe_source(source) for source in answered.plan.sources) or "the SQL as it stands"
-    say(f"{len(answered.rows)} rows from {sources}")
+    say(f"{counted(len(answered.rows), 'row')} from {sources}")
 
 
 @click.command(cls=Verb, example=f"atscale-aggs explain '{_QUERY}'")
@@ -182,7 +182,7 @@ def explain(
 def _describe_source(source: PartSource) -> str:
     if source.aggregate is None:
         return f"the facts `{source.fact}`"
-    return f"aggregate `{source.aggregate}` ({source.rows:,} rows, as of {when(source.as_of)})"
+    return f"aggregate `{source.aggregate}` ({counted(source.rows or 0, 'row')}, as of {when(source.as_of)})"
 
 
 def _print_csv(answered: Answer) -> None:

@@ -10,7 +10,7 @@ import click
 
 from airflow_atscale_aggs.cli.byte_sizes import ByteSize
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say, size
+from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, size
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -155,9 +155,9 @@ def _budget(report: RecommendReport) -> str:
         new = f"about {size(sum(recommendation.size_bytes for recommendation in recommendations))}"
         size_allowed, spent = size(allowed.size), f"about {size(allowed.spent)}"
     else:
-        new = f"{sum(recommendation.rows for recommendation in recommendations):,} rows"
+        new = counted(sum(recommendation.rows for recommendation in recommendations), "row")
         size_allowed, spent = f"{allowed.size:,.0f} rows", f"{allowed.spent:,.0f}"
-    number = f"{allowed.count} aggregate{'' if allowed.count == 1 else 's'}"
+    number = counted(allowed.count, "aggregate")
     return f"Budget: {size_allowed} and {number}; spent before: {spent}" + (
         f"; these: {new}." if recommendations else "."
     )
@@ -172,7 +172,7 @@ def _show_unserved_queries(report: RecommendReport) -> None:
         number = f"{weight:,.1f}".removesuffix(".0")
         say(f"not answered by any: {number} {'query' if number == '1' else 'queries'}: {reason}")
     if len(ordered) > _MOST_REASONS:
-        say(f"not answered by any: {len(ordered) - _MOST_REASONS} more reasons; --json shows all")
+        say(f"not answered by any: {counted(len(ordered) - _MOST_REASONS, 'more reason')}; --json shows all")
 
 
 def _error_text(recommendation: Recommendation) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say, when
+from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, when
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def prune(ctx: click.Context, /, model: str, *, dry_run: bool, as_json: bool, **
             right=("rank", "uses"),
         )
     say(
-        f"{report.total} instances of system-defined aggregates; {report.desired} are desired, {report.excess} more "
-        "tolerated."
+        f"{counted(report.total, 'instance')} of system-defined aggregates; "
+        f"{counted(report.desired, 'is', 'are')} desired, {report.excess:,} more tolerated."
     )
     if not report.pruned:
         say("Nothing to prune.")

@@ -7,7 +7,7 @@ import sys
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say, when
+from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, when
 from airflow_atscale_aggs.cli.verb import Verb
 
 
@@ -38,7 +38,7 @@ def retire(
         is_wanted = yes or (not as_json and sys.stdin.isatty())
         if is_wanted and not dry_run:
             question = (
-                f"Retire model `{report.model}` with {len(report.aggregates)} aggregates, "
+                f"Retire model `{report.model}` with {counted(len(report.aggregates), 'aggregate')}, "
                 f"{len(report.tables)} of them in use?"
             )
             if not yes and not click.confirm(question, err=True):
@@ -52,14 +52,13 @@ def retire(
         print_json({name: getattr(report, name) for name in names})
     elif report.dry_run:
         say(
-            f"Model `{report.model}` has {len(report.aggregates)} aggregates, {len(report.tables)} of them in use; "
-            "nothing was "
-            f"changed{'' if dry_run else ' (--yes retires it)'}."
+            f"Model `{report.model}` has {counted(len(report.aggregates), 'aggregate')}, "
+            f"{len(report.tables)} of them in use; nothing was changed{'' if dry_run else ' (--yes retires it)'}."
         )
     else:
         say(
-            f"Model `{report.model}` is retired; `atscale-aggs sweep` drops its {len(report.tables)} tables from "
-            f"{when(report.drop_after)} on."
+            f"Model `{report.model}` is retired; `atscale-aggs sweep` drops its "
+            f"{counted(len(report.tables), 'table')} from {when(report.drop_after)} on."
         )
 
 

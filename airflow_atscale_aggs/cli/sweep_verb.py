@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say
+from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _list_strays(strays: Sequence[Stray]) -> None:
 def _may_drop(report: SweepReport) -> bool:
     """Whether the user confirms the drop."""
     number = sum(not table.kept_for for table in report.tables)
-    return number > 0 and click.confirm(f"Drop these {number} tables?", err=True)
+    return number > 0 and click.confirm(f"Drop {counted(number, 'table')}?", err=True)
 
 
 def _ask(strays: Sequence[Stray]) -> str | None:
@@ -145,9 +145,9 @@ def _tell(report: SweepReport, strays: Sequence[Stray], *, dry_run: bool) -> Non
     if not report.tables:
         say("Nothing to drop.")
     elif report.dry_run:
-        say(f"{len(report.tables)} tables; nothing was dropped{hint}.")
+        say(f"{counted(len(report.tables), 'table')}; nothing was dropped{hint}.")
     else:
-        say(f"Dropped {sum(table.dropped for table in report.tables)} of {len(report.tables)} tables.")
+        say(f"Dropped {sum(table.dropped for table in report.tables)} of {counted(len(report.tables), 'table')}.")
     if strays:
         dropped, adopted = sum(stray.dropped for stray in strays), sum(stray.adopted for stray in strays)
         done = f"{dropped} were dropped, {adopted} adopted" if dropped or adopted else "nothing was done with them"

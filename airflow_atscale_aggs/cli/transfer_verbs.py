@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say
+from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def export(ctx: click.Context, /, model: str, file: str, **connection: str | Non
     with workspace(ctx, connection) as place:
         exported = export_definitions(place, model, now=utc_now())
     _write_file(file, exported.data)
-    say(f"Exported {exported.definitions:,} definitions of {exported.model} to {file} ({len(exported.data):,} bytes).")
+    what = f"{counted(exported.definitions, 'definition')} of {exported.model}"
+    say(f"Exported {what} to {file} ({len(exported.data):,} bytes).")
 
 
 @click.command("import", cls=Verb, example="atscale-aggs import retail retail_definitions.json --no-build")
@@ -67,7 +68,7 @@ def import_(
     if as_json:
         print_json(_document(report, built))
     elif report.to_build and no_build:
-        say(f"{len(report.to_build):,} wait for the next batch: atscale-aggs build {report.model}")
+        say(f"{counted(len(report.to_build), 'waits', 'wait')} for the next batch: atscale-aggs build {report.model}")
     if failure:
         say(f"Error: {failure}")
     return 1 if failure else 0
@@ -104,7 +105,7 @@ def _show(report: ImportReport) -> None:
             [(definition.name, definition.outcome, definition.why) for definition in report.definitions],
         )
     numbers = ", ".join(f"{number:,} {outcome}" for outcome, number in report.counts.items())
-    say(f"{len(report.definitions):,} definitions in the file{f': {numbers}' if numbers else ''}.")
+    say(f"{counted(len(report.definitions), 'definition')} in the file{f': {numbers}' if numbers else ''}.")
 
 
 def _document(report: ImportReport, built: BatchReport | None) -> dict[str, Any]:

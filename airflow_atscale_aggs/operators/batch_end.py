@@ -133,6 +133,8 @@ class ReportBatchOperator(AggregatesOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Log the outcome of the batch, its notes, and a line per aggregate: status, rows, seconds, source or error."""
+        from airflow_atscale_aggs.engine.counted_nouns import counted
+
         with airflow_errors(), self._workspace() as workspace:
             batch = self._find_batch(workspace, context)
             if batch is None:
@@ -149,7 +151,7 @@ class ReportBatchOperator(AggregatesOperator):
                 "%-40s %-12s %12s %10s  %s",
                 instance.step.aggregate,
                 instance.status,
-                "" if instance.rows is None else f"{instance.rows:,} rows",
+                "" if instance.rows is None else counted(instance.rows, "row"),
                 "" if instance.seconds is None else f"{instance.seconds:.3f} s",
                 without_sql(instance.error or "") or (f"from {instance.source}" if instance.source else ""),
             )

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, IndicatorUnit, moment_of, render_bound
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.planning.increments import (
     Decision,
     FullTable,
     IncrementsInput,
     Segmented,
-    describe_rows,
 )
 from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting
 from airflow_atscale_aggs.engine.sql.indicator_lookup import is_finer_than_kept
@@ -72,7 +72,7 @@ def _describe_indicator(fact: str, decision: Segmented, given: IncrementsInput) 
         start = decision.ranges[0].after
         bound = "" if start is None else render_bound(indicator.kind, start)
         sentences.append(
-            f"{describe_rows(decision.late)} of {fact} {LATE_ROWS} {grace} allows, with "
+            f"{counted(decision.late, 'row')} of {fact} {LATE_ROWS} {grace} allows, with "
             f"`{indicator.column}` up "
             f"to {bound}. Increments do not read that far back; a full rebuild does."
         )

@@ -34,6 +34,7 @@ from airflow_atscale_aggs.engine.aggregates.provenance import (
     replaced_table,
 )
 from airflow_atscale_aggs.engine.aggregates.segment import Increment, Segment, run_to_merge
+from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.planning.windows import GracePeriods, UnknownUnit, clock_in, unit_of
@@ -321,7 +322,7 @@ def decide(candidate: Prospect, lookup: IndicatorFacts, given: IncrementsInput) 
     """
     if lookup.nulls:
         return FullTable(
-            reason=f"`{candidate.column}` is NULL in {describe_rows(lookup.nulls)} of `{candidate.part.fact}`"
+            reason=f"`{candidate.column}` is NULL in {counted(lookup.nulls, 'row')} of `{candidate.part.fact}`"
         )
     if not lookup.is_readable:
         return FullTable(reason=f"the greatest `{candidate.column}` of `{candidate.part.fact}` is no finite value")
@@ -447,11 +448,6 @@ def _late(candidate: Prospect, lookup: IndicatorFacts) -> int | None:
     expected = _expected_rows(candidate)
     counted = None if candidate.start is None else lookup.up_to.get(candidate.start)
     return None if expected is None or counted is None else counted - expected
-
-
-def describe_rows(number: int) -> str:
-    """``1 row``, ``2 rows``."""
-    return "1 row" if number == 1 else f"{number:,} rows"
 
 
 def refusal(decision: FullTable) -> DefinitionError:

@@ -11,6 +11,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
+from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.errors import IllegalTransitionError, UnknownNameError
 from airflow_atscale_aggs.engine.lifecycle.build.activate import cancel_batch
 from airflow_atscale_aggs.engine.lifecycle.build.request_check import check_request
@@ -181,7 +182,8 @@ def resume(place: Place, batch_id: str) -> BatchStarted:
     _check_may_change(place, dag, DagAccessEntity.TASK_INSTANCE)
     choose_dag(ModelPlace(place, place.read.models.get(found.model_id)), dag.dag_id)
     cleared = clear_failed_builds(run, dag)
-    message = f"{cleared} tasks of run `{run.run_id}` of DAG `{run.dag_id}` are tried again."
+    verb = "is" if cleared == 1 else "are"
+    message = f"{counted(cleared, 'task')} of run `{run.run_id}` of DAG `{run.dag_id}` {verb} tried again."
     return _started(found.id, run, BatchStatus.IN_PROGRESS, message)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 from airflow_atscale_aggs.engine.lifecycle.transfer.import_ import ImportReport, import_definitions
 from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
@@ -33,12 +34,12 @@ def import_upload(place: ModelPlace, upload: Upload, *, build: bool, is_from_pag
     with place.place.bookkeeping() as workspace:
         report = import_definitions(workspace, place.model.id, upload.data, where=upload.name, now=utc_now())
     numbers = ", ".join(f"{number:,} {outcome}" for outcome, number in report.counts.items())
-    message = f"{len(report.definitions):,} definitions in the file{f': {numbers}' if numbers else ''}."
+    message = f"{counted(len(report.definitions), 'definition')} in the file{f': {numbers}' if numbers else ''}."
     started, told = (None, "")
     if build and report.to_build:
         started, told = _start(place, report, is_from_page=is_from_page)
     elif report.to_build:
-        told = f"{len(report.to_build):,} wait for the next batch."
+        told = f"{counted(len(report.to_build), 'waits', 'wait')} for the next batch."
     message = f"{message} {told}".rstrip()
     run = BatchRun(started.dag_id, started.run_id) if started else None
     record_deed(place.place, "import_definitions", f"Model {place.model.name}: {message}", run)

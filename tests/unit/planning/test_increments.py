@@ -21,7 +21,6 @@ from airflow_atscale_aggs.engine.planning.increments import (
     Prospect,
     Segmented,
     decide,
-    describe_rows,
     moments,
     prospect,
     refusal,
@@ -402,8 +401,3 @@ def test_the_grace_period_in_force_is_that_of_the_batch() -> None:
     candidate = _prospect(_THREE, grace_periods={"sales": "15"})
 
     assert (candidate.grace, candidate.model_grace) == (GracePeriod(15, ""), GracePeriod(10, ""))
-
-
-@pytest.mark.parametrize(("number", "text"), [(0, "0 rows"), (1, "1 row"), (1234, "1,234 rows")])
-def test_rows_are_counted_in_words(number: int, text: str) -> None:
-    assert describe_rows(number) == text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
@@ -51,14 +52,14 @@ class QueryPlan:
         """Why a part is answered from where it is, in one sentence; with ``candidates``, also why not from another."""
         source = self.sources[number]
         if source.aggregate is not None:
-            return f"`{source.aggregate}` answers, with {source.rows:,} rows, instead of `{source.fact}`."
+            return f"`{source.aggregate}` answers, with {counted(source.rows or 0, 'row')}, instead of `{source.fact}`."
         if not self.candidates:
             return f"The facts `{source.fact}` answer."
         cost, nearest = source.fact_cost, next(iter(self.candidates[number]), None)
         if cost is not None and nearest is not None and nearest.miss is Miss.FACTS_CHEAPER:
             return (
                 f"The facts `{source.fact}` answer: the index on `{cost.index}` leads to about {cost.cost:,} of "
-                f"{cost.rows:,} rows, fewer than the {nearest.rows:,} of `{nearest.aggregate}`."
+                f"{counted(cost.rows, 'row')}, fewer than the {nearest.rows:,} of `{nearest.aggregate}`."
             )
         misses = {candidate.miss for candidate in self.candidates[number]}
         if not misses:
