@@ -110,6 +110,17 @@ def test_each_place_finds_its_bundle_and_its_icons(client: TestClient) -> None:
         assert re.search(rf"[`'\"]{app['name']}[`'\"]", bundle)
 
 
+def test_the_notices_name_what_is_in_the_bundle() -> None:
+    """With version, licence, its text, and where the source is: the licence of the layout engine asks for all."""
+    notices = (FOLDER / "THIRD_PARTY_NOTICES.txt").read_text(encoding="utf-8")
+    packages = json.loads((_WWW / "package.json").read_text())["dependencies"]
+
+    titles = set(re.findall(r"^(\S+ \d\S*) \(.+\)$", notices, re.MULTILINE))
+    assert {f"{name} {version}" for name, version in packages.items()} <= titles
+    assert "https://github.com/kieler/elkjs" in notices
+    assert "Eclipse Public License" in notices
+
+
 def test_a_browser_keeps_chunks_for_good_and_asks_for_the_rest(client: TestClient) -> None:
     """After an upgrade of the package nobody has to empty a cache."""
     chunk = next((FOLDER / "chunks").glob("*.js")).name

@@ -196,7 +196,7 @@ def test_every_public_thing_is_explained() -> None:
 
 
 def test_the_wheel_is_complete(tmp_path: Path) -> None:
-    """Migrations, the typing marker and the page's bundle are in the wheel; the page's sources are not."""
+    """Migrations, the typing marker and the page's bundle with its notices are in the wheel; its sources are not."""
     pytest.importorskip("hatchling", reason="hatchling builds the wheel; it is part of the development environment")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=_ROOT, check=True, capture_output=True)
@@ -206,6 +206,7 @@ def test_the_wheel_is_complete(tmp_path: Path) -> None:
         "airflow_atscale_aggs/py.typed",
         "airflow_atscale_aggs/engine/registry/migrations/versions/v0001_initial.py",
         "airflow_atscale_aggs/plugins/www/dist/main.js",
+        "airflow_atscale_aggs/plugins/www/dist/THIRD_PARTY_NOTICES.txt",
     } <= names
     assert {name for name in names if "/www/" in name and "/www/dist/" not in name} == set()
 

@@ -62,6 +62,7 @@ class DefinitionFilter:
         name_contains: a part of the name or of the label, in any case.
         used_before, used_after: the last use was before, or at or after.
         never_used: True: those that answered no query, together with what `used_before` lets pass.
+        built_before: what serves was built before; those that were never built are left out.
     """
 
     model_ids: Collection[str] | None = None
@@ -72,6 +73,7 @@ class DefinitionFilter:
     used_before: datetime | None = None
     used_after: datetime | None = None
     never_used: bool = False
+    built_before: datetime | None = None
 
 
 _ANY = DefinitionFilter()
@@ -171,6 +173,8 @@ def _conditions(which: DefinitionFilter) -> list[ColumnElement[bool]]:
     if which.used_before is not None or which.never_used:
         is_old = false() if which.used_before is None else standings.c.last_used_at < which.used_before
         found.append(or_(is_old, standings.c.last_used_at.is_(None)) if which.never_used else is_old)
+    if which.built_before is not None:
+        found.append(standings.c.built_at < which.built_before)
     return found
 
 

@@ -20,4 +20,19 @@ export default tseslint.config(
       "no-console": "error",
     },
   },
+  {
+    // What is shown as a number is written in one place, so that all numbers look alike.
+    files: ["src/**"],
+    ignores: ["src/utils/numbers.ts"],
+    rules: {
+      "no-restricted-properties": [
+        "error",
+        ...["toFixed", "toLocaleString", "toPrecision"].map((property) => ({
+          property,
+          message: "Take a function of src/utils/numbers.ts.",
+        })),
+        { object: "Intl", property: "NumberFormat", message: "Take a function of src/utils/numbers.ts." },
+      ],
+    },
+  },
 );

@@ -4,6 +4,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 import { hostModules } from "./host_modules.ts";
+import { thirdPartyNotices } from "./third_party_notices.ts";
 
 const airflow = process.env.AIRFLOW_URL ?? "http://127.0.0.1:8080";
 
@@ -13,7 +14,10 @@ const airflow = process.env.AIRFLOW_URL ?? "http://127.0.0.1:8080";
  */
 export default defineConfig(({ command }) => ({
   base: "./",
-  plugins: [react(), ...(command === "build" && !process.env.VITEST ? [hostModules()] : [])],
+  plugins: [
+    react(),
+    ...(command === "build" && !process.env.VITEST ? [hostModules(), thirdPartyNotices()] : []),
+  ],
   resolve: { alias: { src: path.resolve(import.meta.dirname, "src") } },
   server: {
     proxy: Object.fromEntries(

@@ -81,6 +81,11 @@ def _names(document: Any) -> list[str]:
         ({"used_since": "2026-11-01T00:00:01"}, []),
         ({"never_used": True}, ["by_day_and_shop", "by_month_and_city"]),
         ({"unused_since": "2026-11-02T00:00:00Z"}, ["by_city", "by_day_and_shop", "by_month_and_city"]),
+        (
+            {"built_before": "2126-11-02T00:00:00Z", "status": "active"},
+            ["by_city", "by_day_and_shop", "by_month_and_city"],
+        ),
+        ({"built_before": "2000-01-01T00:00:00Z"}, []),
         ({"sort": "uses", "descending": True, "limit": 1}, ["by_city"]),
         ({"sort": "last_used_at"}, ["by_city", "by_day_and_shop", "by_month_and_city"]),
         ({"sort": "created_at", "limit": 0}, None),

@@ -122,6 +122,8 @@ def test_the_newest_instance_is_told_beside_the_active_one(registry: Registry) -
         ({"used_before": NOW}, []),
         ({"used_before": LATER}, ["revenue"]),
         ({"never_used": True}, ["Tax 100%_a", "units", "visits"]),
+        ({"built_before": LATER + timedelta(days=1)}, ["revenue", "units"]),
+        ({"built_before": NOW - timedelta(days=1)}, []),
         ({"used_before": LATER, "never_used": True, "model_ids": [MODEL]}, ["revenue", "Tax 100%_a", "units"]),
     ],
     ids=str,

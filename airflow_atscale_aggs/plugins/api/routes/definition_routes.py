@@ -62,6 +62,9 @@ class DefinitionFilter(ListOptions):
     """Those that answered no query since then, or never any."""
 
     never_used: bool = False
+    built_before: Moment | None = None
+    """Those whose last build is older."""
+
     sort: Literal[
         "name", "model", "status", "uses", "last_used_at", "rows", "built_at", "seconds", "score", "created_at"
     ] = "name"
@@ -95,6 +98,7 @@ def list_definitions(place: ReachableConnection, options: Annotated[DefinitionFi
         used_after=options.used_since,
         used_before=options.unused_since,
         never_used=options.never_used or options.unused_since is not None,
+        built_before=options.built_before,
     )
     lists = place.read.lists.definitions
     page = lists.page(

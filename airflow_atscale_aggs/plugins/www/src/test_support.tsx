@@ -16,6 +16,7 @@ export const modelOf = (facts: Partial<Model> = {}): Model => ({
   catalog: "retail",
   catalog_id: "retail",
   name: "retail",
+  key: "retail",
   label: "Retail",
   version: 1,
   deployed_at: "2026-11-28T09:00:00Z",

@@ -3798,6 +3798,8 @@ export interface operations {
     list_definitions_api_connections__connection__definitions_get: {
         parameters: {
             query?: {
+                /** @description Those whose last build is older. */
+                built_before?: string | null;
                 /** @description Also count all rows with these filters. */
                 count?: boolean;
                 /** @description Where to read on: `next_cursor` of the page before, with the same filters. */

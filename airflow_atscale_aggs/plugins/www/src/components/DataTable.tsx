@@ -5,7 +5,7 @@ import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useStat
 
 import { useNarrow } from "src/hooks/useNarrow";
 import { useStored } from "src/hooks/useStored";
-import { plural } from "src/utils/numbers";
+import { formatCount, plural } from "src/utils/numbers";
 
 import { ErrorState } from "./ErrorState";
 import { LoadingState } from "./LoadingState";
@@ -281,7 +281,7 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
                   <Box display="flex" justifyContent="center" role="gridcell">
                     <SelectBox
                       isTicked={selected.has(id)}
-                      label={`Choose row ${item.index + 1}`}
+                      label={`Choose row ${formatCount(item.index + 1)}`}
                       onChange={() => {
                         onSelect(toggled(selected, id));
                       }}

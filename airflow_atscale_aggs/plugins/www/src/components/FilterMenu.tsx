@@ -1,3 +1,4 @@
+import { formatCount } from "src/utils/numbers";
 import { Button, Menu, Portal } from "@chakra-ui/react";
 import type { ReactNode } from "react";
 import { LuChevronDown } from "react-icons/lu";
@@ -25,7 +26,7 @@ const summary = ({ choices, chosen, otherwise = "any" }: Props) => {
   if (first === undefined) {
     return otherwise;
   }
-  return others.length === 0 ? first.label : `${first.label} +${others.length}`;
+  return others.length === 0 ? first.label : `${first.label} +${formatCount(others.length)}`;
 };
 
 /** A filter of a list: a button that tells what is chosen, and a menu that changes it. */

@@ -2,7 +2,7 @@ import { NativeSelect } from "@chakra-ui/react";
 
 import { useAddressParams } from "src/hooks/useAddress";
 
-import { type Model, modelKey } from "./models";
+import type { Model } from "./models";
 
 type Props = { models: Model[]; model: Model | undefined };
 
@@ -16,7 +16,7 @@ export const ModelPicker = ({ models, model }: Props) => {
     const chosen = models.find((each) => valueOf(each) === value);
     if (chosen !== undefined) {
       const closed = Object.fromEntries([...params.keys()].map((name) => [name, null]));
-      setParams({ ...closed, conn: chosen.connection, model: modelKey(chosen, models) });
+      setParams({ ...closed, conn: chosen.connection, model: chosen.key ?? chosen.id });
     }
   };
   return (
@@ -36,7 +36,7 @@ export const ModelPicker = ({ models, model }: Props) => {
               .map((each) => (
                 <option key={valueOf(each)} value={valueOf(each)}>
                   {each.label === "" ? each.name : each.label}
-                  {modelKey(each, models) === each.name ? "" : ` (${each.catalog})`}
+                  {each.key === each.name ? "" : ` (${each.catalog})`}
                 </option>
               ))}
           </optgroup>

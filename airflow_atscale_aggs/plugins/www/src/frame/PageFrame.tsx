@@ -1,5 +1,5 @@
 import { Box, Flex, Heading, HStack, Link, Spacer, Stack } from "@chakra-ui/react";
-import { Suspense } from "react";
+import { Suspense, useMemo } from "react";
 import { Link as RouterLink } from "react-router-dom";
 
 import { EmptyState } from "src/components/EmptyState";
@@ -13,7 +13,7 @@ import { ErrorBoundary } from "./ErrorBoundary";
 import { FirstSteps } from "./FirstSteps";
 import { HeaderActions } from "./HeaderActions";
 import { ModelPicker } from "./ModelPicker";
-import { findModel } from "./models";
+import { findModel, withKeys } from "./models";
 import { PlaceTabs } from "./PlaceTabs";
 import { useModels } from "./useModels";
 
@@ -27,7 +27,7 @@ export const PageFrame = ({ path }: Props) => {
   const place = path.split("/")[0] ?? "";
   const [params] = useAddressParams();
   const { data, error, isFetching, refetch } = useModels();
-  const models = data?.models ?? [];
+  const models = useMemo(() => withKeys(data?.models ?? []), [data]);
   const model = findModel(models, params.get("conn") ?? "", params.get("model") ?? "");
   const page = PAGES.find((each) => each.route === place);
 

@@ -1,7 +1,10 @@
 /** Which model the page is about: chosen by the address's `conn` and `model`. */
 import type { components } from "src/api/schema";
 
-export type Model = components["schemas"]["ModelSummary"];
+export type Model = components["schemas"]["ModelSummary"] & {
+  /** What stands for it in the address; absent: not known among which others it is, see {@link pageAddress}. */
+  key?: string;
+};
 
 /** The parameters of the address that say which model; links to other tabs carry them along. */
 export const MODEL_PARAMS = ["conn", "model"] as const;
@@ -25,12 +28,21 @@ export const findModel = (models: readonly Model[], connection: string, key: str
     .filter((model) => connection === "" || model.connection === connection)
     .find((model) => ["", model.name, `${model.catalog}.${model.name}`, model.id].includes(key));
 
-/** The address of a place on the page, with its model; `place` such as `definitions`. */
+/** Models with what stands for each in the address. */
+export const withKeys = (models: readonly Model[]): Model[] =>
+  models.map((model) => ({ ...model, key: modelKey(model, models) }));
+
+/**
+ * The address of a place on the page, with its model; `place` such as `definitions`.
+ *
+ * @param model named with its catalog where it is not known whether another one has the same name.
+ */
 export const pageAddress = (
   place: string,
-  model: Pick<Model, "connection" | "name">,
+  model: Pick<Model, "connection" | "catalog" | "name" | "key">,
   params: Record<string, string> = {},
 ): string => {
-  const search = new URLSearchParams({ conn: model.connection, model: model.name, ...params });
+  const key = model.key ?? `${model.catalog}.${model.name}`;
+  const search = new URLSearchParams({ conn: model.connection, model: key, ...params });
   return `/plugin/aggregates${place === "" ? "" : `/${place}`}?${search.toString()}`;
 };

@@ -8,6 +8,7 @@ import { LoadingState } from "src/components/LoadingState";
 import { type Model, pageAddress } from "src/frame/models";
 import { useBatch } from "src/pages/batches/useBatch";
 import { InstanceDetails } from "src/pages/definitions/detail/InstanceDetails";
+import { formatCount } from "src/utils/numbers";
 
 import { PageLink } from "./PageLink";
 import { RunBatches } from "./RunBatches";
@@ -61,7 +62,7 @@ const TaskOfBatch = ({ model, batchId, taskId, mapIndex }: Props) => {
           {step.aggregate}
         </Heading>
         <Text color="fg.muted" fontSize="sm">
-          {step.position + 1} of {batch.steps.length} in {toBatch}
+          {formatCount(step.position + 1)} of {formatCount(batch.steps.length)} in {toBatch}
         </Text>
         <Spacer />
         <PageLink model={model} params={{ definition: step.definition_id }} place="definitions" />

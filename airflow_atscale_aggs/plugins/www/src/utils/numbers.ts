@@ -81,6 +81,16 @@ export const formatShare = (value: number | null | undefined): string => {
   return `${Math.round(value * 100)}${SPACE}%`;
 };
 
-/** `1 query`, `2 queries`. */
-export const plural = (count: number, one: string, many = `${one}s`): string =>
+/** `1 query`, `2 queries`, `– queries` where nobody knows. */
+export const plural = (count: number | null | undefined, one: string, many = `${one}s`): string =>
   `${formatCount(count)} ${count === 1 ? one : many}`;
+
+const precise = new Intl.NumberFormat("en-US", { maximumFractionDigits: 20 });
+
+/** A number as exactly as it was given, with separators: `0.125`, `1,000`. */
+export const formatExact = (value: number): string => precise.format(value);
+
+const tenths = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+/** With one digit after the point: `3.4`, `1,200.0`. */
+export const formatTenths = (value: number): string => tenths.format(value);

@@ -13,7 +13,7 @@ import { useNarrow } from "src/hooks/useNarrow";
 import { formatBytes, plural } from "src/utils/numbers";
 
 import { sayStarted } from "./BuildDialog";
-import type { ImportAnswer } from "./import_report";
+import { type ImportAnswer, newToBuild } from "./import_report";
 import { ImportReport } from "./ImportReport";
 import { whyNoBuild, whyNoImport } from "./rights";
 
@@ -63,6 +63,7 @@ export const ImportDialog = ({ model }: Props) => {
     },
   });
   const report = imported.data;
+  const added = report === undefined ? [] : newToBuild(report);
   const close = () => {
     setFile(null);
     imported.reset();
@@ -120,16 +121,16 @@ export const ImportDialog = ({ model }: Props) => {
                 >
                   Import
                 </GuardedButton>
-              ) : report.to_build.length === 0 ? null : (
+              ) : added.length === 0 ? null : (
                 <GuardedButton
                   colorPalette="brand"
                   loading={built.isPending}
                   onClick={() => {
-                    built.mutate(report.to_build);
+                    built.mutate(added);
                   }}
                   why={whyNoBuild(model)}
                 >
-                  Build what is new ({plural(report.to_build.length, "aggregate")})
+                  Build what is new ({plural(added.length, "aggregate")})
                 </GuardedButton>
               )}
             </Dialog.Footer>

@@ -1,7 +1,7 @@
 /** What one chose in the dialog "Build now", as a request and as a sentence. */
 import type { components } from "src/api/schema";
 import type { Model } from "src/frame/models";
-import { plural } from "src/utils/numbers";
+import { formatCount, plural } from "src/utils/numbers";
 
 export type BuildType = "full" | "incremental";
 
@@ -98,7 +98,7 @@ export const sayBuild = (choices: BuildChoices, model: Model): string => {
   const count = parseConcurrency(choices.concurrency);
   return [
     `A run of a DAG that builds \`${model.name}\` starts and builds ${what}, ${how}${
-      count === undefined ? "" : `, ${count} at a time`
+      count === undefined ? "" : `, ${formatCount(count)} at a time`
     }.`,
     periods.length === 0 ? "" : `Late rows are looked for as far back as ${periods.join(", ")}.`,
     model.open_batch_id == null

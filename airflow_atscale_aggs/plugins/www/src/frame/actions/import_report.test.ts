@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { fileName } from "./export";
-import { countOutcomes, type ImportedNode, withOutcome } from "./import_report";
+import { countOutcomes, type ImportedNode, newToBuild, withOutcome } from "./import_report";
 
 const node = (name: string, outcome: string): ImportedNode => ({
   name,
@@ -26,6 +26,12 @@ describe("the report of an import", () => {
       { outcome: "duplicate", count: 1 },
       { outcome: "unheard of", count: 1 },
     ]);
+  });
+
+  it("has something to build only where something came in", () => {
+    expect(newToBuild({ definitions: NODES, to_build: ["a", "b"] })).toEqual(["b"]);
+    expect(newToBuild({ definitions: [node("a", "duplicate")], to_build: ["a"] })).toEqual([]);
+    expect(newToBuild({ definitions: [node("a", "returned")], to_build: ["a"] })).toEqual(["a"]);
   });
 
   it("is filtered by outcome, or shows all, news first", () => {

@@ -4,6 +4,16 @@ import type { components } from "src/api/schema";
 export type ImportAnswer = components["schemas"]["ImportAnswer"];
 export type ImportedNode = components["schemas"]["ImportedNode"];
 
+const NEW = new Set(["imported", "returned"]);
+
+/** Names of those that this import has brought and that no batch has begun to build. */
+export const newToBuild = (report: Pick<ImportAnswer, "definitions" | "to_build">): string[] => {
+  const brought = new Set(
+    report.definitions.filter(({ outcome }) => NEW.has(outcome)).map(({ name }) => name),
+  );
+  return report.to_build.filter((name) => brought.has(name));
+};
+
 /** In the order in which they are of interest. */
 const OUTCOMES = ["imported", "returned", "refused", "blocked", "duplicate"];
 

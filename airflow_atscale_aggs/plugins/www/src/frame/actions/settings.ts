@@ -1,5 +1,6 @@
 /** Settings as they are shown, searched, typed and changed. */
 import type { components } from "src/api/schema";
+import { formatExact } from "src/utils/numbers";
 
 export type Setting = components["schemas"]["SettingValue"];
 export type SettingValue = Setting["value"];
@@ -26,7 +27,7 @@ export const sayValue = (value: SettingValue): string => {
   if (typeof value === "boolean") {
     return value ? "on" : "off";
   }
-  return typeof value === "number" ? value.toLocaleString("en-US") : value === "" ? "empty" : value;
+  return typeof value === "number" ? formatExact(value) : value === "" ? "empty" : value;
 };
 
 /** What stands in a field for a value; booleans have a switch instead. */

@@ -9,7 +9,7 @@ import { EmptyState } from "src/components/EmptyState";
 import { sayDone, sayProblem } from "src/components/toaster";
 import type { Model } from "src/frame/models";
 import { saveFile } from "src/utils/files";
-import { formatCount, plural } from "src/utils/numbers";
+import { plural } from "src/utils/numbers";
 
 import { type AskOptions, askRequest, ROW_CHOICES } from "./ask_options";
 import { csvOf, isNumeric, type Row, sortRows, textOf } from "./answer_values";
@@ -108,7 +108,7 @@ export const AnswerTable = ({ model, sql, options, answer }: Props) => {
                 title="Runs the query again"
                 variant="outline"
               >
-                <LuDownload aria-hidden /> CSV of up to {formatCount(MOST_ROWS)} rows
+                <LuDownload aria-hidden /> CSV of up to {plural(MOST_ROWS, "row")}
               </Button>
             ) : null}
             <Button

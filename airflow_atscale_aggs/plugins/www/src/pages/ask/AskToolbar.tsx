@@ -1,7 +1,7 @@
 import { Button, HStack, Kbd, NativeSelect, Spacer, Spinner, Switch, Text } from "@chakra-ui/react";
 import { LuPlay, LuRoute } from "react-icons/lu";
 
-import { formatCount, formatSeconds } from "src/utils/numbers";
+import { formatSeconds, plural } from "src/utils/numbers";
 
 import { type AskOptions, ROW_CHOICES, SECOND_CHOICES } from "./ask_options";
 import type { AskState, PastQuery } from "./asked";
@@ -86,7 +86,7 @@ export const AskToolbar = (props: Props) => {
         onChange={(rows) => {
           onChange({ rows });
         }}
-        say={(rows) => `${formatCount(rows)} rows`}
+        say={(rows) => plural(rows, "row")}
         value={options.rows}
       />
       <Choice

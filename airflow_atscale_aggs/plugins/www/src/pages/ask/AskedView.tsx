@@ -28,7 +28,7 @@ const Summary = ({ answer }: { answer: Answer }) => {
       </Text>
       {read === null ? null : (
         <Text color="fg.muted">
-          from {formatCount(read)} rows
+          from {plural(read, "row")}
           {facts === null || facts === read ? "" : ` instead of ${formatCount(facts)}`}
         </Text>
       )}

@@ -7,6 +7,7 @@ import { useSyncExternalStore } from "react";
 import { fetchClient } from "src/api/client";
 import { problemOf } from "src/api/problems";
 import type { Model } from "src/frame/models";
+import { plural } from "src/utils/numbers";
 
 import { type AskOptions, askRequest } from "./ask_options";
 import type { Answer, Explanation } from "./documents";
@@ -90,7 +91,7 @@ export const withPast = (history: readonly PastQuery[], past: PastQuery): readon
 
 const sayOutcome = ({ answer, explanation, error }: Asked): string => {
   if (answer !== undefined) {
-    return `${answer.rows.length.toLocaleString("en-US")} ${answer.rows.length === 1 ? "row" : "rows"}`;
+    return plural(answer.rows.length, "row");
   }
   return explanation === undefined ? problemOf(error).title : "explained";
 };

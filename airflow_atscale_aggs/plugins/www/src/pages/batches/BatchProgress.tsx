@@ -1,7 +1,7 @@
 import { Text } from "@chakra-ui/react";
 
 import { TimeText } from "src/components/TimeText";
-import { formatSeconds } from "src/utils/numbers";
+import { formatCount, formatSeconds } from "src/utils/numbers";
 
 import { type BatchDetail, isMoving, secondsBetween } from "./batches";
 import { ProgressBar } from "./ProgressBar";
@@ -22,7 +22,7 @@ export const stepNow = (batch: BatchDetail, now: number): string => {
       : `${step.aggregate}, ${formatSeconds(Math.round(seconds))}${usual}`;
   });
   const more = building.length - names.length;
-  return names.join("; ") + (more > 0 ? `; and ${more} more` : "");
+  return names.join("; ") + (more > 0 ? `; and ${formatCount(more)} more` : "");
 };
 
 const waitWords = (batch: BatchDetail): string => {

@@ -2,6 +2,7 @@ import { Alert, Box, Heading, Link, List, Text } from "@chakra-ui/react";
 import { Link as RouterLink } from "react-router-dom";
 
 import { Sentence } from "src/components/Sentence";
+import { formatCount } from "src/utils/numbers";
 
 import { type BatchDetail, taskAddress } from "./batches";
 
@@ -50,7 +51,7 @@ export const Problems = ({ batch }: Props) => {
               })}
             </List.Root>
             {failed.length > MOST ? (
-              <Text mt={2}>And {failed.length - MOST} more, in the table below.</Text>
+              <Text mt={2}>And {formatCount(failed.length - MOST)} more, in the table below.</Text>
             ) : null}
           </Alert.Description>
         </Alert.Content>

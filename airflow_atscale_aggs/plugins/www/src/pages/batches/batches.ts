@@ -3,7 +3,7 @@ import type { IconType } from "react-icons";
 import { LuBan, LuCheck, LuClock, LuLoaderCircle, LuX } from "react-icons/lu";
 
 import type { components } from "src/api/schema";
-import { formatSeconds, formatShare, plural, UNKNOWN } from "src/utils/numbers";
+import { formatSeconds, formatShare, formatTenths, plural, UNKNOWN } from "src/utils/numbers";
 
 export type BatchRow = components["schemas"]["BatchRow"];
 export type BatchDetail = components["schemas"]["BatchDetail"];
@@ -114,7 +114,7 @@ export const compareWithUsual = (
   }
   const words =
     difference >= usual
-      ? `${(seconds / usual).toFixed(1)} times as long`
+      ? `${formatTenths(seconds / usual)} times as long`
       : `${formatShare(difference / usual)} longer`;
   return { words, palette: difference >= usual / 2 ? "warning" : "fg" };
 };

@@ -1,3 +1,4 @@
+import { formatCount } from "src/utils/numbers";
 import { Badge, HStack } from "@chakra-ui/react";
 
 type Props = {
@@ -44,7 +45,7 @@ export const Chips = ({ names, most = 2, room = 24 }: Props) => {
           title={rest.join(", ")}
           variant="plain"
         >
-          +{rest.length}
+          +{formatCount(rest.length)}
         </Badge>
       )}
     </HStack>

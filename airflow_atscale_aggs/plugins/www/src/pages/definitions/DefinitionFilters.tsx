@@ -5,6 +5,7 @@ import { FilterMenu } from "src/components/FilterMenu";
 import { SearchBox } from "src/components/SearchBox";
 
 import {
+  BUILT_CHOICES,
   DEFAULT_STATE,
   type Filters,
   isFiltered,
@@ -54,6 +55,15 @@ export const DefinitionFilters = ({ filters, onChange, onClear }: Props) => {
         label="Used"
         onChange={(used) => {
           onChange({ used });
+        }}
+      />
+      <FilterMenu
+        choices={BUILT_CHOICES}
+        chosen={filters.built}
+        isSingle
+        label="Built"
+        onChange={(built) => {
+          onChange({ built });
         }}
       />
       <FilterMenu

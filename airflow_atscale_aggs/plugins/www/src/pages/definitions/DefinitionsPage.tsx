@@ -5,6 +5,7 @@ import { Link as RouterLink } from "react-router-dom";
 
 import { DataTable } from "src/components/DataTable";
 import { EmptyState } from "src/components/EmptyState";
+import { buildParam } from "src/frame/actions/build_request";
 import { type Model, pageAddress } from "src/frame/models";
 import { useAddressParams } from "src/hooks/useAddress";
 
@@ -100,7 +101,7 @@ export default function DefinitionsPage({ model }: PageProps) {
       <BulkBar
         model={model}
         onBuild={(names) => {
-          setParams({ build: names.join(",") });
+          setParams({ build: buildParam(names) });
         }}
         onClear={() => {
           setTicked(NONE);

@@ -1,6 +1,6 @@
 import { Box, HStack, Text } from "@chakra-ui/react";
 
-import { UNKNOWN } from "src/utils/numbers";
+import { formatCount, formatTenths, UNKNOWN } from "src/utils/numbers";
 
 type Props = {
   /** From 0 to 100; null before the first judgement. */
@@ -19,12 +19,12 @@ export const ScoreBar = ({ value, width = "3.5rem" }: Props) => {
   }
   const share = Math.max(0, Math.min(100, value));
   return (
-    <HStack gap={2} justifyContent="flex-end" title={`${value.toFixed(1)} of 100`}>
+    <HStack gap={2} justifyContent="flex-end" title={`${formatTenths(value)} of 100`}>
       <Box aria-hidden bg="bg.emphasized" borderRadius="full" height="6px" overflow="hidden" width={width}>
         <Box bg="brand.solid" borderRadius="full" height="100%" width={`${share}%`} />
       </Box>
       <Text as="span" fontVariantNumeric="tabular-nums" minW="1.75rem" textAlign="end">
-        {value.toFixed(0)}
+        {formatCount(value)}
       </Text>
     </HStack>
   );

@@ -3,7 +3,7 @@ import { HStack, Stack, Text } from "@chakra-ui/react";
 import type { Column } from "src/components/DataTable";
 import { StatusBadge } from "src/components/StatusBadge";
 import { TimeText } from "src/components/TimeText";
-import { formatCompact, formatCount, formatSeconds, UNKNOWN } from "src/utils/numbers";
+import { formatCompact, formatSeconds, plural, UNKNOWN } from "src/utils/numbers";
 
 import { Chips } from "./Chips";
 import type { Definition } from "./documents";
@@ -83,7 +83,7 @@ export const COLUMNS: Column<Definition>[] = [
     id: "uses",
     label: "Uses",
     width: "5.5rem",
-    cell: (row) => <span title={`${formatCount(row.uses)} queries`}>{formatCompact(row.uses)}</span>,
+    cell: (row) => <span title={plural(row.uses, "query", "queries")}>{formatCompact(row.uses)}</span>,
     sortBy: "uses",
     align: "end",
   },
@@ -99,9 +99,7 @@ export const COLUMNS: Column<Definition>[] = [
     label: "Rows",
     width: "5.5rem",
     cell: (row) => (
-      <span title={row.rows === null ? undefined : `${formatCount(row.rows)} rows`}>
-        {formatCompact(row.rows)}
-      </span>
+      <span title={row.rows === null ? undefined : plural(row.rows, "row")}>{formatCompact(row.rows)}</span>
     ),
     sortBy: "rows",
     align: "end",

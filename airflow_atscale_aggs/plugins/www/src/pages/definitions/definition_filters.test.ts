@@ -26,6 +26,7 @@ describe("the filters of the Definitions tab", () => {
       type: ["demand_defined"],
       status: ["active", "failed"],
       used: [],
+      built: [],
       state: [],
       sort: { by: "uses", isDescending: true },
     });
@@ -42,7 +43,7 @@ describe("the filters of the Definitions tab", () => {
     for (const address of [
       "",
       "search=year&type=user_defined&status=active%2Cfailed&used=7&state=any&sort=-rows",
-      "state=blocked%2Cretired&used=not-45",
+      "state=blocked%2Cretired&used=not-45&built=not-7d",
     ]) {
       const said = Object.entries(paramsOf(of(address))).filter(
         ([, value]) => value !== null && value !== "",
@@ -63,5 +64,11 @@ describe("the filters of the Definitions tab", () => {
     });
     expect(requestOf(of("used=never"), "m", NOW)).toMatchObject({ never_used: true });
     expect(requestOf(of("used=never"), "m", NOW)).not.toHaveProperty("unused_since");
+  });
+
+  it("ask for what is older than the overview finds new", () => {
+    expect(requestOf(of("built=not-36h"), "m", NOW).built_before).toBe("2026-11-27T21:41:07.000Z");
+    expect(isFiltered(of("built=not-36h"))).toBe(true);
+    expect(requestOf(of("built=not-12h"), "m", NOW)).not.toHaveProperty("built_before");
   });
 });

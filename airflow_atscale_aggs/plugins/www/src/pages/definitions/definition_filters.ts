@@ -16,6 +16,8 @@ export type Filters = {
   status: string[];
   /** One of USED_CHOICES; empty: any. */
   used: string[];
+  /** One of BUILT_CHOICES; empty: any. */
+  built: string[];
   /** Empty: all states. */
   state: string[];
   sort: Sort;
@@ -62,6 +64,13 @@ export const USED_CHOICES = [
   { value: "never", label: "never" },
 ];
 
+export const BUILT_CHOICES = [
+  { value: "", label: "any time" },
+  { value: "not-36h", label: "not for 36 hours" },
+  { value: "not-7d", label: "not for 7 days" },
+  { value: "not-30d", label: "not for 30 days" },
+];
+
 /** In the address: all states, which is not the same as no word about them. */
 const ANY_STATE = "any";
 export const DEFAULT_STATE = ["defined"];
@@ -82,6 +91,7 @@ export const filtersOf = (params: URLSearchParams): Filters => {
     type: words(params.get("type"), TYPE_CHOICES),
     status: words(params.get("status"), STATUS_CHOICES),
     used: words(params.get("used"), USED_CHOICES).slice(0, 1),
+    built: words(params.get("built"), BUILT_CHOICES).slice(0, 1),
     state: states.length > 0 || state === ANY_STATE ? states : DEFAULT_STATE,
     sort: SORTS.some((known) => known === by)
       ? { by, isDescending: sort.startsWith("-") }
@@ -92,7 +102,7 @@ export const filtersOf = (params: URLSearchParams): Filters => {
 /** Parameters of the address for a filter; what is as it was at first does not stand there. */
 export const paramsOf = (filters: Partial<Filters>): Record<string, string | null> => {
   const params: Record<string, string | null> = {};
-  for (const name of ["type", "status", "used"] as const) {
+  for (const name of ["type", "status", "used", "built"] as const) {
     const chosen = filters[name];
     if (chosen !== undefined) {
       params[name] = chosen.join(",");
@@ -113,18 +123,33 @@ export const paramsOf = (filters: Partial<Filters>): Record<string, string | nul
 };
 
 /** Parameters of an address without any filter. */
-export const NO_FILTERS = paramsOf({ search: "", type: [], status: [], used: [], state: DEFAULT_STATE });
+export const NO_FILTERS = paramsOf({
+  search: "",
+  type: [],
+  status: [],
+  used: [],
+  built: [],
+  state: DEFAULT_STATE,
+});
 
 /** Whether something is filtered out that is there at first. */
-export const isFiltered = ({ search, type, status, used, state }: Filters): boolean =>
-  search !== "" || type.length + status.length + used.length > 0 || state.join() !== DEFAULT_STATE.join();
+export const isFiltered = ({ search, type, status, used, built, state }: Filters): boolean =>
+  search !== "" ||
+  type.length + status.length + used.length + built.length > 0 ||
+  state.join() !== DEFAULT_STATE.join();
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** The moment some days before a time, to the hour: the same request within an hour is answered from the cache. */
-const daysBefore = (days: number, now: number): string =>
-  new Date(Math.floor(now / HOUR) * HOUR - days * DAY).toISOString();
+/** The moment some time before another, to the hour: the same request within an hour is answered from the cache. */
+const before = (now: number, milliseconds: number): string =>
+  new Date(Math.floor(now / HOUR) * HOUR - milliseconds).toISOString();
+
+const NOT_BUILT_FOR: Record<string, number> = {
+  "not-36h": 36 * HOUR,
+  "not-7d": 7 * DAY,
+  "not-30d": 30 * DAY,
+};
 
 /**
  * What the API is asked.
@@ -134,6 +159,7 @@ const daysBefore = (days: number, now: number): string =>
 export const requestOf = (filters: Filters, modelId: string, now: number): Query => {
   const [used] = filters.used;
   const days = Number(used);
+  const notBuiltFor = NOT_BUILT_FOR[filters.built[0] ?? ""];
   return {
     model: [modelId],
     origin: filters.type as Query["origin"],
@@ -142,9 +168,11 @@ export const requestOf = (filters: Filters, modelId: string, now: number): Query
       ? filters.state
       : STATE_CHOICES.map(({ value }) => value)) as Query["state"],
     ...(filters.search === "" ? {} : { search: filters.search }),
-    ...(days > 0 ? { used_since: daysBefore(days, now) } : {}),
-    ...(used === "not-45" ? { unused_since: daysBefore(45, now) } : {}),
+    ...(days > 0 ? { used_since: before(now, days * DAY) } : {}),
+    ...(used === "not-45" ? { unused_since: before(now, 45 * DAY) } : {}),
     ...(used === "never" ? { never_used: true } : {}),
+    // To the second: the overview counts what is older than that now.
+    ...(notBuiltFor === undefined ? {} : { built_before: new Date(now - notBuiltFor).toISOString() }),
     sort: filters.sort.by as Query["sort"],
     descending: filters.sort.isDescending,
   };

@@ -174,7 +174,7 @@ describe("the Lattice tab", () => {
     renderAt(PLACE, <LatticePage model={modelOf()} />);
     expect(await screen.findByText(/Only 3 aggregates are drawn/)).toBeVisible();
 
-    await userEvent.click(screen.getByRole("button", { name: "Draw up to 1000" }));
+    await userEvent.click(screen.getByRole("button", { name: "Draw up to 1,000" }));
     await waitFor(() => {
       expect(requests.some((request) => new URL(request.url).searchParams.get("most") === "1000")).toBe(true);
     });

@@ -9,7 +9,7 @@ import { SearchBox } from "src/components/SearchBox";
 import type { SqlEditorProps } from "src/components/sql/SqlEditor";
 import type { Model } from "src/frame/models";
 import { useAddressParams } from "src/hooks/useAddress";
-import { plural } from "src/utils/numbers";
+import { formatCount, plural } from "src/utils/numbers";
 
 import type { PageProps } from "../page_props";
 import { AskPanel } from "./AskPanel";
@@ -106,25 +106,32 @@ const ColoringSwitch = ({ coloring, onChange }: { coloring: Coloring; onChange: 
   </HStack>
 );
 
-const CutNote = ({ lattice, isAll, onAll }: { lattice: Lattice; isAll: boolean; onAll: () => void }) =>
-  lattice.is_cut ? (
+type CutProps = { lattice: Lattice; isAll: boolean; onAll: () => void };
+
+const CutNote = ({ lattice, isAll, onAll }: CutProps) => {
+  if (!lattice.is_cut) {
+    return null;
+  }
+  const drawn = lattice.nodes.filter((node) => node.kind !== "fact").length;
+  return (
     <Alert.Root size="sm" status="info">
       <Alert.Indicator />
       <Alert.Content>
         <HStack columnGap={3} flexWrap="wrap">
           <span>
-            Only {plural(lattice.nodes.filter((node) => node.kind !== "fact").length, "aggregate")} are drawn:
-            those that people defined, then the most used ones.
+            Only {plural(drawn, "aggregate is", "aggregates are")} drawn: those that people defined, then the
+            most used ones.
           </span>
           {isAll ? null : (
             <Button onClick={onAll} size="2xs" variant="outline">
-              Draw up to {AT_MOST}
+              Draw up to {formatCount(AT_MOST)}
             </Button>
           )}
         </HStack>
       </Alert.Content>
     </Alert.Root>
-  ) : null;
+  );
+};
 
 const Drawing = ({ lattice, model }: { lattice: Lattice; model: Model }) => {
   const [params, setParams] = useAddressParams();

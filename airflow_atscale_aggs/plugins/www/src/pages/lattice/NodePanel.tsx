@@ -76,7 +76,7 @@ export const NodePanel = ({ lattice, node, kin, model, reason, onFocus }: Props)
       </HStack>
       <HStack flexWrap="wrap" fontSize="sm" gap={2}>
         {isFact ? <Badge>fact</Badge> : <StatusBadge status={node.status} />}
-        <span>{formatCount(node.rows)} rows</span>
+        <span>{plural(node.rows, "row")}</span>
         {isFact ? null : <span>{plural(node.uses, "use")}</span>}
         {node.built_at === null ? null : (
           <Text as="span" color="fg.muted">
@@ -100,14 +100,14 @@ export const NodePanel = ({ lattice, node, kin, model, reason, onFocus }: Props)
       )}
       {isFact ? null : (
         <Kins
-          label={`Derives from (${kin.ancestors.size} in all)`}
+          label={`Derives from (${formatCount(kin.ancestors.size)} in all)`}
           nodes={direct("target")}
           none="nothing that is shown"
           onFocus={onFocus}
         />
       )}
       <Kins
-        label={`Goes into (${kin.descendants.size} in all)`}
+        label={`Goes into (${formatCount(kin.descendants.size)} in all)`}
         nodes={direct("source")}
         none="nothing"
         onFocus={onFocus}

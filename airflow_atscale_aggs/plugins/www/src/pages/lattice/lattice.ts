@@ -1,5 +1,6 @@
 /** What the drawing of a lattice needs to know of it: kin of nodes, sizes, colours. No DOM in here. */
 import type { components } from "src/api/schema";
+import { formatCount } from "src/utils/numbers";
 
 export type Lattice = components["schemas"]["LatticeGraph"];
 export type LatticeNode = components["schemas"]["LatticeNode"];
@@ -115,7 +116,7 @@ export const legendOf = (coloring: Coloring, nodes: readonly LatticeNode[]): Ste
   return most === 0
     ? []
     : stepsOfUse(most).map(({ upTo, bg }) => {
-        const label = from === upTo ? `${upTo}` : `${from}–${upTo}`;
+        const label = from === upTo ? formatCount(upTo) : `${formatCount(from)}–${formatCount(upTo)}`;
         from = upTo + 1;
         return { bg, label };
       });

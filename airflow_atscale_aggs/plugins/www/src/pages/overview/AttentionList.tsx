@@ -16,10 +16,11 @@ const LOOKS: Record<string, { label: string; palette: string; icon: typeof LuInf
   info: { label: "Note", palette: "info", icon: LuInfo },
 };
 
-// The definitions of these kinds are also a filter of the Definitions tab.
+// The definitions of these kinds are also a filter of the Definitions tab. Those that failed stand in their batch:
+// what served before serves on, so that the status of the definition does not tell of it.
 const FILTERS: Record<string, Record<string, string>> = {
-  never_used: { used: "never" },
-  failed: { status: "failed" },
+  stale: { status: "active", built: "not-36h" },
+  never_used: { status: "active", used: "never", sort: "created_at" },
   not_built: { status: "pending" },
 };
 
@@ -37,11 +38,14 @@ export const placesOf = (model: Model, item: Attention): Place[] => {
   const [first] = item.definition_ids;
   if (first !== undefined) {
     const filter = FILTERS[item.kind];
-    places.push(
-      item.definition_ids.length === 1
-        ? { label: "Open the definition", address: pageAddress("definitions", model, { definition: first }) }
-        : { label: "Show the definitions", address: pageAddress("definitions", model, filter ?? {}) },
-    );
+    if (item.count === 1 && item.definition_ids.length === 1) {
+      places.push({
+        label: "Open the definition",
+        address: pageAddress("definitions", model, { definition: first }),
+      });
+    } else if (filter !== undefined) {
+      places.push({ label: "Show the definitions", address: pageAddress("definitions", model, filter) });
+    }
   }
   return places;
 };

@@ -52,7 +52,7 @@ export const QueriesByDay = ({ model, days }: Props) => {
         <Canvas>
           <QueriesChart
             days={days}
-            label={`Queries by day: ${formatCount(totals.hits)} hits, ${formatCount(totals.misses)} misses and ${formatCount(totals.fallbacks)} fallbacks in ${days.length} days.`}
+            label={`Queries by day: ${plural(totals.hits, "hit")}, ${plural(totals.misses, "miss", "misses")} and ${plural(totals.fallbacks, "fallback")} in ${plural(days.length, "day")}.`}
           />
         </Canvas>
       )}
@@ -90,7 +90,7 @@ export const SavingsByDay = ({ days }: Pick<Props, "days">) => {
         <Canvas>
           <SavingsChart
             days={days}
-            label={`Time saved by day: ${formatSeconds(totals.secondsSaved)} in ${days.length} days, most of it on ${best.day}: ${formatSeconds(best.seconds_saved)}.`}
+            label={`Time saved by day: ${formatSeconds(totals.secondsSaved)} in ${plural(days.length, "day")}, most of it on ${best.day}: ${formatSeconds(best.seconds_saved)}.`}
           />
         </Canvas>
       )}

@@ -122,7 +122,9 @@ describe("what wants attention", () => {
     expect(addresses(attentionOf())).toEqual(["&definition=d1"]);
     expect(addresses(attentionOf({ batch_id: "b1", definition_ids: ["a", "b"], kind: "failed" }))).toEqual([
       "&batch=b1",
-      "&status=failed",
+    ]);
+    expect(addresses(attentionOf({ kind: "stale", count: 2, definition_ids: ["a", "b"] }))).toEqual([
+      "&status=active&built=not-36h",
     ]);
     expect(addresses(attentionOf({ definition_ids: [] }))).toEqual([]);
   });
@@ -135,7 +137,9 @@ describe("the overview", () => {
     expect(await screen.findByText("70 %")).toBeVisible();
     expect(screen.getByText("of 20 queries in 30 days.")).toBeVisible();
     expect(screen.getByText("1 % of the facts' 100 K.")).toBeVisible();
-    expect(await screen.findByRole("img", { name: /14 hits, 4 misses and 2 fallbacks/ })).toBeInTheDocument();
+    expect(
+      await screen.findByRole("img", { name: /14 hits, 4 misses and 2 fallbacks in 2 days/ }),
+    ).toBeInTheDocument();
     expect(await screen.findByRole("img", { name: /Time saved by day: 4\smin/ })).toBeInTheDocument();
     const items = within(screen.getByRole("region", { name: "What wants attention" })).getAllByRole(
       "listitem",

@@ -3,13 +3,13 @@ import { Code } from "@chakra-ui/react";
 import type { Column } from "src/components/DataTable";
 import { StatusBadge } from "src/components/StatusBadge";
 import { TimeText } from "src/components/TimeText";
-import { formatCompact, formatCount, formatSeconds, UNKNOWN } from "src/utils/numbers";
+import { formatCompact, formatCount, formatSeconds, plural, UNKNOWN } from "src/utils/numbers";
 
 import type { Query } from "./documents";
 import { oneLine, sourcesText } from "./queries";
 
-const Rows = ({ value, what }: { value: number | null; what: string }) => (
-  <span title={value === null ? undefined : `${formatCount(value)} ${what}`}>{formatCompact(value)}</span>
+const Rows = ({ value, what }: { value: number | null; what: [one: string, many: string] }) => (
+  <span title={value === null ? undefined : plural(value, ...what)}>{formatCompact(value)}</span>
 );
 
 /** The columns of the Queries tab. */
@@ -54,7 +54,7 @@ export const COLUMNS: Column<Query>[] = [
     id: "rows",
     label: "Rows",
     width: "5rem",
-    cell: (row) => <Rows value={row.rows} what="rows of the answer" />,
+    cell: (row) => <Rows value={row.rows} what={["row of the answer", "rows of the answer"]} />,
     align: "end",
   },
   {
@@ -68,7 +68,7 @@ export const COLUMNS: Column<Query>[] = [
     id: "rows_saved",
     label: "Rows saved",
     width: "7rem",
-    cell: (row) => <Rows value={row.rows_saved} what="rows were not read" />,
+    cell: (row) => <Rows value={row.rows_saved} what={["row was not read", "rows were not read"]} />,
     align: "end",
   },
   {
@@ -88,7 +88,9 @@ export const COLUMNS: Column<Query>[] = [
     id: "weight",
     label: "Stands for",
     width: "6.5rem",
-    cell: (row) => <span title="Queries of the log are a sample where many are asked.">{row.weight}</span>,
+    cell: (row) => (
+      <span title="Queries of the log are a sample where many are asked.">{formatCount(row.weight)}</span>
+    ),
     align: "end",
     isExtra: true,
   },

@@ -1,7 +1,7 @@
 import { LuRefreshCw } from "react-icons/lu";
 
 import { statusLook } from "src/components/statuses";
-import { formatRows, formatSeconds, plural } from "src/utils/numbers";
+import { formatCount, formatRows, formatSeconds, plural } from "src/utils/numbers";
 import { formatTime } from "src/utils/times";
 
 import { OUTCOME_LOOKS, outcomeOf, stepSeconds } from "../batches";
@@ -71,7 +71,7 @@ export const TimelineRow = ({ row, index, top, lines, place, canFocus, onOpen }:
           {step.failures > 0 ? (
             <span className="again">
               <LuRefreshCw aria-hidden />
-              {step.failures}
+              {formatCount(step.failures)}
             </span>
           ) : null}
         </span>

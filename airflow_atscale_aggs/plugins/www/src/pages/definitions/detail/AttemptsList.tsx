@@ -4,7 +4,7 @@ import type { components } from "src/api/schema";
 import { Sentence } from "src/components/Sentence";
 import { StatusBadge } from "src/components/StatusBadge";
 import { TimeText } from "src/components/TimeText";
-import { formatSeconds } from "src/utils/numbers";
+import { formatCount, formatSeconds } from "src/utils/numbers";
 
 type Attempt = components["schemas"]["Attempt"];
 
@@ -14,7 +14,7 @@ const seconds = ({ started_at: start, finished_at: end }: Attempt): number | nul
 const OneAttempt = ({ attempt }: { attempt: Attempt }) => (
   <Box as="li" borderInlineStartWidth={2} ps={3}>
     <HStack flexWrap="wrap" fontSize="sm" gap={2}>
-      <Text fontWeight="semibold">Attempt {attempt.number}</Text>
+      <Text fontWeight="semibold">Attempt {formatCount(attempt.number)}</Text>
       <StatusBadge status={attempt.status} />
       <TimeText value={attempt.started_at} />
       <Text color="fg.muted">{attempt.finished_at === null ? "" : formatSeconds(seconds(attempt))}</Text>

@@ -1,5 +1,5 @@
 /** What was predicted of a definition beside what was measured, and what the parts of a score mean. */
-import { formatBytes, formatCompact, formatRows, UNKNOWN } from "src/utils/numbers";
+import { formatBytes, formatCompact, formatRows, formatTenths, UNKNOWN } from "src/utils/numbers";
 
 import type { DefinitionDetail } from "../documents";
 
@@ -16,7 +16,7 @@ export const describeDifference = (predicted: number | undefined, measured: numb
     return "as predicted";
   }
   if (ratio >= 2) {
-    return `${ratio.toFixed(1)} times as much`;
+    return `${formatTenths(ratio)} times as much`;
   }
   const percent = Math.max(1, Math.round(Math.abs(ratio - 1) * 100));
   return ratio > 1 ? `${percent} % more` : `${percent} % less`;

@@ -2,7 +2,7 @@
 import { type Edge, MarkerType, Position as Side } from "@xyflow/react";
 
 import { statusLook } from "src/components/statuses";
-import { formatCompact, formatCount, formatRows, plural } from "src/utils/numbers";
+import { formatRows, plural } from "src/utils/numbers";
 import { formatAgo } from "src/utils/times";
 
 import type { Roles } from "../explanation";
@@ -40,18 +40,16 @@ const detailOf = (node: LatticeNode, coloring: Coloring, now: number): string =>
   }
   const status = node.status === "active" ? "" : `, ${statusLook(node.status).label}`;
   if (coloring === "use") {
-    return `${formatCompact(node.rows)} rows, ${plural(node.uses, "use")}${status}`;
+    return `${formatRows(node.rows)}, ${plural(node.uses, "use")}${status}`;
   }
   const age = node.built_at === null ? "not built" : formatAgo(node.built_at, new Date(now).toISOString());
-  return `${formatCompact(node.rows)} rows, ${age}${status}`;
+  return `${formatRows(node.rows)}, ${age}${status}`;
 };
 
 const titleOf = (node: LatticeNode, reason: string | undefined): string =>
   [
     node.name,
-    node.kind === "fact"
-      ? `fact, ${formatCount(node.rows)} rows`
-      : node.attributes.join(", ") || "grand total",
+    node.kind === "fact" ? `fact, ${plural(node.rows, "row")}` : node.attributes.join(", ") || "grand total",
     reason === undefined ? "" : `The query: ${reason.replaceAll("`", "")}`,
   ]
     .filter((line) => line !== "")

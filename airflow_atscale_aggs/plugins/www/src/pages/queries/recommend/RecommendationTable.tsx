@@ -5,7 +5,7 @@ import { LuChevronDown, LuChevronRight } from "react-icons/lu";
 import { GuardedButton } from "src/components/GuardedButton";
 import { Sentence } from "src/components/Sentence";
 import { StatusBadge } from "src/components/StatusBadge";
-import { formatBytes, formatCompact, formatCount, formatShare } from "src/utils/numbers";
+import { formatBytes, formatCompact, formatShare, plural } from "src/utils/numbers";
 
 import type { Recommendation } from "../documents";
 import { SmlBlock } from "./SmlBlock";
@@ -84,14 +84,14 @@ export const RecommendationTable = ({ rows, outcomes, onDefine, why }: Props) =>
                   <Table.Cell
                     fontVariantNumeric="tabular-nums"
                     textAlign="end"
-                    title={`About ${formatCount(row.rows)} rows, as predicted.`}
+                    title={`About ${plural(row.rows, "row")}, as predicted.`}
                   >
                     {formatCompact(row.rows)}
                   </Table.Cell>
                   <Table.Cell
                     fontVariantNumeric="tabular-nums"
                     textAlign="end"
-                    title={`${formatCount(row.rows_saved)} rows that queries would not read.`}
+                    title={`${plural(row.rows_saved, "row")} that queries would not read.`}
                   >
                     {formatCompact(row.rows_saved)}
                   </Table.Cell>
