@@ -5,12 +5,15 @@
     administer  who may edit the connection: delete instances, change settings
 
 So nobody reads a model over a connection that he may not use, and models that share a registry stay apart.
+
+Whether something exists is told to nobody who may not read it: over a connection that he may not use, everything is
+answered with 403; over one that he may use for other models, with 404, in the words for what is not there.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -29,7 +32,7 @@ from fastapi import Depends
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError, NotRegisteredError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.models import find_model
-from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, InstanceRecord, ModelRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryReader
 from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url
 from airflow_atscale_aggs.plugins.api.bounds import Slots, configured_bound
@@ -51,8 +54,7 @@ class Right(StrEnum):
     ADMINISTER = "administer"
 
 
-_WORDS = {
-    Right.READ: "read this model: you need to read a DAG that builds it over this connection, or the connection itself",
+_NEEDED = {
     Right.BUILD: "do this: you need to trigger a DAG that builds the model over this connection",
     Right.ADMINISTER: "do this: you need to edit the Airflow connection",
 }
@@ -193,8 +195,7 @@ class Place:
         """Ids of the models with these names or ids; of all that he may read where none is given.
 
         Raises:
-            NotRegisteredError: no such model.
-            ProblemError: 403: he may not read one of them.
+            ProblemError: as `model`.
         """
         return tuple(self.model(name).id for name in wanted) or tuple(model.id for model in self.models)
 
@@ -202,24 +203,59 @@ class Place:
         """A model on which the request may do what it is for.
 
         Raises:
-            NotRegisteredError: no such model.
-            ProblemError: 403.
+            ProblemError: 404: there is none that he may read; 403: he may only read it.
         """
         try:
             record = find_model(self.models, name_or_id)
         except NotRegisteredError as error:
-            # The error names models that nearly have the name: only such as he may read.
-            with contextlib.suppress(NotRegisteredError):
-                self.check(self.read.models.get(name_or_id))
-            raise error from None
-        self.check(record)
+            # It names models that nearly have the name: only such as he may read.
+            raise self.missing(error.kind, name_or_id, error.near) from None
+        self._check_right(record)
         return record
 
-    def check(self, model: ModelRecord | str) -> None:
-        """Raise ProblemError (403) unless the request may do what it is for, on a model or on the model of an id."""
-        record = self.read.models.get(model) if isinstance(model, str) else model
-        if not self.may(self.right, record):
-            raise ProblemError(HTTPStatus.FORBIDDEN, f"You may not {_WORDS[self.right]}.", "forbidden")
+    def definition(self, definition_id: str) -> DefinitionRecord:
+        """A definition of a model on which the request may do what it is for. Raises as `model`."""
+        try:
+            record = self.read.definitions.get(definition_id)
+        except NotRegisteredError:
+            raise self.missing("definition", definition_id) from None
+        self.check(record.definition.model_id, "definition", definition_id)
+        return record
+
+    def instance(self, instance_id: str) -> InstanceRecord:
+        """An instance of a model on which the request may do what it is for. Raises as `model`."""
+        try:
+            record = self.read.instances.get(instance_id)
+        except NotRegisteredError:
+            raise self.missing("instance", instance_id) from None
+        self.check(record.model_id, "instance", instance_id)
+        return record
+
+    def check(self, model_id: str, what: str, name: str) -> None:
+        """Raise as `model`, unless the request may do what it is for with something that belongs to a model.
+
+        Args:
+            what, name: of the thing, as whoever asks named it.
+        """
+        record = self.read.models.get(model_id)
+        if not self.may(Right.READ, record):
+            raise self.missing(what, name)
+        self._check_right(record)
+
+    def missing(self, what: str, name: str, near: Sequence[str] = ()) -> ProblemError:
+        """The answer (404) for what is not there, and for what he may not read: nobody can tell which it is."""
+        detail = str(NotRegisteredError(what, name, near))
+        if not self.visitor.may_use(self.connection):
+            its = "it" if what == "model" else "its model"
+            detail += (
+                f" Or you may not read {its}: for that you need to read a DAG that builds the model over this "
+                "connection, or the connection itself."
+            )
+        return ProblemError(HTTPStatus.NOT_FOUND, detail, "not-registered")
+
+    def _check_right(self, model: ModelRecord) -> None:
+        if self.right is not Right.READ and not self.may(self.right, model):
+            raise ProblemError(HTTPStatus.FORBIDDEN, f"You may not {_NEEDED[self.right]}.", "forbidden")
 
 
 @dataclass(frozen=True, slots=True)

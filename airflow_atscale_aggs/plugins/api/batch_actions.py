@@ -100,8 +100,8 @@ def cancel(place: Place, batch_id: str) -> str:
         batch_id: also of a request; one that has begun no batch yet loses its run.
 
     Raises:
-        NotRegisteredError: there is neither batch nor request.
-        ProblemError: 403: the visitor may not stop runs of the DAG.
+        ProblemError: 404: there is neither batch nor request that the visitor may read; 403: he may not stop runs of
+            the DAG.
         IllegalTransitionError: the batch has ended well already.
     """
     found = find_batch(place, batch_id)
@@ -156,9 +156,8 @@ def resume(place: Place, batch_id: str) -> BatchStarted:
     """Let a batch that has failed or was interrupted go on: what failed in its run is tried again.
 
     Raises:
-        NotRegisteredError: there is neither batch nor request.
+        ProblemError: 403; 404, as `cancel`; 409: no run drives it, or nothing in the run has failed.
         IllegalTransitionError: the batch has ended well, was cancelled, or a newer one closed it.
-        ProblemError: 403; 409: no run drives it, or nothing in the run has failed.
     """
     found = find_batch(place, batch_id)
     if isinstance(found, RequestedRun):

@@ -13,7 +13,6 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.shown_status import SHOWN
-from airflow_atscale_aggs.engine.errors import NotRegisteredError
 from airflow_atscale_aggs.engine.lifecycle.settings_in_force import settings_in_force
 from airflow_atscale_aggs.engine.registry.listings import BatchListing, InstanceListing
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, ModelRecord, StepOutline
@@ -169,11 +168,11 @@ def requested_detail(place: Place, asked: RequestedRun) -> BatchDetail:
 
 
 def _model_of_run(place: Place, asked: RequestedRun) -> ModelRecord:
-    """The model that the DAG of a run builds. Raises NotRegisteredError when it is not deployed any more."""
+    """The model that the DAG of a run builds. Raises ProblemError (404) when it is not deployed any more."""
     for model in place.models:
         if any(dag.dag_id == asked.run.dag_id for dag in place.dags_of(model)):
             return model
-    raise NotRegisteredError("batch", asked.request_id)
+    raise place.missing("batch", asked.request_id)
 
 
 def _read(read: Any, value: object, otherwise: Any) -> Any:

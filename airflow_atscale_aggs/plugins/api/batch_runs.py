@@ -108,8 +108,7 @@ def find_batch(place: Place, batch_or_request_id: str) -> BatchRecord | Requeste
     """A batch by its id or by the id of a request that it answers; else the run of the request, which begins it.
 
     Raises:
-        NotRegisteredError: there is neither.
-        ProblemError: 403: the visitor may not do what he asks for with the batch's model.
+        ProblemError: 404: there is neither that the visitor may read; 403: he may not do what he asks for with it.
     """
     try:
         batch: BatchRecord | None = place.read.batches.get(batch_or_request_id)
@@ -117,11 +116,11 @@ def find_batch(place: Place, batch_or_request_id: str) -> BatchRecord | Requeste
         model_ids = [model.id for model in place.models]
         batch = place.read.batches.of_signal(model_ids, signal_of_request(batch_or_request_id))
     if batch is not None:
-        place.check(batch.model_id)
+        place.check(batch.model_id, "batch", batch_or_request_id)
         return batch
     found = find_run_of_request([dag.dag_id for dag in place.dags], batch_or_request_id)
     if found is None:
-        raise NotRegisteredError("batch", batch_or_request_id)
+        raise place.missing("batch", batch_or_request_id)
     return found
 
 

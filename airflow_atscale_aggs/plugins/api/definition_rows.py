@@ -56,13 +56,11 @@ def definition_detail(place: Place, definition_id: str) -> DefinitionDetail:
     """Everything about a definition.
 
     Raises:
-        NotRegisteredError: no such definition.
-        ProblemError: 403: the visitor may not read its model.
+        ProblemError: 404: there is none that the visitor may read.
     """
     read = place.read
-    record = read.definitions.get(definition_id)
+    record = place.definition(definition_id)
     definition = record.definition
-    place.check(definition.model_id)
     (listing,) = read.lists.definitions.get([definition_id])
     model = read.models.get(definition.model_id)
     evaluation, successor = read.evaluations.newest(definition_id), read.successions.successor_of(definition_id)

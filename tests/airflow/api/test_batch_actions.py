@@ -273,7 +273,7 @@ def test_a_dag_that_would_not_run_is_refused(server: ApiServer, column: str, wor
         ("viewer", "tiny_sales", 403),
         ("tiny_viewer", "tiny_sales", 403),
         ("outsider", "tiny_sales", 403),
-        ("tiny_user", "hidden_sales", 403),
+        ("tiny_user", "hidden_sales", 404),
         ("tiny_user", "nothing", 404),
     ],
 )

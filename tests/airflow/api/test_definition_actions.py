@@ -76,7 +76,7 @@ def test_a_definition_of_a_model_that_only_other_dags_build_is_out_of_reach(serv
     """The registry is shared, the right is not."""
     path = _path(server, "block", model="hidden_sales")
 
-    assert server.client("tiny_user").post(path, json={}).status_code == 403
+    assert server.client("tiny_user").post(path, json={}).status_code == 404
     assert _definition(server, model="hidden_sales").status == "defined"
 
 

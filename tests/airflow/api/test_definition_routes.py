@@ -131,8 +131,8 @@ def test_nobody_sees_definitions_of_models_that_he_may_not_read(used: ApiServer)
 
     assert {row["model"] for row in used.get(_LIST, "tiny_viewer", limit=200)["items"]} == {"tiny_sales"}
     assert {row["model"] for row in used.get(_LIST, "op", limit=200)["items"]} == {"tiny_sales", "hidden_sales"}
-    assert used.status(_LIST, "tiny_viewer", params={"model": "hidden_sales"}) == 403
-    assert used.status(f"{_LIST}/{of_hidden[0]}", "tiny_viewer") == 403
+    assert used.status(_LIST, "tiny_viewer", params={"model": "hidden_sales"}) == 404
+    assert used.status(f"{_LIST}/{of_hidden[0]}", "tiny_viewer") == 404
     assert used.status(f"{_LIST}/{of_hidden[0]}", "op") == 200
     assert used.status(f"{_LIST}/nobody", "op") == 404
     assert used.status(_LIST, None) == 401

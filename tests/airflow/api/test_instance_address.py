@@ -64,4 +64,4 @@ def test_an_instance_of_a_model_out_of_reach_is_not_shown(server: ApiServer) -> 
     """Whoever may read the connection's DAG of one model sees nothing of another one in the same registry."""
     path = f"/instances/other/{_instance(server).id}"
 
-    assert server.client("viewer").get(path, follow_redirects=False).status_code == 403
+    assert server.client("viewer").get(path, follow_redirects=False).status_code == 404

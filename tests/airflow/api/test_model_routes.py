@@ -13,6 +13,10 @@ from tests.support.api_server import SECRET, ApiServer
 pytestmark = pytest.mark.airflow
 
 _TINY = "connections/tiny/models/tiny_sales"
+_OUT_OF_REACH = (
+    "Or you may not read it: for that you need to read a DAG that builds the model over this connection, or the "
+    "connection itself."
+)
 
 
 def _places(document: Any) -> list[tuple[str, str]]:
@@ -101,8 +105,8 @@ def test_a_model_is_found_by_name_full_name_and_id(server: ApiServer, name: str)
         ("connections/nowhere/models/x", "viewer", 403, "You may not use the Airflow connection `nowhere`"),
         ("connections/postgres/models/x", "op", 409, "is of type `postgres`; `atscale_aggs` is needed"),
         ("connections/broken/models/x", "op", 409, "somebody:***@127.0.0.1:1/nothing cannot be used"),
-        ("connections/tiny/models/hidden_sales", "tiny_viewer", 403, "You may not read this model"),
-        ("connections/tiny/models/hidden_sales/structure", "tiny_viewer", 403, "You may not read this model"),
+        ("connections/tiny/models/hidden_sales", "tiny_viewer", 404, _OUT_OF_REACH),
+        ("connections/tiny/models/hidden_sales/structure", "tiny_viewer", 404, _OUT_OF_REACH),
         ("connections/other/models/hidden_sales", "tiny_viewer", 403, "You may not use"),
         ("dags/batch_build_hidden_sales/models", "tiny_viewer", 403, "You may not read the DAG"),
         (_TINY, None, 401, "Not authenticated"),

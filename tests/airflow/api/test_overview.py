@@ -40,17 +40,6 @@ def _attention(server: ApiServer, user: str = "tiny_viewer", path: str = _PATH) 
     return {attention["kind"]: attention for attention in server.get(path, user)["attention"]}
 
 
-def test_a_model_that_is_well_wants_no_attention(server: ApiServer) -> None:
-    overview = server.get(_PATH, "tiny_viewer")
-
-    assert overview["attention"] == []
-    assert (overview["active"], overview["definitions"], overview["fact_rows"]) == (4, 4, 60)
-    assert overview["rows"] == sum(tile["rows"] for tile in overview["sizes"])
-    assert overview["last_batch"]["counts"] == {"active": 4}
-    largest = overview["sizes"][0]
-    assert (largest["aggregate"], largest["rows"], largest["bytes"]) == ("by_day_and_shop", 60, None)
-
-
 def test_queries_are_counted_by_day(server: ApiServer) -> None:
     """Days without queries are there as well; today stands last."""
     ids = server.registry.read.definitions.ids_of_names(_model_id(server), ["by_city"])

@@ -89,7 +89,7 @@ def test_a_query_is_read_by_its_id(log: ApiServer) -> None:
     hidden = next(row for row in log.get("connections/tiny/queries", "op")["items"] if row["model"] == "hidden_sales")
 
     assert log.get(f"connections/tiny/queries/{hit['id']}", "tiny_viewer") == hit
-    assert log.status(f"connections/tiny/queries/{hidden['id']}", "tiny_viewer") == 403
+    assert log.status(f"connections/tiny/queries/{hidden['id']}", "tiny_viewer") == 404
     assert log.status("connections/tiny/queries/4711", "tiny_viewer") == 404
     assert log.status(f"connections/tiny/queries/{2**63}", "tiny_viewer") == 422
 
@@ -107,7 +107,7 @@ def test_pages_of_the_log_together_are_the_whole_log(log: ApiServer) -> None:
 
 def test_nobody_reads_queries_on_models_that_he_may_not_read(log: ApiServer) -> None:
     assert {row["model"] for row in log.get("connections/other/queries", "viewer")["items"]} == {"hidden_sales"}
-    assert log.status("connections/tiny/queries", "tiny_viewer", params={"model": "hidden_sales"}) == 403
+    assert log.status("connections/tiny/queries", "tiny_viewer", params={"model": "hidden_sales"}) == 404
     assert log.status("connections/tiny/queries", "outsider") == 403
     assert log.status("connections/tiny/queries", None) == 401
     assert log.status("connections/tiny/queries", "op", params={"cursor": "?"}) == 422

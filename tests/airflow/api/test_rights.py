@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from airflow_atscale_aggs.engine.aggregates.definition import catalog_id
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from tests.support.api_calls import Calls, Operation, operations
 from tests.support.api_server import ApiServer
 
@@ -92,32 +94,71 @@ def _cell(answer: Any) -> str:
     return "yes"
 
 
-@pytest.mark.parametrize("user", ["tiny_viewer", "tiny_user"])
+@pytest.fixture(scope="module")
+def hidden(calls: Calls) -> dict[str, list[str]]:
+    """Names and ids of the other model in the same registry and of what belongs to it, by kind."""
+    server = calls.server
+    with server.workspace() as workspace:
+        run_batch(workspace, "hidden.hidden_sales", owner="airflow:batch_build_hidden_sales/manual__first")
+    sql = 'SELECT "City", "Amount" FROM hidden.hidden_sales'
+    assert server.client().post("/api/connections/tiny/query", json={"sql": sql}).status_code == 200
+    model = server.registry.read.models.get("hidden_sales")
+    asked = {"model": model.id}
+    instances = server.get("connections/tiny/instances", **asked)["items"]
+    return {
+        "model": ["hidden_sales", "hidden.hidden_sales", model.id],
+        "catalog": ["hidden", catalog_id("hidden")],
+        "definition_id": [instances[0]["definition_id"]],
+        "instance_id": [instances[0]["id"]],
+        "batch_id": [instances[0]["batch_id"]],
+        "query_id": [str(server.get("connections/tiny/queries", **asked)["items"][0]["id"])],
+    }
+
+
+_KIND = {"model_id": "model", "catalog_id": "catalog", "project_id": "catalog", "modelId": "model", "cubeId": "model"}
+_KIND |= {"catalogId": "catalog", "definitionId": "definition_id", "batchId": "batch_id", "id": "definition_id"}
+"""What a parameter names, where it is not called so."""
+
+_KINDS = {"model", "catalog", "definition_id", "instance_id", "batch_id", "query_id"}
+
+
+def _made_up(name: str) -> str:
+    """A name of nothing, as much like others as one of something."""
+    return str(int(name) + 4711) if name.isdecimal() else name[:-1] + ("0" if name[-1] != "0" else "1")
+
+
+def _same_but_for_the_name(answer: Any, name: str) -> tuple[int, str, str]:
+    told = answer.text.replace(name, "NAME")
+    return answer.status_code, str(answer.headers["content-type"]), told
+
+
+@pytest.mark.parametrize("user", ["tiny_viewer", "tiny_user", "outsider"])
 @pytest.mark.parametrize(
-    "operation",
-    [operation for operation in _OPERATIONS if {"model", "model_id"} & set(operation.parameters("path"))],
-    ids=str,
+    ("operation", "parameter"),
+    [
+        pytest.param(operation, parameter, id=f"{operation} {parameter}")
+        for operation in _OPERATIONS
+        for parameter in (*operation.parameters("path"), *operation.parameters("query"))
+        if _KIND.get(parameter, parameter) in _KINDS
+    ],
 )
-def test_the_other_model_of_the_same_registry_is_out_of_reach(calls: Calls, operation: Operation, user: str) -> None:
-    """By its name and by its id, whatever is asked."""
-    model_id = calls.server.registry.read.models.get("hidden_sales").id
-    for name in ("hidden_sales", "hidden.hidden_sales", model_id):
-        answer = calls.call(operation, user, things={"model": name, "model_id": name, "catalog_id": "hidden"})
+def test_what_may_not_be_read_is_answered_as_what_is_not_there(
+    calls: Calls, hidden: dict[str, list[str]], operation: Operation, parameter: str, user: str
+) -> None:
+    """Byte for byte, but for the name that was asked for: wherever it stands, whatever is asked, by name and by id."""
+    for name in hidden[_KIND.get(parameter, parameter)]:
+        answers = [_call_with(calls, operation, user, parameter, wanted) for wanted in (name, _made_up(name))]
 
-        assert answer.status_code in {403, 404}, answer.text
+        first, second = (_same_but_for_the_name(a, n) for a, n in zip(answers, (name, _made_up(name)), strict=True))
+        assert first == second
+        if parameter in operation.parameters("path"):
+            assert first[0] == (404 if user != "outsider" or not operation.path.startswith("/api") else 403), first
 
 
-@pytest.mark.parametrize("user", ["tiny_viewer", "tiny_user"])
-@pytest.mark.parametrize(
-    "operation", [operation for operation in _OPERATIONS if "definition_id" in operation.parameters("path")], ids=str
-)
-def test_definitions_of_the_other_model_are_out_of_reach(calls: Calls, operation: Operation, user: str) -> None:
-    """Although they stand in the same registry."""
-    read = calls.server.registry.read
-    record = read.definitions.of_model(read.models.get("hidden_sales").id)[0]
-    answer = calls.call(operation, user, things={"definition_id": record.definition.id})
-
-    assert answer.status_code in {403, 404}, answer.text
+def _call_with(calls: Calls, operation: Operation, user: str, parameter: str, value: str) -> Any:
+    if parameter in operation.parameters("path"):
+        return calls.call(operation, user, things={parameter: value})
+    return calls.call(operation, user, query={parameter: value})
 
 
 @pytest.mark.parametrize("user", ["tiny_viewer", "outsider"])

@@ -69,8 +69,7 @@ class Asker:
             raise ProblemError(HTTPStatus.CONFLICT, detail, "several-connections")
         ((place, model),) = found
         wide = self.visitor.place(place.connection, right)
-        wide.check(model)
-        return ModelPlace(wide, model)
+        return ModelPlace(wide, wide.model(model.id))
 
     def models(self, wanted: str = "", catalog: str = "") -> list[tuple[Place, list[ModelRecord]]]:
         """All models that the visitor may read, or one of them, each once: several connections may lead to a registry.
@@ -105,7 +104,9 @@ class Asker:
                 continue
             if record.definition.model_id in {model.id for model in models}:
                 return self.model(record.definition.model_id, right=right).place
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no definition `{definition_id}`.", "no-definition")
+        raise ProblemError(
+            HTTPStatus.NOT_FOUND, f"There is no definition `{definition_id}` that you may read.", "no-definition"
+        )
 
 
 def is_catalog(model: ModelRecord, wanted: str) -> bool:

@@ -14,7 +14,6 @@ from fastapi import APIRouter, Body, Depends, Query, Request
 from pydantic import AfterValidator
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
-from airflow_atscale_aggs.engine.errors import NotRegisteredError
 from airflow_atscale_aggs.engine.registry.definition_lists import DefinitionFilter
 from airflow_atscale_aggs.engine.registry.instance_lists import InstanceFilter
 from airflow_atscale_aggs.plugins.api.access import Place, Right
@@ -235,13 +234,13 @@ def list_instances(
     for place, models in sources:
         try:
             found = find_batch(place, batch_id)
-        except (NotRegisteredError, ProblemError):
+        except ProblemError:
             continue
         if isinstance(found, RequestedRun):
             return published_lists.list_instances([], which, options)
         own = published_lists.of_batch(which, found.id)
         return published_lists.list_instances([(place, models)], own, options, batch_id=batch_id)
-    raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no batch `{batch_id}`.", "no-batch")
+    raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no batch `{batch_id}` that you may read.", "no-batch")
 
 
 @router.put("/v1/aggregates/definitions/{definition_id}/block", dependencies=[ActingRate])

@@ -8,8 +8,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.lifecycle.retain import block
 from airflow_atscale_aggs.engine.lifecycle.retain.prune import delete_instance
 from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
-from airflow_atscale_aggs.engine.registry.records import DefinitionRecord
-from airflow_atscale_aggs.plugins.api.access import AdministeredConnection, ManagedConnection, Place
+from airflow_atscale_aggs.plugins.api.access import AdministeredConnection, ManagedConnection
 from airflow_atscale_aggs.plugins.api.audit import record_deed
 from airflow_atscale_aggs.plugins.api.documents.definition_documents import BlockRequest, Done
 from airflow_atscale_aggs.plugins.api.identities import Identity
@@ -27,7 +26,7 @@ def block_definition(place: ManagedConnection, definition_id: Identity, asked: B
 
     Blocking it once more changes nothing.
     """
-    record = _definition(place, definition_id)
+    record = place.definition(definition_id)
     name = record.definition.name
     if record.status is DefinitionStatus.BLOCKED:
         return Done(message=f"`{name}` is blocked already.")
@@ -44,7 +43,7 @@ def unblock_definition(place: ManagedConnection, definition_id: Identity) -> Don
 
     A user-defined one that has left the model meanwhile is retired instead.
     """
-    record = _definition(place, definition_id)
+    record = place.definition(definition_id)
     if record.status is DefinitionStatus.DEFINED:
         return Done(message=f"`{record.definition.name}` is defined already.")
     with place.bookkeeping() as workspace:
@@ -61,7 +60,7 @@ def delete_instance_by_hand(place: AdministeredConnection, instance_id: Identity
 
     Only one of an aggregate that has left its model, or that is blocked: any other would be built again.
     """
-    place.check(place.read.instances.get(instance_id).model_id)
+    place.instance(instance_id)
     with place.workspace() as workspace:
         deleted = delete_instance(workspace, instance_id, now=utc_now(), patience=_PATIENCE)
     instance = deleted.instance
@@ -71,10 +70,3 @@ def delete_instance_by_hand(place: AdministeredConnection, instance_id: Identity
     )
     record_deed(place, "delete_instance", f"{instance.id}: {message}")
     return Done(message=" ".join((message, *deleted.notes)))
-
-
-def _definition(place: Place, definition_id: str) -> DefinitionRecord:
-    """A definition of a model on which the visitor may act."""
-    record = place.read.definitions.get(definition_id)
-    place.check(record.definition.model_id)
-    return record

@@ -163,8 +163,7 @@ def read_instance(place: ReachableConnection, instance_id: Identity, *, check_ta
 
     `check_tables` also asks the warehouse whether the tables of an active one are there.
     """
-    instance = place.read.instances.get(instance_id)
-    place.check(instance.model_id)
+    instance = place.instance(instance_id)
     missing = missing_tables_of(place, instance) if check_tables else None
     return instance_detail(place, instance, missing=missing)
 
@@ -172,5 +171,4 @@ def read_instance(place: ReachableConnection, instance_id: Identity, *, check_ta
 @router.get("/connections/{connection}/instances/{instance_id}/attempts")
 def list_attempts(place: ReachableConnection, instance_id: Identity) -> list[Attempt]:
     """The attempts to build an instance, oldest first."""
-    place.check(place.read.instances.get(instance_id).model_id)
-    return attempts_of(place, instance_id)
+    return attempts_of(place, place.instance(instance_id).id)

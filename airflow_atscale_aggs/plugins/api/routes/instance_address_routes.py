@@ -26,13 +26,13 @@ h1{{font-size:1.3rem}}</style>
 def show_instance(visitor: VisitorDep, aggs_conn_id: str, instance_id: str) -> Response:
     """Lead to the instance on the Aggregates page, wherever Airflow stands.
 
-    People come here with a browser, so that they are told in HTML what is wrong: 403 without the right to see it; 404
-    when there is no such connection or instance; 409 when the connection is of another type or cannot be opened.
+    People come here with a browser, so that they are told in HTML what is wrong: 403 without any right on the
+    connection; 404 when there is no such connection, or no such instance that they may read; 409 when the connection is
+    of another type or cannot be opened.
     """
     try:
         place = visitor.place(aggs_conn_id)
-        instance = place.read.instances.get(instance_id)
-        place.check(instance.model_id)
+        instance = place.instance(instance_id)
         model = place.read.models.get(instance.model_id)
     except (ProblemError, AtScaleAggsError, AirflowException) as error:
         title, sentence = describe_failure(error)

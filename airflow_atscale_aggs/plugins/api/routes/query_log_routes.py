@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from airflow_atscale_aggs.engine.errors import NotRegisteredError
 from airflow_atscale_aggs.engine.registry import query_lists
 from airflow_atscale_aggs.engine.registry.listings import QueryOutcome
 from airflow_atscale_aggs.plugins.api.access import ReachableConnection
@@ -63,6 +62,6 @@ def read_query(place: ReachableConnection, query_id: Annotated[int, Path(ge=1, l
     """One query of the log, while the log keeps it."""
     listing = place.read.lists.queries.get(query_id)
     if listing is None:
-        raise NotRegisteredError("query", str(query_id))
-    place.check(listing.query.model_id)
+        raise place.missing("query", str(query_id))
+    place.check(listing.query.model_id, "query", str(query_id))
     return query_row(listing, place.read.models.get(listing.query.model_id))
