@@ -18,6 +18,14 @@ const COLUMNS: Column<Row>[] = [
   { id: "extra", label: "Extra", cell: () => "more", isExtra: true },
 ];
 
+const LONG: Column<Row> = {
+  id: "sql",
+  label: "SQL",
+  cell: () => "SELECT …",
+  isNarrow: true,
+  isOwnLine: true,
+};
+
 const rowsOf = (count: number): Row[] =>
   Array.from({ length: count }, (_, at) => ({ id: `row ${at}`, rows: at }));
 
@@ -134,6 +142,19 @@ describe("a table", () => {
     show();
 
     expect(headers()).toEqual(["Name", "Rows"]);
+  });
+
+  it("sets what is long below the rest of its row in a narrow window, and beside it in a wide one", () => {
+    const wide = show({ columns: [...COLUMNS, LONG] });
+    expect(headers()).toContain("SQL");
+    wide.unmount();
+
+    viewport.width = 420;
+    show({ columns: [...COLUMNS, LONG] });
+    expect(headers()).toEqual(["Name", "Rows"]);
+    const row = screen.getAllByRole("row").at(-1);
+    expect(row).toHaveTextContent("SELECT …");
+    expect(within(row as HTMLElement).getAllByRole("gridcell")).toHaveLength(3);
   });
 
   it("says that it reads, that there is nothing, or what went wrong", async () => {

@@ -27,6 +27,8 @@ export type Column<Row> = {
   isExtra?: boolean;
   /** Whether it is shown in a narrow window too; the first column always is. */
   isNarrow?: boolean;
+  /** Whether in a narrow window it takes the lines below the others of its row: what would be cut beside them. */
+  isOwnLine?: boolean;
 };
 
 /** What rows are sorted by, in the words of the API. */
@@ -65,6 +67,8 @@ export type DataTableProps<Row> = {
 };
 
 const ROW_HEIGHT = 40;
+const OWN_LINES = 3;
+const OWN_LINES_HEIGHT = 64;
 const STEPS: Record<string, (at: number, last: number) => number> = {
   ArrowDown: (at) => at + 1,
   ArrowUp: (at) => at - 1,
@@ -123,17 +127,20 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
     state: { columnVisibility: visibility },
   });
   const visible = table.getVisibleLeafColumns().map((column) => column.columnDef.meta as Column<Row>);
+  const inLine = isNarrow ? visible.filter((column) => column.isOwnLine !== true) : visible;
+  const below = isNarrow ? visible.filter((column) => column.isOwnLine === true) : [];
+  const rowHeight = ROW_HEIGHT + below.length * OWN_LINES_HEIGHT;
   const canSelect = selected !== undefined && onSelect !== undefined;
   const tracks = [
     ...(canSelect ? ["2.5rem"] : []),
-    ...visible.map((column) => column.width ?? "minmax(8rem, 1fr)"),
+    ...inLine.map((column) => column.width ?? "minmax(8rem, 1fr)"),
   ];
   const template = tracks.join(" ");
 
   const scroller = useRef<HTMLDivElement>(null);
   const virtualizer = useVirtualizer({
     count: rows.length,
-    estimateSize: () => ROW_HEIGHT,
+    estimateSize: () => rowHeight,
     getScrollElement: () => scroller.current,
     overscan: 8,
     // React 19 warns of rows that are drawn while it draws.
@@ -141,6 +148,9 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
     // The header stays at the top and covers what scrolls under it.
     scrollPaddingStart: ROW_HEIGHT,
   });
+  useEffect(() => {
+    virtualizer.measure();
+  }, [virtualizer, rowHeight]);
   const items = virtualizer.getVirtualItems();
   const [active, setActive] = useState(0);
   const tabStop = items.some((item) => item.index === active) ? active : (items[0]?.index ?? 0);
@@ -213,7 +223,7 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
       >
         <Box minW={leastWidth(tracks)} position="sticky" role="rowgroup" top={0} zIndex={1}>
           <HeaderRow
-            columns={visible}
+            columns={inLine}
             height={ROW_HEIGHT}
             onSort={props.onSort}
             select={
@@ -262,7 +272,10 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
                 display="grid"
                 fontSize="sm"
                 gridTemplateColumns={template}
-                height={`${ROW_HEIGHT}px`}
+                gridTemplateRows={
+                  below.length === 0 ? undefined : `${ROW_HEIGHT}px repeat(${below.length}, 1fr)`
+                }
+                height={`${rowHeight}px`}
                 key={id}
                 onClick={(event) => {
                   if ((event.target as Element).closest("a, button, input, label") === null) {
@@ -288,7 +301,7 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
                     />
                   </Box>
                 ) : null}
-                {visible.map((column) => (
+                {inLine.map((column) => (
                   <Box
                     fontVariantNumeric={column.align === "end" ? "tabular-nums" : undefined}
                     key={column.id}
@@ -298,6 +311,19 @@ export const DataTable = <Row,>(props: DataTableProps<Row>) => {
                     textAlign={column.align}
                     textOverflow="ellipsis"
                     whiteSpace="nowrap"
+                  >
+                    {column.cell(row)}
+                  </Box>
+                ))}
+                {below.map((column) => (
+                  <Box
+                    alignSelf="start"
+                    gridColumn="1 / -1"
+                    key={column.id}
+                    lineClamp={OWN_LINES}
+                    overflowWrap="anywhere"
+                    px={3}
+                    role="gridcell"
                   >
                     {column.cell(row)}
                   </Box>

@@ -48,6 +48,7 @@ const columnsFor = (model: Model): Column<ImportedNode>[] => [
       </span>
     ),
     isNarrow: true,
+    isOwnLine: true,
   },
 ];
 

@@ -4,6 +4,7 @@ import {
   diameterOf,
   fillOf,
   findNodes,
+  firstNode,
   kinOf,
   type LatticeNode,
   legendOf,
@@ -43,6 +44,20 @@ describe("the kin of a node", () => {
   });
 });
 
+describe("the node to begin at", () => {
+  it("is the one in focus, else the most used one, else the largest", () => {
+    const nodes = [
+      nodeOf({ id: "fact", kind: "fact", rows: 900 }),
+      nodeOf({ id: "day", rows: 90 }),
+      nodeOf({ id: "year", rows: 2, uses: 7 }),
+    ];
+    expect(firstNode(nodes, "day")?.id).toBe("day");
+    expect(firstNode(nodes, "")?.id).toBe("year");
+    expect(firstNode(nodes.slice(0, 2), "gone")?.id).toBe("fact");
+    expect(firstNode([], "")).toBeUndefined();
+  });
+});
+
 describe("the size of a node", () => {
   it("grows by the logarithm of its rows", () => {
     const sizes = [1, 100, 10_000, 1_000_000].map((rows) => diameterOf(rows, 1_000_000));
@@ -69,6 +84,7 @@ describe("the colour of a node", () => {
       "64–255",
     ]);
     expect(legendOf("use", [nodeOf({})])).toEqual([]);
+    expect(legendOf("use", [nodeOf({ uses: 12_345 })]).at(-1)?.label).toMatch(/^1,\d{3}–12,345$/);
   });
 
   it("covers every number of uses up to the most", () => {

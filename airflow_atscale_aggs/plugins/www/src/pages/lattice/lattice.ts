@@ -48,6 +48,14 @@ export const findNodes = (nodes: readonly LatticeNode[], search: string): string
         .map((node) => node.id);
 };
 
+/** The node to begin at where not all can be read at once: the one in focus, else the most used one. */
+export const firstNode = (nodes: readonly LatticeNode[], focus: string): LatticeNode | undefined => {
+  const [first] = nodes.toSorted(
+    (one, other) => other.uses - one.uses || (other.rows ?? 0) - (one.rows ?? 0),
+  );
+  return nodes.find((node) => node.id === focus) ?? first;
+};
+
 const LEAST = 16;
 const MOST = 60;
 const UNKNOWN_SIZE = 20;

@@ -71,6 +71,35 @@ describe("the Queries tab", () => {
     expect(router.state.location.search).toBe("?query=7");
   });
 
+  it("asks for those of one definition or one user, which one picks", async () => {
+    const requests = answerWith({
+      ...answers(),
+      "GET /api/connections/retail_aggs/definitions": (request) => {
+        const names = ["by_year", "by_class"].filter((name) =>
+          name.includes(new URL(request.url).searchParams.get("search") ?? ""),
+        );
+        return { body: { items: names.map((name) => ({ id: `id of ${name}`, name })), next_cursor: null } };
+      },
+    });
+    const { router } = renderAt(PLACE, <QueriesPage model={modelOf()} />);
+    await userEvent.click(await screen.findByRole("button", { name: "Answered by: any" }));
+    await userEvent.type(await screen.findByRole("textbox", { name: "Search: Answered by" }), "class");
+    await waitFor(() => {
+      expect(screen.queryByRole("button", { name: "by_year" })).toBeNull();
+    });
+    await userEvent.keyboard("{ArrowDown}{Enter}");
+    expect(router.state.location.search).toBe("?definition=id+of+by_class");
+    expect(await screen.findByRole("button", { name: "Answered by: by_class" })).toBeVisible();
+
+    await userEvent.click(screen.getByRole("button", { name: "Who: any" }));
+    expect(await screen.findByRole("button", { name: "ann" })).toBeVisible();
+    await userEvent.type(screen.getByRole("textbox", { name: "Search: Who" }), "bo{Enter}");
+    expect(new URLSearchParams(router.state.location.search).get("user")).toBe("bo");
+    await waitFor(() => {
+      expect(requests.some((each) => new URL(each.url).searchParams.get("user") === "bo")).toBe(true);
+    });
+  });
+
   it("reads on where a page has no rows although there are more", async () => {
     answerWith({
       ...answers(),

@@ -86,7 +86,9 @@ export default function QueriesPage({ model }: PageProps) {
           openId={params.get("query") ?? undefined}
           rowId={(row) => row.id}
           rows={rows}
-          toolbar={<QueryFilters filters={filters} model={model} onChange={change} onClear={clear} />}
+          toolbar={
+            <QueryFilters filters={filters} model={model} onChange={change} onClear={clear} rows={rows} />
+          }
           total={total}
         />
       </Box>

@@ -40,6 +40,7 @@ export const COLUMNS: Column<Query>[] = [
       );
     },
     isNarrow: true,
+    isOwnLine: true,
   },
   {
     id: "sources",
@@ -63,6 +64,7 @@ export const COLUMNS: Column<Query>[] = [
     width: "5.5rem",
     cell: (row) => formatSeconds(row.seconds),
     align: "end",
+    isNarrow: true,
   },
   {
     id: "rows_saved",

@@ -14,6 +14,8 @@ export type Filters = {
   period: string[];
   /** Id of the definition that answered; empty: any, or none. */
   definition: string;
+  /** Who asked, exactly; empty: anybody. */
+  user: string;
 };
 
 const HOUR = 3_600_000;
@@ -42,6 +44,7 @@ export const filtersOf = (params: URLSearchParams): Filters => ({
   outcome: words(params.get("outcome"), OUTCOME_CHOICES),
   period: words(params.get("period"), PERIOD_CHOICES).slice(0, 1),
   definition: params.get("definition") ?? "",
+  user: params.get("user") ?? "",
 });
 
 /** Parameters of the address for a filter; what is as it was at first does not stand there. */
@@ -53,21 +56,27 @@ export const paramsOf = (filters: Partial<Filters>): Record<string, string | nul
       params[name] = chosen.join(",");
     }
   }
-  if (filters.search !== undefined) {
-    params.search = filters.search;
-  }
-  if (filters.definition !== undefined) {
-    params.definition = filters.definition;
+  for (const name of ["search", "definition", "user"] as const) {
+    const chosen = filters[name];
+    if (chosen !== undefined) {
+      params[name] = chosen;
+    }
   }
   return params;
 };
 
 /** Parameters of an address without any filter. */
-export const NO_FILTERS = paramsOf({ search: "", outcome: [], period: [], definition: "" });
+export const NO_FILTERS = paramsOf({ search: "", outcome: [], period: [], definition: "", user: "" });
 
 /** Whether something is filtered out. */
-export const isFiltered = ({ search, outcome, period, definition }: Filters): boolean =>
-  search !== "" || definition !== "" || outcome.length + period.length > 0;
+export const isFiltered = ({ search, outcome, period, definition, user }: Filters): boolean =>
+  [search, definition, user].some((text) => text !== "") || outcome.length + period.length > 0;
+
+/** Who asked some queries, in the order of their names; of those whose name has a text in it. */
+export const usersOf = (rows: readonly { user: string }[], search: string): string[] =>
+  [...new Set(rows.map(({ user }) => user))]
+    .filter((user) => user !== "" && user.toLowerCase().includes(search.trim().toLowerCase()))
+    .sort((one, other) => one.localeCompare(other));
 
 /**
  * What the API is asked.
@@ -81,6 +90,7 @@ export const requestOf = (filters: Filters, modelId: string, now: number): Reque
     outcome: filters.outcome as Request["outcome"],
     ...(filters.search === "" ? {} : { search: filters.search }),
     ...(filters.definition === "" ? {} : { definition_id: filters.definition }),
+    ...(filters.user === "" ? {} : { user: filters.user }),
     ...(hours === undefined ? {} : { asked_after: new Date(now - hours * HOUR).toISOString() }),
   };
 };

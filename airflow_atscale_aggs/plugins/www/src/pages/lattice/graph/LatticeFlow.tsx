@@ -6,6 +6,7 @@ import {
   type Edge,
   MiniMap,
   ReactFlow,
+  type ReactFlowInstance,
   ReactFlowProvider,
   useReactFlow,
 } from "@xyflow/react";
@@ -18,7 +19,7 @@ import { useColorMode } from "src/hooks/useTokenColors";
 import { injectCss } from "src/utils/css";
 
 import type { Roles } from "../explanation";
-import { isDirection, type Kin, type Lattice, neighbourTowards, type Position } from "../lattice";
+import { firstNode, isDirection, type Kin, type Lattice, neighbourTowards, type Position } from "../lattice";
 import { LatticeLoading } from "../LatticeLoading";
 import { layoutLattice } from "./layout";
 import { drawnEdges, drawnNodes } from "./drawing";
@@ -28,6 +29,8 @@ injectCss("aggregates-xyflow", css);
 
 const NODE_TYPES = { lattice: NodeView };
 const MOST_WITHOUT_MAP = 80;
+/** In a narrow window one begins at a part of the lattice whose names can be read, instead of all of it. */
+const LEGIBLE = 0.7;
 
 /** What of a lattice is shown how. */
 export type FlowProps = {
@@ -56,6 +59,7 @@ const focusNode = (id: string) => {
 
 const Flow = (props: FlowProps & { positions: ReadonlyMap<string, Position> }) => {
   const { lattice, positions, focus, target, roles, onFocus } = props;
+  const isNarrow = useNarrow();
   const { setCenter, getZoom, fitView } = useReactFlow();
   const colorMode = useColorMode();
   const [tabStop, setTabStop] = useState(focus);
@@ -98,6 +102,14 @@ const Flow = (props: FlowProps & { positions: ReadonlyMap<string, Position> }) =
     }
   }, [roles, fitView]);
 
+  const begin = async (flow: ReactFlowInstance<LatticeFlowNode>) => {
+    await flow.fitView({ padding: 0.06, maxZoom: 1.1 });
+    const at = positions.get(firstNode(lattice.nodes, focus)?.id ?? "");
+    if (isNarrow && flow.getZoom() < LEGIBLE && at !== undefined) {
+      await flow.setCenter(at.x + 90, at.y + 20, { zoom: LEGIBLE });
+    }
+  };
+
   const onKeyDown = (event: KeyboardEvent) => {
     const id = idAt(event.target);
     if (event.key === "Escape" && focus !== "") {
@@ -135,7 +147,7 @@ const Flow = (props: FlowProps & { positions: ReadonlyMap<string, Position> }) =
         edges={edges}
         edgesFocusable={false}
         elementsSelectable={false}
-        onInit={(flow) => void flow.fitView({ padding: 0.06, maxZoom: 1.1 })}
+        onInit={(flow) => void begin(flow)}
         maxZoom={2}
         minZoom={0.05}
         nodes={nodes}
