@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.shown_status import SHOWN
 from airflow_atscale_aggs.engine.lifecycle.settings_in_force import settings_in_force
+from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 from airflow_atscale_aggs.engine.registry.listings import BatchListing, InstanceListing
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, ModelRecord, StepOutline
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
@@ -26,6 +27,8 @@ from airflow_atscale_aggs.plugins.api.documents.batch_documents import BatchDeta
 from airflow_atscale_aggs.plugins.api.instance_rows import build_task_of
 
 _MOST_PLANS = 32
+_CLOCKS_DIFFER = timedelta(minutes=1)
+"""By how much the clocks of workers may be behind that of the server, together with how long they write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +107,14 @@ def batch_rows(place: Place, listings: Sequence[BatchListing]) -> list[BatchRow]
     ]
 
 
-def batch_detail(place: Place, batch: BatchRecord, *, asked_as: str, now: datetime) -> BatchDetail:
+def batch_detail(
+    place: Place, batch: BatchRecord, *, asked_as: str, now: datetime, changed_after: datetime | None = None
+) -> BatchDetail:
     """A batch with its steps.
 
     Args:
         asked_as: its id, or that of a request that it answers.
+        changed_after: only the steps that have changed since; None: all.
     """
     read = place.read
     listings = read.lists.instances.of_batch(batch.id)
@@ -117,10 +123,14 @@ def batch_detail(place: Place, batch: BatchRecord, *, asked_as: str, now: dateti
     has_run = row.dag_id is not None
     share, ends_at = _progress(batch, listings, plan, row.usual_seconds, now)
     return BatchDetail(
-        **row.model_dump(),
+        **row.model_dump(exclude={"counts"}),
+        # Of the steps as they were read, so that both agree.
+        counts=Counter(str(listing.shown_status) for listing in listings),
         notes=list(batch.notes),
         grace_periods=dict(batch.grace_periods),
-        steps=[_step(listing, plan, has_run=has_run) for listing in listings],
+        steps=[_step(listing, plan, has_run=has_run) for listing in listings if _has_changed(listing, changed_after)],
+        is_partial=changed_after is not None,
+        as_of=now,
         done_share=share,
         estimated_end_at=ends_at,
         out_of_attempts=_out_of_attempts(read, batch, listings, plan),
@@ -159,6 +169,8 @@ def requested_detail(place: Place, asked: RequestedRun) -> BatchDetail:
         notes=[note],
         grace_periods=dict(_read(read_grace_periods, asked.conf.get("grace_periods"), {})),
         steps=[],
+        is_partial=False,
+        as_of=utc_now(),
         done_share=0.0,
         estimated_end_at=None,
         out_of_attempts=[],
@@ -199,6 +211,14 @@ def _progress(
     )
     progress = progress_of(steps, began_at=batch.created_at, now=now, usual_seconds=usual_seconds)
     return progress.share, progress.ends_at
+
+
+def _has_changed(listing: InstanceListing, since: datetime | None) -> bool:
+    """Whether a step is being built, or anything became of it since a moment; None: since ever."""
+    if since is None or listing.status is InstanceStatus.IN_PROGRESS:
+        return True
+    moments = (listing.started_at, listing.finished_at, listing.activated_at, listing.superseded_at)
+    return any(moment is not None and moment >= since - _CLOCKS_DIFFER for moment in moments)
 
 
 def _step(listing: InstanceListing, plan: _Plan, *, has_run: bool) -> BatchStep:

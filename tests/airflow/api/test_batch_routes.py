@@ -106,6 +106,29 @@ def test_a_batch_that_runs_tells_how_far_it_is(server: ApiServer) -> None:
     assert server.get("connections/tiny/models/tiny_sales", "tiny_viewer")["open_batch_id"] == batch_id
 
 
+def test_who_follows_a_batch_is_told_what_has_changed(server: ApiServer) -> None:
+    """Steps that wait are left out; all that is said of the batch as a whole stays the same."""
+    batch_id = _begin(server, "manual__6", build=1, fail="by_city")
+    path = f"{_LIST}/{batch_id}"
+    whole = server.get(path, "tiny_viewer")
+    began = datetime.fromisoformat(whole["created_at"])
+
+    changed = server.get(path, "tiny_viewer", changed_after=began.isoformat())
+    nothing = server.get(path, "tiny_viewer", changed_after=(began + timedelta(hours=1)).isoformat())
+
+    assert (whole["is_partial"], changed["is_partial"], nothing["is_partial"]) == (False, True, True)
+    assert changed["steps"] == [step for step in whole["steps"] if step["started_at"] is not None]
+    assert [step["status"] for step in changed["steps"]] == ["staged", "failed"]
+    assert nothing["steps"] == []
+    assert changed["counts"] == nothing["counts"] == whole["counts"] == {"staged": 1, "failed": 1, "queued": 2}
+    assert began <= datetime.fromisoformat(whole["as_of"]) <= datetime.fromisoformat(changed["as_of"])
+
+    instance = server.registry.read.instances.find(batch_id=batch_id)[2]
+    server.registry.attempts.claim(instance.id, owner=f"airflow:{_DAG}/manual__6", now=utc_now())
+    building = server.get(path, "tiny_viewer", changed_after=(began + timedelta(hours=1)).isoformat())
+    assert [(step["instance_id"], step["status"]) for step in building["steps"]] == [(instance.id, "building")]
+
+
 def test_a_batch_that_failed_tells_what_is_not_tried_again(server: ApiServer) -> None:
     batch_id = _begin(server, "manual__3", build=1, fail="by_city")
     assert server.get(f"{_LIST}/{batch_id}")["out_of_attempts"] == []

@@ -72,6 +72,14 @@ class BatchDetail(BatchRow):
     notes: list[str]
     grace_periods: dict[str, str]
     steps: list[BatchStep]
+    """In the order in which they are built; with `changed_after`, only those that have changed."""
+
+    is_partial: bool
+    """Whether `steps` leaves out those that have not changed."""
+
+    as_of: datetime
+    """When this was read: what to give as `changed_after` next time."""
+
     done_share: float
     """From 0 to 1, by the usual seconds of the steps."""
 

@@ -18,7 +18,7 @@ from airflow_atscale_aggs.plugins.api.batch_runs import BatchRun, RequestedRun, 
 from airflow_atscale_aggs.plugins.api.documents.batch_documents import BatchDetail, BatchRow, RunBatch
 from airflow_atscale_aggs.plugins.api.documents.shared_documents import Page
 from airflow_atscale_aggs.plugins.api.identities import Identity
-from airflow_atscale_aggs.plugins.api.list_options import ListOptions
+from airflow_atscale_aggs.plugins.api.list_options import ListOptions, Moment
 from airflow_atscale_aggs.plugins.api.problems import ProblemError
 
 router = APIRouter(tags=["Batches"])
@@ -56,15 +56,21 @@ def list_batches(place: ReachableConnection, options: Annotated[BatchFilter, Que
 
 
 @router.get("/connections/{connection}/batches/{batch_id}")
-def read_batch(place: ReachableConnection, batch_id: Identity) -> BatchDetail:
+def read_batch(
+    place: ReachableConnection, batch_id: Identity, changed_after: Annotated[Moment | None, Query()] = None
+) -> BatchDetail:
     """One batch with its steps, by its id or by the id of a request that it answers.
 
     Until the run of a request has begun its batch, or where it never does, `steps` is empty and `notes` says why.
+
+    Who follows a batch of thousands of steps gives `changed_after`, the `as_of` of the last answer: `steps` then has
+    only those that are being built, or whose build began, ended or went live since; from a minute before on, since
+    clocks differ. `counts` are always those of all steps: where they are not what you count, ask for all of them anew.
     """
     found = find_batch(place, batch_id)
     if isinstance(found, RequestedRun):
         return requested_detail(place, found)
-    return batch_detail(place, found, asked_as=batch_id, now=utc_now())
+    return batch_detail(place, found, asked_as=batch_id, now=utc_now(), changed_after=changed_after)
 
 
 @router.get("/dags/{dag_id}/runs/{run_id}/batches")

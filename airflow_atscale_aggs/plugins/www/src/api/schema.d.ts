@@ -76,6 +76,10 @@ export interface paths {
          * @description One batch with its steps, by its id or by the id of a request that it answers.
          *
          *     Until the run of a request has begun its batch, or where it never does, `steps` is empty and `notes` says why.
+         *
+         *     Who follows a batch of thousands of steps gives `changed_after`, the `as_of` of the last answer: `steps` then has
+         *     only those that are being built, or whose build began, ended or went live since; from a minute before on, since
+         *     clocks differ. `counts` are always those of all steps: where they are not what you count, ask for all of them anew.
          */
         get: operations["read_batch_api_connections__connection__batches__batch_id__get"];
         put?: never;
@@ -1191,6 +1195,12 @@ export interface components {
              */
             aggregates: string[];
             /**
+             * As Of
+             * Format: date-time
+             * @description When this was read: what to give as `changed_after` next time.
+             */
+            as_of: string;
+            /**
              * Build Task Id
              * @description The mapped task in the run; absent where no run drives it, or you may not read the DAG.
              */
@@ -1231,6 +1241,11 @@ export interface components {
             };
             /** Id */
             id: string;
+            /**
+             * Is Partial
+             * @description Whether `steps` leaves out those that have not changed.
+             */
+            is_partial: boolean;
             /** Model */
             model: string;
             /** Model Id */
@@ -1256,7 +1271,10 @@ export interface components {
              * @example in_progress
              */
             status: string;
-            /** Steps */
+            /**
+             * Steps
+             * @description In the order in which they are built; with `changed_after`, only those that have changed.
+             */
             steps: components["schemas"]["BatchStep"][];
             /**
              * Usual Seconds
@@ -3488,7 +3506,9 @@ export interface operations {
     };
     read_batch_api_connections__connection__batches__batch_id__get: {
         parameters: {
-            query?: never;
+            query?: {
+                changed_after?: string | null;
+            };
             header?: never;
             path: {
                 batch_id: string;

@@ -1,7 +1,8 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it } from "vitest";
 
+import { queryClient } from "src/api/client";
 import type { Model } from "src/frame/models";
 import { answerWith, modelOf, renderAt } from "src/test_support";
 
@@ -120,6 +121,28 @@ describe("one batch", () => {
     });
     await userEvent.keyboard("{Enter}");
     expect(router.state.location.search).toContain("instance=instance+of+sales_by_week");
+  });
+
+  it("is followed by what has changed, and read anew where that does not add up", async () => {
+    queryClient.clear();
+    const asked: (string | null)[] = [];
+    const later = { ...RUNNING, as_of: "2026-11-29T10:03:00Z", is_partial: true, steps: [] };
+    answerWith({
+      [`GET ${API}/b1`]: (request) => {
+        const since = new URL(request.url).searchParams.get("changed_after");
+        asked.push(since);
+        return {
+          body: since === null ? RUNNING : since === RUNNING.as_of ? later : { ...later, counts: {} },
+        };
+      },
+    });
+    renderAt(`${PLACE}?batch=b1`, <BatchesPage model={modelOf()} />);
+    await screen.findByText(/Building sales_by_week/);
+    for (const times of [2, 4]) {
+      await act(() => queryClient.refetchQueries());
+      expect(screen.getByText(/Building sales_by_week/)).toBeVisible();
+      expect(asked).toEqual([null, RUNNING.as_of, later.as_of, null].slice(0, times));
+    }
   });
 
   it("says what failed, and where to clear it", async () => {

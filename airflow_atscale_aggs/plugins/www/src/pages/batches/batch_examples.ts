@@ -45,6 +45,8 @@ export const batchOf = (facts: Partial<BatchDetail> = {}): BatchDetail => ({
   notes: [],
   grace_periods: {},
   steps: [stepOf()],
+  is_partial: false,
+  as_of: "2026-11-29T10:02:00Z",
   done_share: 1,
   estimated_end_at: null,
   out_of_attempts: [],

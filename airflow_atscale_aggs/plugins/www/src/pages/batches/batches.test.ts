@@ -13,6 +13,7 @@ import {
   signed,
   taskAddress,
   typeWords,
+  withChanges,
 } from "./batches";
 import { countWords } from "./CountsBar";
 import { sortSteps } from "./StepTable";
@@ -59,6 +60,32 @@ describe("a batch in words", () => {
   it("sums the rows that are known", () => {
     expect(rowsOf([stepOf({ rows: 5 }), stepOf({ rows: null }), stepOf({ rows: 7 })])).toBe(12);
     expect(rowsOf([stepOf({ rows: null })])).toBeNull();
+  });
+});
+
+describe("a batch that is followed", () => {
+  const waiting = stepOf({ aggregate: "by_month", status: "queued" });
+  const before = batchOf({
+    status: "in_progress",
+    counts: { building: 1, queued: 1 },
+    steps: [stepOf({ status: "building" }), waiting],
+  });
+  const changed = { ...before, is_partial: true, as_of: "later", steps: [stepOf({ status: "staged" })] };
+
+  it("keeps the steps that have not changed", () => {
+    const now = withChanges(before, { ...changed, counts: { staged: 1, queued: 1 } });
+    expect(now?.steps).toEqual([stepOf({ status: "staged" }), waiting]);
+    expect([now?.is_partial, now?.as_of]).toEqual([false, "later"]);
+  });
+
+  it("is read anew where its steps do not come to the counts", () => {
+    expect(withChanges(before, { ...changed, counts: { staged: 2 } })).toBeUndefined();
+    expect(withChanges(before, { ...changed, counts: { staged: 1, queued: 1, failed: 1 } })).toBeUndefined();
+  });
+
+  it("has all its steps where the server tells all", () => {
+    const whole = { ...changed, is_partial: false, counts: { staged: 1 } };
+    expect(withChanges(before, whole)?.steps).toHaveLength(1);
   });
 });
 

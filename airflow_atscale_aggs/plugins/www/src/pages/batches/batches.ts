@@ -158,6 +158,27 @@ export const taskAddress = (
     : `${run}/tasks/${encodeURIComponent(taskId)}/mapped/${mapIndex}`;
 };
 
+/**
+ * A batch with what has changed of it since it was read.
+ *
+ * @param changed with the steps that have changed only.
+ * @returns undefined where the steps do not come to the server's counts: all of them have to be read anew.
+ */
+export const withChanges = (before: BatchDetail, changed: BatchDetail): BatchDetail | undefined => {
+  const news = new Map(changed.steps.map((step) => [step.instance_id, step]));
+  const steps = changed.is_partial
+    ? before.steps.map((step) => news.get(step.instance_id) ?? step)
+    : changed.steps;
+  const counts: Record<string, number> = {};
+  for (const { status } of steps) {
+    counts[status] = (counts[status] ?? 0) + 1;
+  }
+  const isSame =
+    Object.keys(counts).length === Object.keys(changed.counts).length &&
+    Object.entries(counts).every(([status, count]) => changed.counts[status] === count);
+  return isSame ? { ...changed, steps, is_partial: false } : undefined;
+};
+
 /** Rows that a batch wrote; null when it has built nothing. */
 export const rowsOf = (steps: readonly BatchStep[]): number | null => {
   const known = steps.map((step) => step.rows).filter((rows) => rows !== null);
