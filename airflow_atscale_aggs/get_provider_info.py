@@ -26,6 +26,8 @@ _SETTINGS = {
     "retention_desired": ("integer", "100", "Instances of system-defined aggregates of a model that are kept."),
     "retention_excess": ("integer", "10", "How many more there may be before the least used go."),
     "retention_unused_days": ("integer", "45", "Days after which an unused definition is disabled."),
+    "attention_stale_hours": ("integer", "36", "Hours after which the Aggregates page calls what serves stale."),
+    "attention_unused_days": ("integer", "30", "Days after which the Aggregates page names what answers no query."),
     "autonomy": ("string", "define", "What maintenance may do on its own: suggest, define, define and build."),
     "history_literals": ("boolean", "false", "Keep the values of conditions in the log."),
 }

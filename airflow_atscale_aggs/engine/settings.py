@@ -255,6 +255,20 @@ class Settings:
         least=0,
         most=_MOST_DAYS,
     )
+    attention_stale_hours: int = _setting(
+        "aggregates.attention.staleAfterHours",
+        36,
+        "hours after which the Aggregates page calls what serves stale, if no batch has built it again",
+        least=1,
+        most=_MOST_DAYS * 24,
+    )
+    attention_unused_days: int = _setting(
+        "aggregates.attention.unusedAfterDays",
+        30,
+        "days after which the Aggregates page names what serves and has answered no query",
+        least=1,
+        most=_MOST_DAYS,
+    )
     autonomy: Autonomy = _setting(  # noqa: RUF009 - a field as the others are
         "aggregates.maintenance.autonomy",
         Autonomy.DEFINE,

@@ -120,9 +120,11 @@ def test_periods_of_the_greatest_values_can_be_reckoned_with() -> None:
     days = [timedelta(days=most) for key, most in specs.items() if key.endswith("Days")]
     seconds = [timedelta(seconds=most) for key, most in specs.items() if key.endswith("Seconds")]
 
-    assert [now + period for period in (*days, *seconds)]
-    assert [now - period for period in (*days, *seconds)]
-    assert (len(days), len(seconds)) == (4, 3)
+    hours = [timedelta(hours=most) for key, most in specs.items() if key.endswith("Hours")]
+
+    assert [now + period for period in (*days, *hours, *seconds)]
+    assert [now - period for period in (*days, *hours, *seconds)]
+    assert (len(days), len(hours), len(seconds)) == (5, 1, 3)
 
 
 def test_a_later_value_wins_and_the_others_stay() -> None:

@@ -15,15 +15,14 @@ from airflow_atscale_aggs.engine.aggregates.shown_status import ShownStatus
 from airflow_atscale_aggs.engine.registry.listings import Attention, Finding
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.tables import batches, instances, models, standings
+from airflow_atscale_aggs.engine.settings import Settings
 
 MOST_IDS = 20
 """Ids that a finding names."""
 
-UNUSED_AFTER = timedelta(days=30)
-"""How long a definition may be there without a use."""
-
-STALE_AFTER = timedelta(hours=36)
-"""How old an active instance may be: a daily build, and half a day of grace."""
+_DEFAULTS = Settings()
+_UNUSED_AFTER = timedelta(days=_DEFAULTS.attention_unused_days)
+_STALE_AFTER = timedelta(hours=_DEFAULTS.attention_stale_hours)
 
 
 class AttentionReader(RegistryPart):
@@ -36,8 +35,8 @@ class AttentionReader(RegistryPart):
         model_ids: Collection[str] | None,
         *,
         now: datetime,
-        unused_after: timedelta = UNUSED_AFTER,
-        stale_after: timedelta = STALE_AFTER,
+        unused_after: timedelta = _UNUSED_AFTER,
+        stale_after: timedelta = _STALE_AFTER,
     ) -> Attention:
         """What wants attention in some models; None: in all.
 

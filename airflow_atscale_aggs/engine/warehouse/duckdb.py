@@ -81,8 +81,13 @@ class _Database:
             try:
                 return duckdb.connect(self._path, config={**_SETTINGS, **self._config})
             except duckdb.IOException as error:
-                if "lock" not in str(error).casefold() or time.monotonic() + pause > deadline:
+                if "lock" not in str(error).casefold():
                     raise
+                if time.monotonic() + pause > deadline:
+                    message = (
+                        f"another process holds DuckDB file {self._path}, as a build does; ask again later. {error}"
+                    )
+                    raise duckdb.IOException(message) from error
             time.sleep(pause)
             pause = min(pause * 1.5, 0.25)
 

@@ -44,6 +44,8 @@ def definition_row(listing: DefinitionListing, model: ModelRecord) -> Definition
         seconds=listing.seconds,
         built_at=listing.built_at,
         score=listing.score,
+        size_bytes=listing.size_bytes,
+        seconds_saved=listing.seconds_saved,
         attributes=list(listing.attributes),
         metrics=list(listing.metrics),
         created_at=listing.created_at,

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.shown_status import ShownStatus
 from airflow_atscale_aggs.engine.lifecycle.build.batch import NOT_BUILT
+from airflow_atscale_aggs.engine.lifecycle.settings_in_force import settings_in_force
 from airflow_atscale_aggs.engine.planning.increment_notes import LATE_ROWS
-from airflow_atscale_aggs.engine.registry.attention import STALE_AFTER, UNUSED_AFTER
 from airflow_atscale_aggs.engine.registry.batches import VIEW_NOTE
 from airflow_atscale_aggs.engine.registry.definition_lists import DefinitionFilter
 from airflow_atscale_aggs.engine.registry.instance_lists import InstanceFilter
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, ModelRecord
 from airflow_atscale_aggs.engine.sql.join_types import REFUSES
+from airflow_atscale_aggs.hooks.aggregates import read_settings
 from airflow_atscale_aggs.plugins.api.access import Place
 from airflow_atscale_aggs.plugins.api.documents.batch_documents import Attention, DayFigures
 
 _MOST_NAMED = 20
 _SEVERITIES = ("error", "warning", "info")
 
-_AGE = f"more than {STALE_AFTER.total_seconds() / 3600:.0f} hours ago"
-_UNUSED = f"since defined more than {UNUSED_AFTER.days} days ago"
 _SENTENCES = {
     "stale": (
-        f"1 aggregate was built {_AGE}. Start a batch, or see whether its DAG is paused.",
-        f"{{}} aggregates were built {_AGE}. Start a batch, or see whether their DAG is paused.",
+        "1 aggregate was built more than {hours} ago. Start a batch, or see whether its DAG is paused.",
+        "{} aggregates were built more than {hours} ago. Start a batch, or see whether their DAG is paused.",
     ),
     "never_used": (
-        f"1 aggregate has answered no query {_UNUSED}. Block it if nobody will need it.",
-        f"{{}} aggregates have answered no query {_UNUSED}. Block those that nobody will need.",
+        "1 aggregate has answered no query since defined more than {days} ago. Block it if nobody will need it.",
+        "{} aggregates have answered no query since defined more than {days} ago. Block those that nobody will need.",
     ),
     "not_built": (
         "1 aggregate is defined and not built yet. Start a batch.",
@@ -50,7 +49,7 @@ _SENTENCES = {
         "{} queries fell back to the facts, since their aggregates could not be read. The log of queries says which.",
     ),
 }
-"""For one thing, and for several."""
+"""For one thing, and for several; hours and days are those of the model's settings."""
 
 
 def attention_of(
@@ -62,16 +61,20 @@ def attention_of(
         batch: the newest one of the model; None before the first.
         days: what was asked lately.
     """
-    found = place.read.lists.attention.find([model.id], now=now)
+    settings = settings_in_force(place.read, read_settings(), model.id)
+    hours, days_unused = settings.attention_stale_hours, settings.attention_unused_days
+    found = place.read.lists.attention.find(
+        [model.id], now=now, stale_after=timedelta(hours=hours), unused_after=timedelta(days=days_unused)
+    )
     fallbacks = sum(day.fallbacks for day in days)
     everything = [
         *_of_batch(place, batch),
         *_of_dags(place, model),
         *_of_notes(batch),
         *_found("missing_table", "warning", fallbacks),
-        *_found("stale", "warning", found.stale.number, found.stale.ids),
+        *_found("stale", "warning", found.stale.number, found.stale.ids, hours=_count(hours, "hour")),
         *_of_definitions(place, model),
-        *_found("never_used", "info", found.never_used.number, found.never_used.ids),
+        *_found("never_used", "info", found.never_used.number, found.never_used.ids, days=_count(days_unused, "day")),
     ]
     return sorted(everything, key=lambda attention: _SEVERITIES.index(attention.severity))
 
@@ -138,13 +141,18 @@ def _of_definitions(place: Place, model: ModelRecord) -> Iterator[Attention]:
     yield from _found("not_built", "info", number, ids)
 
 
-def _found(kind: str, severity: str, number: int, definition_ids: Sequence[str] = ()) -> Iterator[Attention]:
+def _found(
+    kind: str, severity: str, number: int, definition_ids: Sequence[str] = (), **words: str
+) -> Iterator[Attention]:
     if number:
-        yield Attention(
-            kind=kind, severity=severity, text=_say(kind, number), count=number, definition_ids=list(definition_ids)
-        )
+        text = _say(kind, number, **words)
+        yield Attention(kind=kind, severity=severity, text=text, count=number, definition_ids=list(definition_ids))
 
 
-def _say(what: str, number: int) -> str:
+def _say(what: str, number: int, **words: str) -> str:
     one, several = _SENTENCES[what]
-    return one if number == 1 else several.format(f"{number:,}")
+    return (one if number == 1 else several).format(f"{number:,}", **words)
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"

@@ -33,8 +33,12 @@ _LOOK_AGAIN = 10.0
 each of its requests would wait.
 """
 
-_LOCK_TIMEOUT = 3.0
-"""Seconds for which a request waits for a DuckDB file that a task holds; then it is told when to ask again."""
+_LOCK_TIMEOUT = 1.5
+"""Seconds for which a request waits for a DuckDB file that a task holds; then it is told when to ask again.
+
+It has a slot of `access.warehouse_slots` meanwhile. So it waits for a shorter time than others wait for a slot:
+requests for a file that is held refuse none for other warehouses.
+"""
 
 
 @dataclass(slots=True)

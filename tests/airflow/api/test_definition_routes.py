@@ -108,7 +108,9 @@ def test_definitions_are_filtered_and_sorted(used: ApiServer, filters: dict[str,
         assert sorted(_names(answer.json())) == names
 
 
-@pytest.mark.parametrize("sort", ["name", "model", "status", "uses", "last_used_at", "rows", "built_at", "score"])
+@pytest.mark.parametrize(
+    "sort", ["name", "model", "status", "uses", "last_used_at", "rows", "size", "saved", "built_at", "score"]
+)
 @pytest.mark.parametrize("descending", [False, True])
 def test_pages_of_definitions_together_are_the_whole_list(used: ApiServer, sort: str, descending: bool) -> None:
     """Over both models, of which one has no instances."""

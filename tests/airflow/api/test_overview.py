@@ -132,11 +132,42 @@ def test_what_is_old_or_useless_is_told(server: ApiServer) -> None:
     found = attention_of(place, model, None, [], now=utc_now() + timedelta(days=60))
 
     by_kind = {attention.kind: attention for attention in found}
+    assert "36 hours" in by_kind["stale"].text
+    assert "30 days" in by_kind["never_used"].text
     assert by_kind["stale"].text.startswith("4 aggregates were built more than 36 hours ago.")
     assert by_kind["never_used"].count == len(by_kind["never_used"].definition_ids) >= 3
     assert [attention.severity for attention in found] == sorted(
         (attention.severity for attention in found), key=["error", "warning", "info"].index
     )
+
+
+def test_what_is_old_or_useless_is_a_setting_of_the_model(server: ApiServer) -> None:
+    """Half a week is old for one model and young for another."""
+    place = Visitor(user_of("admin")).place("tiny")
+    model = server.registry.read.models.get("tiny_sales")
+    keys = {"aggregates.attention.staleAfterHours": "1", "aggregates.attention.unusedAfterDays": "1"}
+
+    def kinds(hours: int) -> set[str]:
+        found = attention_of(place, model, None, [], now=utc_now() + timedelta(hours=hours))
+        return {attention.kind for attention in found} & {"stale", "never_used"}
+
+    before = kinds(25)
+    for key, value in keys.items():
+        server.registry.settings.put(model.id, key, value)
+    try:
+        short = kinds(2), kinds(25)
+        (stale,) = [a.text for a in attention_of(place, model, None, [], now=utc_now() + timedelta(hours=2))]
+        for key in keys:
+            server.registry.settings.put(model.id, key, "100")
+        long = kinds(99), kinds(101)
+    finally:
+        for key in keys:
+            server.registry.settings.delete(model.id, key)
+
+    assert before == set()
+    assert short == ({"stale"}, {"stale", "never_used"})
+    assert stale.startswith("4 aggregates were built more than 1 hour ago.")
+    assert long == (set(), {"stale"})
 
 
 @pytest.mark.parametrize(

@@ -324,6 +324,7 @@ def test_a_file_that_a_build_holds_is_told_with_a_time_to_wait(server: ApiServer
         holder.communicate("\n")
 
     assert answer.status_code == 503, answer.text
+    assert "another process holds DuckDB file" in answer.json()["detail"]
     assert int(answer.headers["retry-after"]) > 0
     assert _ask(server, "user", _BY_CITY).status_code == 200
 

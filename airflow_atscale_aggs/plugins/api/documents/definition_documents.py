@@ -65,6 +65,12 @@ class DefinitionRow(Document):
     score: float | None
     """From 0 to 100, at its last evaluation."""
 
+    size_bytes: int | None = None
+    """Of its tables, at its last evaluation, where the warehouse tells it."""
+
+    seconds_saved: float | None = None
+    """By all its uses together, at its last evaluation."""
+
     attributes: list[str]
     metrics: list[str]
     created_at: datetime

@@ -66,7 +66,18 @@ class DefinitionFilter(ListOptions):
     """Those whose last build is older."""
 
     sort: Literal[
-        "name", "model", "status", "uses", "last_used_at", "rows", "built_at", "seconds", "score", "created_at"
+        "name",
+        "model",
+        "status",
+        "uses",
+        "last_used_at",
+        "rows",
+        "size",
+        "saved",
+        "built_at",
+        "seconds",
+        "score",
+        "created_at",
     ] = "name"
     descending: bool = False
 
