@@ -1628,6 +1628,16 @@ export interface components {
              */
             seconds: number | null;
             /**
+             * Seconds Saved
+             * @description By all its uses together, at its last evaluation.
+             */
+            seconds_saved?: number | null;
+            /**
+             * Size Bytes
+             * @description Of its tables, at its last evaluation, where the warehouse tells it.
+             */
+            size_bytes?: number | null;
+            /**
              * State
              * @description `defined`, `blocked` or `retired`.
              * @example defined
@@ -1717,6 +1727,16 @@ export interface components {
              * @description Of the last build.
              */
             seconds: number | null;
+            /**
+             * Seconds Saved
+             * @description By all its uses together, at its last evaluation.
+             */
+            seconds_saved?: number | null;
+            /**
+             * Size Bytes
+             * @description Of its tables, at its last evaluation, where the warehouse tells it.
+             */
+            size_bytes?: number | null;
             /**
              * State
              * @description `defined`, `blocked` or `retired`.
@@ -3833,7 +3853,7 @@ export interface operations {
                 origin?: ("user_defined" | "demand_defined" | "prediction_defined")[];
                 /** @description A part of a name, in any case. */
                 search?: string;
-                sort?: "name" | "model" | "status" | "uses" | "last_used_at" | "rows" | "built_at" | "seconds" | "score" | "created_at";
+                sort?: "name" | "model" | "status" | "uses" | "last_used_at" | "rows" | "size" | "saved" | "built_at" | "seconds" | "score" | "created_at";
                 state?: ("defined" | "blocked" | "retired")[];
                 status?: components["schemas"]["ShownStatus"][];
                 /** @description Those that answered no query since then, or never any. */
