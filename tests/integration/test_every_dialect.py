@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT
-from airflow_atscale_aggs.engine.sql.dialects import Dialect, find_dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.statements import render
 from tests.support.oracles.composed_statements import COARSE, comparisons, physical, statements, target_and_source

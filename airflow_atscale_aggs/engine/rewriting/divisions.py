@@ -20,7 +20,7 @@ from sqlglot.dialects.dialect import Dialect as SqlDialect
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.rewriting.column_lists import add_column
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuild, reference_of, with_names
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.spelling import render_for_people
 
 

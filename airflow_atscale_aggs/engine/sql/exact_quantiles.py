@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedMetricError
-from airflow_atscale_aggs.engine.sql.dialects import Dialect, QuantileStyle
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect, QuantileStyle
 from airflow_atscale_aggs.engine.sql.queries import as_double
 
 

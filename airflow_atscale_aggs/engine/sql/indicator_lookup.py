@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.aggregates.indicator import (
 )
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum
 from airflow_atscale_aggs.engine.errors import DefinitionError
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.quoting import alias_as
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource
 

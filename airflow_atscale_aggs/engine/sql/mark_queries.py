@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource
 from airflow_atscale_aggs.engine.sql.statements import render
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart, name_word
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinStep
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 
 _COLUMN_LIMIT = 60
 """Stored column names fit every dialect, so that a table's layout does not depend on where it is built."""

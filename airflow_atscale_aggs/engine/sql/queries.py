@@ -18,8 +18,8 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.errors import NotMeasurableError, UnsupportedMetricError
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.column_types import explain_unmeasurable
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, join_tree
 from airflow_atscale_aggs.engine.sql.sources import Sources
 

@@ -17,7 +17,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import TableKey
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
 from airflow_atscale_aggs.engine.sql.quoting import alias_as
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources

@@ -24,7 +24,8 @@ from airflow_atscale_aggs.engine.model.datasets import (
     find_column_type,
     table_key,
 )
-from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect, Folding
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect, Folding
+from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
 from airflow_atscale_aggs.engine.sql.quoting import identifier
 from airflow_atscale_aggs.engine.sql.statements import PARSER_ERRORS
 

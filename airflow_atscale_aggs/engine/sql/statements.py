@@ -14,7 +14,7 @@ from sqlglot.dialects.dialect import Dialect as SqlDialect
 from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.sql.dialects import CreateTableStyle, Dialect, ReplaceViewStyle
+from airflow_atscale_aggs.engine.sql.capabilities import CreateTableStyle, Dialect, ReplaceViewStyle
 from airflow_atscale_aggs.engine.sql.functions.surface import PostgresSurface, check_intervals, keep_functions
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp, parse_one
 
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
 from airflow_atscale_aggs.engine.sql.statements import create_view, drop_view, render, table
 from airflow_atscale_aggs.engine.sql.view_catalog import CatalogQueries

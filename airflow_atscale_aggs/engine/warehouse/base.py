@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 
 Row = tuple[Any, ...]
 

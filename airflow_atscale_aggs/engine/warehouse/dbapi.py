@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
 from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import FirstRows, Row, RowBounds
 from airflow_atscale_aggs.engine.warehouse.table_lookup import best_table, why_absent

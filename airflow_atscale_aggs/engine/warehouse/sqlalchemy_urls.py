@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
 
 

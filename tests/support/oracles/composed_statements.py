@@ -10,9 +10,9 @@ from airflow_atscale_aggs.engine.aggregates.lattice import derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVariant
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.physical_names import instance_table
 from airflow_atscale_aggs.engine.sql.probes import Claim, find_wanted_dependencies, keys_to_prove, proof_statement

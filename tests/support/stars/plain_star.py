@@ -19,7 +19,7 @@ from airflow_atscale_aggs.engine.rewriting.plain.star_joins import (
     StarJoins,
     find_stars,
 )
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.warehouse.base import Row
 from tests.support.stars.asked_star import AskedStar, sorted_rows

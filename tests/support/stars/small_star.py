@@ -21,8 +21,9 @@ from airflow_atscale_aggs.engine.model.paths import (
     JoinStep,
     Role,
 )
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
-from airflow_atscale_aggs.engine.sql.dialects import Dialect, find_dialect
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources

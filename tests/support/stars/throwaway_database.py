@@ -16,7 +16,8 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
-from airflow_atscale_aggs.engine.sql.dialects import Dialect, find_dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
 
 Rows = list[tuple[Any, ...]]

@@ -6,7 +6,8 @@ import pytest
 import sqlglot
 
 from airflow_atscale_aggs.engine.errors import UnsupportedMetricError
-from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
 from airflow_atscale_aggs.engine.sql.exact_quantiles import quantile_of
 from airflow_atscale_aggs.engine.sql.quoting import column_of
 from airflow_atscale_aggs.engine.sql.statements import render

@@ -9,7 +9,8 @@ import sqlglot
 
 from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, RowRange
 from airflow_atscale_aggs.engine.errors import DefinitionError
-from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect, find_dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, find_dialect
 from airflow_atscale_aggs.engine.sql.indicator_lookup import (
     IndicatorFacts,
     indicator_kind,

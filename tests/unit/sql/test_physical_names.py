@@ -8,7 +8,8 @@ import pytest
 
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import Role
-from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
 from airflow_atscale_aggs.engine.sql.physical_names import (
     instance_table,
     is_instance_table,

@@ -6,7 +6,8 @@ import duckdb
 import pytest
 import sqlglot
 
-from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
 from airflow_atscale_aggs.engine.sql.session_settings import (
     DUCKDB_SETTINGS,
     POSTGRES_SETTINGS,

@@ -7,7 +7,8 @@ import random
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect, find_dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, find_dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.sketches import (
     REGISTERS,

@@ -7,7 +7,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
 from airflow_atscale_aggs.engine.sql.table_catalog import (
     DUCKDB_COLUMNS,
     POSTGRES_COLUMNS,

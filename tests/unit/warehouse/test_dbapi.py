@@ -14,7 +14,8 @@ import pytest
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
 from airflow_atscale_aggs.engine.model.datasets import TableKey
-from airflow_atscale_aggs.engine.sql.dialects import Dialect, find_dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.session_settings import Reach
 from airflow_atscale_aggs.engine.warehouse.base import RowBounds
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession, DbApiWarehouse, Driver

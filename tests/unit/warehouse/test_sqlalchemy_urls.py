@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 from airflow_atscale_aggs.engine.warehouse.sqlalchemy_urls import open_engine, open_url
 

@@ -9,7 +9,7 @@ from airflow_atscale_aggs.engine.model.datasets import PhysicalTables
 from airflow_atscale_aggs.engine.model.folder_reader import ModelFolder
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import ModelIssue
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.model_statements import (
 )
 from airflow_atscale_aggs.engine.rewriting.plain.plain_reader import PlainContext, PlainQuery, read_plain
 from airflow_atscale_aggs.engine.rewriting.plain.star_joins import PlainTable, SelectTables, find_stars
-from airflow_atscale_aggs.engine.sql.dialects import Folding
+from airflow_atscale_aggs.engine.sql.capabilities import Folding
 from airflow_atscale_aggs.engine.sql.statements import render
 
 

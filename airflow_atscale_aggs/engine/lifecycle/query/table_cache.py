@@ -11,7 +11,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import TableColumns, TableKey
-from airflow_atscale_aggs.engine.sql.dialects import Folding
+from airflow_atscale_aggs.engine.sql.capabilities import Folding
 
 KEPT_FOR = timedelta(minutes=1)
 """How long a table is taken to be there, or not to be there."""

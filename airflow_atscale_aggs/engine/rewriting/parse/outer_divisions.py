@@ -30,7 +30,7 @@ from airflow_atscale_aggs.engine.rewriting.divisions import (
 from airflow_atscale_aggs.engine.rewriting.model_query import Ref, rebuild, ref
 from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import COLUMNS
 from airflow_atscale_aggs.engine.rewriting.parse.name_scopes import table_names
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 
 _Kinds = Mapping[str, NumberKind]
 

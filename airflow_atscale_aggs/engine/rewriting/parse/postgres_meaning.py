@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.rewriting.column_lists import (
 )
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuild, reference_of, with_names
 from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import COLUMNS
-from airflow_atscale_aggs.engine.sql.dialects import Dialect, FunctionStyle
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect, FunctionStyle
 from airflow_atscale_aggs.engine.sql.functions.surfaces import check_portable
 from airflow_atscale_aggs.engine.sql.functions.translating import Translator
 from airflow_atscale_aggs.engine.sql.functions.types import (

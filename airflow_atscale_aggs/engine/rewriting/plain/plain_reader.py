@@ -31,7 +31,7 @@ from airflow_atscale_aggs.engine.rewriting.plain.star_joins import (
     without_order,
 )
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery
-from airflow_atscale_aggs.engine.sql.dialects import AverageType, Dialect
+from airflow_atscale_aggs.engine.sql.capabilities import AverageType, Dialect
 from airflow_atscale_aggs.engine.sql.statements import all_of
 
 _METHODS: Mapping[type[exp.Expr], str] = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.sql.dialects import Dialect, FunctionStyle
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect, FunctionStyle
 from airflow_atscale_aggs.engine.sql.functions import duckdb
 from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, NamedHandlers, refusal_of
 from airflow_atscale_aggs.engine.sql.functions.translating import Translator, function_name

@@ -1,0 +1,1 @@
+"""The rows of the capability table, one for each warehouse dialect."""
