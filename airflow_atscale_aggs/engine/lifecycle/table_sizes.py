@@ -51,7 +51,7 @@ def _read_sizes(session: WarehouseSession, places: Sequence[tuple[str, str]]) ->
     """Bytes by (schema, table). An empty schema means the session's own."""
     own = ""
     if any(not schema for schema, _ in places):
-        own = str(session.fetch_all("SELECT current_schema()")[0][0])
+        _, own = session.own_place()
     spelled = {(schema or own, name): (schema, name) for schema, name in places}
     sizes: dict[tuple[str, str], int] = {}
     names = list(spelled)

@@ -155,6 +155,7 @@ class Dialect:
         session_settings: the settings of a session that decide what a stored value is. See `sql/session_settings.py`.
         columns: a query for the columns of tables, see `sql/table_catalog.py`.
         tables: a query for the names of the tables and views in the schema that stands at ``{schema}``.
+        own_place: a query for the session's own database and schema.
     """
 
     name: str
@@ -204,3 +205,4 @@ class Dialect:
     session_settings: SessionSettings | None = None
     columns: str = STANDARD_COLUMNS
     tables: str = STANDARD_TABLES
+    own_place: str = "SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()"

@@ -81,7 +81,8 @@ class WarehouseSession(Protocol):
         """Column name to type, as the warehouse spells them, for each (database, schema, table) that exists.
 
         Keys come back as they were asked for; a table that does not exist is absent. Table names are matched exactly,
-        then without case; a name without schema is looked for as the session would.
+        then without case; a name without schema is looked for as the session would. A catalog that cannot be asked
+        raises as `execute` does: it never counts as absence.
         """
 
     def find_readable(
@@ -95,6 +96,9 @@ class WarehouseSession(Protocol):
 
     def tables(self, schema: str) -> frozenset[str]:
         """Names of the tables and views in a schema (empty: the default schema)."""
+
+    def own_place(self) -> tuple[str, str]:
+        """The session's own database and schema, in which names without them are looked up; empty where unknown."""
 
     def settings(self) -> Mapping[str, str]:
         """The settings of this session that decide what a value is, by name.

@@ -1,4 +1,4 @@
-"""A warehouse over any DB-API driver. What differs between drivers is a few functions, given as a `Driver`."""
+"""A warehouse over any DB-API driver. What differs between drivers is a few functions, see `drivers.Driver`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
@@ -14,66 +13,7 @@ from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import FirstRows, Row, RowBounds
-from airflow_atscale_aggs.engine.warehouse.table_lookup import best_table, why_absent
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-_READ_AT_ONCE = 1000
-"""Rows that are fetched together, after which the size of what is there is looked at."""
-
-ReadQuery = Callable[[Any, str], contextlib.AbstractContextManager[tuple[tuple[str, ...], Iterator[Row]]]]
-"""Runs one query on a connection: names of columns, and the rows as they come."""
-
-
-@contextlib.contextmanager
-def _read_query(connection: Any, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
-    cursor = connection.cursor()
-    try:
-        cursor.execute(sql)
-        yield tuple(str(column[0]) for column in cursor.description or ()), fetch_rows(cursor)
-    finally:
-        cursor.close()
-
-
-def fetch_rows(cursor: Any) -> Iterator[Row]:
-    """The rows of a cursor, some of them at a time."""
-    while rows := cursor.fetchmany(_READ_AT_ONCE):
-        yield from map(tuple, rows)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Driver:
-    """How a DB-API driver is used.
-
-    Attributes:
-        connect: opens a connection in autocommit mode; may raise the driver's errors.
-        errors: the driver's exception classes to translate.
-        is_transient: whether a driver's error is worth retrying.
-        rows_written: rows that the statement on a cursor has written; None when the driver does not tell.
-        interrupt: stops the statement that runs on a connection.
-        is_lost: whether an error means that the connection is gone.
-        is_missing: whether an error about a query on a table of a name, its last part, means that there is none.
-        reason: what the driver says, for people.
-        hides_signal: whether an error that is none of the driver's stands for a signal, such as Ctrl-C, that came
-            meanwhile.
-        read_query: runs one query; where the driver can, refuses several statements and every change.
-        cursors_are_connections: DuckDB's cursors have a transaction of their own, so statements go to the connection.
-    """
-
-    connect: Callable[[], Any]
-    errors: tuple[type[BaseException], ...]
-    is_transient: Callable[[BaseException], bool]
-    rows_written: Callable[[Any], int | None]
-    interrupt: Callable[[Any], None]
-    is_lost: Callable[[BaseException], bool] = field(default=lambda _: False)
-    is_missing: Callable[[BaseException, str], bool] = field(default=lambda _error, _name: True)
-    reason: Callable[[BaseException], str] = field(default=_reason)
-    hides_signal: Callable[[RuntimeError], bool] = field(default=lambda _: False)
-    read_query: ReadQuery = field(default=_read_query)
-    cursors_are_connections: bool = False
+from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure
 
 
 class DbApiSession:
@@ -96,20 +36,23 @@ class DbApiSession:
         """Run one statement; rows written where the driver tells."""
         with self._cursor(sql) as cursor:
             cursor.execute(sql)
-            return self._driver.rows_written(cursor)
+            written = self._driver.rows_written(cursor)
+            if self._driver.commits and not self._is_in_transaction:
+                self._connection.commit()
+            return written
 
     def fetch_all(self, sql: str) -> list[Row]:
         """Run a query and read its result."""
         with self._cursor(sql) as cursor:
             cursor.execute(sql)
-            return [tuple(row) for row in cursor.fetchall()]
+            return self._rows(cursor)
 
     def fetch_with_names(self, sql: str) -> tuple[tuple[str, ...], list[Row]]:
         """Run a query and read its result with the names of its columns."""
         with self._cursor(sql) as cursor:
             cursor.execute(sql)
             names = tuple(str(column[0]) for column in cursor.description or ())
-            return names, [tuple(row) for row in cursor.fetchall()]
+            return names, self._rows(cursor)
 
     def fetch_first(self, sql: str, bounds: RowBounds) -> FirstRows:
         """Run one query that changes nothing, and read its first rows. See `base.WarehouseSession.fetch_first`."""
@@ -150,7 +93,8 @@ class DbApiSession:
     @contextlib.contextmanager
     def _open_transaction(self, begin: str) -> Iterator[None]:
         """COMMIT at the end of the block, ROLLBACK when it raises."""
-        self.execute(begin)
+        with self._cursor(begin) as cursor:
+            cursor.execute(begin)
         self._is_in_transaction = True
         try:
             yield
@@ -163,23 +107,24 @@ class DbApiSession:
         self.execute("COMMIT")
 
     def columns(self, tables: Sequence[TableKey]) -> ExistingTables:
-        """Columns and types of the tables that exist, in one round trip. See `base.WarehouseSession.columns`."""
-        if not tables:
-            return ExistingTables({}, {})
-        names = ", ".join(sorted({text_literal(name.lower()) for _, _, name in tables}))
-        rows = self.fetch_all(self.dialect.columns.replace("{names}", names))
-        columns_by_key = {key: best_table(key, rows) for key in tables}
-        existing = {key: columns for key, columns in columns_by_key.items() if columns is not None}
-        absent = [key for key in tables if key not in existing]
-        reasons = {key: why_absent(key, rows, self._database()) for key in absent}
-        return ExistingTables(existing, reasons, frozenset((row[0], row[1], row[2]) for row in rows))
+        """Columns and types of the tables that exist. See `base.WarehouseSession.columns`."""
+        return self._driver.catalog.columns(self, tables) if tables else ExistingTables({}, {})
 
-    def _database(self) -> str:
-        """The session's own; empty where the warehouse does not tell."""
-        try:
-            return str(self.fetch_all("SELECT current_catalog")[0][0])
-        except WarehouseError:
-            return ""
+    def own_place(self) -> tuple[str, str]:
+        """The session's own database and schema. See `base.WarehouseSession.own_place`."""
+        return self._driver.catalog.own_place(self)
+
+    def has_schema(self, schema: str) -> bool:
+        """Whether a schema is there."""
+        return self._driver.catalog.has_schema(self, schema)
+
+    def make_schema(self, schema: str) -> None:
+        """Make a schema, unless it is there."""
+        self._driver.catalog.make_schema(self, schema)
+
+    def failure_of(self, error: WarehouseError, name: str = "") -> Failure:
+        """What an error of this session means for what bears a name."""
+        return Failure.OTHER if error.__cause__ is None else self._driver.failure(error.__cause__, name)
 
     def find_readable(self, tables: Sequence[TableKey]) -> frozenset[TableKey]:
         """Those of the names under which a query of this session finds something.
@@ -215,7 +160,7 @@ class DbApiSession:
         try:
             self.fetch_all(render(probe, self.dialect))
         except WarehouseError as error:
-            if error.__cause__ is not None and self._driver.is_missing(error.__cause__, key[2]):
+            if self.failure_of(error, key[2]) is Failure.ABSENT:
                 return False
             if error.is_transient:
                 raise
@@ -223,14 +168,16 @@ class DbApiSession:
 
     def tables(self, schema: str) -> frozenset[str]:
         """Names of the tables and views in a schema (empty: the default schema)."""
-        where = text_literal(schema) if schema else "current_schema()"
-        return frozenset(row[0] for row in self.fetch_all(self.dialect.tables.replace("{schema}", where)))
+        return self._driver.catalog.tables(self, schema)
 
     def settings(self) -> Mapping[str, str]:
         """The settings of this session that decide what a value is. See `base.WarehouseSession.settings`."""
         session_settings = self.dialect.session_settings
         if session_settings is None:
             return {}
+        if self._driver.settings is not None:
+            with self._cursor(""):
+                return dict(self._driver.settings.read(self._connection, list(session_settings.reach)))
         names = list(self._setting_names)
         if names:
             values = ", ".join(session_settings.value.replace("{name}", text_literal(name)) for name in names)
@@ -289,6 +236,10 @@ class DbApiSession:
         session_settings = self.dialect.session_settings
         assert session_settings is not None  # noqa: S101 - there are settings to set
         for name, value in settings.items():
+            if self._driver.settings is not None:
+                with self._cursor(""):
+                    self._driver.settings.write(self._connection, name, value)
+                continue
             statement = session_settings.write.replace("{word}", name).replace("{name}", text_literal(name))
             self.execute(statement.replace("{value}", text_literal(value)))
 
@@ -305,6 +256,11 @@ class DbApiSession:
             with contextlib.suppress(Exception):
                 connection.close()
 
+    def _rows(self, cursor: Any) -> list[Row]:
+        """All rows of a result, as Python's values."""
+        rows = [tuple(row) for row in cursor.fetchall()]
+        return rows if self._driver.decode is None else self._driver.decode(cursor.description, rows)
+
     @contextlib.contextmanager
     def _cursor(self, sql: str) -> Iterator[Any]:
         cursor: Any = None
@@ -319,7 +275,7 @@ class DbApiSession:
             kind = TransientWarehouseError if self._driver.is_transient(error) else PermanentWarehouseError
             # Without a connection the statement was not sent, and has nothing to do with it.
             sent = "" if self._connection is None and cursor is None else sql
-            raise kind(self.dialect.name, sent, self._driver.reason(error)) from error
+            raise kind(self.dialect.name, sent, self._driver.describe(error)) from error
         except RuntimeError as error:
             if self._driver.hides_signal(error):
                 raise KeyboardInterrupt from error
@@ -386,18 +342,16 @@ class DbApiWarehouse:
     def _make_schema(self, session: DbApiSession) -> None:
         if not self.aggregate_schema:
             return
-        query = f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {text_literal(self.aggregate_schema)}"
-        if not session.fetch_all(query):
-            quoted = self.aggregate_schema.replace('"', '""')
-            try:
-                session.execute(f'CREATE SCHEMA IF NOT EXISTS "{quoted}"')
-            except PermanentWarehouseError as error:
-                reason = (
-                    f"schema `{self.aggregate_schema}` is not there, or this role has no right on it, and it cannot be "
-                    "made "
-                    f"({error.reason}); make it, and grant USAGE on it, and CREATE to the role that builds"
-                )
-                raise PermanentWarehouseError(self.dialect.name, "", reason) from error
+        if session.has_schema(self.aggregate_schema):
+            return
+        try:
+            session.make_schema(self.aggregate_schema)
+        except PermanentWarehouseError as error:
+            reason = (
+                f"schema `{self.aggregate_schema}` is not there, or this role has no right on it, and it cannot be "
+                f"made ({error.reason}); make it, and grant USAGE on it, and CREATE to the role that builds"
+            )
+            raise PermanentWarehouseError(self.dialect.name, "", reason) from error
 
 
 def _quote_name(key: TableKey) -> str:

@@ -15,7 +15,9 @@ import duckdb
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import Row
-from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver, fetch_rows
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
+from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure, fetch_rows
+from airflow_atscale_aggs.engine.warehouse.information_schema import InformationSchema
 
 DEFAULT_LOCK_TIMEOUT_SECONDS = 30.0
 
@@ -103,11 +105,13 @@ def open_duckdb(path: str, *, config: Mapping[str, str], lock_timeout: float, ag
     database = _Database(path, config, lock_timeout)
     driver = Driver(
         connect=database.connect,
+        catalog=InformationSchema(),
         errors=(duckdb.Error,),
         is_transient=_is_transient,
         rows_written=_count_written_rows,
         interrupt=lambda connection: connection.interrupt(),
-        is_missing=_is_missing,
+        failure=_failure,
+        reason=lambda error: " ".join(str(error).split()) or type(error).__name__,
         hides_signal=lambda error: str(error) == "Query interrupted",
         read_query=_read_query,
         cursors_are_connections=True,
@@ -134,6 +138,12 @@ def _read_query(connection: Any, sql: str) -> Iterator[tuple[tuple[str, ...], It
     finally:
         with contextlib.suppress(duckdb.Error):
             connection.execute("ROLLBACK")
+
+
+def _failure(error: BaseException, name: str) -> Failure:
+    if _is_missing(error, name):
+        return Failure.ABSENT
+    return Failure.NO_CONNECTION if isinstance(error, duckdb.ConnectionException) else Failure.OTHER
 
 
 def _is_missing(error: BaseException, name: str) -> bool:

@@ -13,7 +13,9 @@ from psycopg.pq import ExecStatus
 
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.warehouse.base import Row
-from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
+from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure
+from airflow_atscale_aggs.engine.warehouse.information_schema import InformationSchema
 
 _TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
 """SQLSTATE classes: connection, rollback (deadlock, serialization), resources, operator intervention, system error."""
@@ -58,11 +60,13 @@ def open_postgres(dsn: str, *, aggregate_schema: str) -> DbApiWarehouse:
 
     driver = Driver(
         connect=connect,
+        catalog=InformationSchema(),
         errors=(psycopg.Error,),
         is_transient=is_transient,
         rows_written=lambda cursor: cursor.rowcount if cursor.rowcount >= 0 else None,
         interrupt=lambda connection: connection.cancel(),
         is_lost=is_lost,
+        failure=failure_of,
         reason=reason_of,
         read_query=_read_query,
     )
@@ -126,6 +130,25 @@ def is_lost(error: BaseException) -> bool:
     if state is None:
         return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
     return state.startswith(("08", "57P"))
+
+
+_FAILURES = (
+    ("42P01", Failure.ABSENT),
+    ("3F000", Failure.ABSENT),
+    ("3D000", Failure.NO_DATABASE),
+    ("42501", Failure.NO_RIGHT),
+    ("08", Failure.NO_CONNECTION),
+    ("57P", Failure.NO_CONNECTION),
+)
+"""What classes of SQLSTATE mean for what a statement names; the first one that fits."""
+
+
+def failure_of(error: BaseException, _name: str = "") -> Failure:
+    """What an error means for the tables that its statement names, by SQLSTATE."""
+    state: str | None = getattr(error, "sqlstate", None)
+    if state is None:
+        return Failure.NO_CONNECTION if is_lost(error) else Failure.OTHER
+    return next((failure for start, failure in _FAILURES if state.startswith(start)), Failure.OTHER)
 
 
 def reason_of(error: BaseException) -> str:

@@ -210,7 +210,7 @@ class Catalog:
 
     def _own_schema(self) -> str:
         if not self.schema and not self._current_schema:
-            self._current_schema = str(self.session.fetch_all("SELECT current_schema()")[0][0])
+            _, self._current_schema = self.session.own_place()
         return self.schema or self._current_schema
 
     def _readers(self, name: str) -> list[_ReadView]:

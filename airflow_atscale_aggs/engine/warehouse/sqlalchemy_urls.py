@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
-from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
+from airflow_atscale_aggs.engine.warehouse.other_drivers import open_connections
 
 
 def open_url(url: str, dialect: Dialect, *, aggregate_schema: str) -> DbApiWarehouse:
@@ -18,7 +17,9 @@ def open_url(url: str, dialect: Dialect, *, aggregate_schema: str) -> DbApiWareh
         PermanentWarehouseError: the driver or its SQLAlchemy dialect is not installed, or the URL cannot be read.
     """
     try:
-        engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+        # Without an isolation level: several dialects refuse it, and connections that are taken from the pool as the
+        # driver made them do not have it.
+        engine = sqlalchemy.create_engine(url)
     except (sqlalchemy.exc.ArgumentError, ModuleNotFoundError, ValueError) as error:
         raise PermanentWarehouseError(
             dialect.name, "", f"{error}; install the SQLAlchemy dialect of {dialect.name}, or correct the URL"
@@ -29,23 +30,7 @@ def open_url(url: str, dialect: Dialect, *, aggregate_schema: str) -> DbApiWareh
 def open_engine(engine: sqlalchemy.Engine, dialect: Dialect, *, aggregate_schema: str) -> DbApiWarehouse:
     """The same over an engine that somebody else made, such as an Airflow connection's."""
     module = engine.dialect.dbapi
-    errors = (module.Error,) if module is not None else (Exception,)
-
-    def interrupt(connection: Any) -> None:
-        cancel = getattr(connection, "cancel", None)
-        if cancel is not None:
-            cancel()
-
-    def is_transient(error: BaseException) -> bool:
-        kinds = (getattr(module, "OperationalError", ()), getattr(module, "InterfaceError", ()))
-        return isinstance(error, tuple(kind for kind in kinds if kind))
-
-    driver = Driver(
-        connect=engine.raw_connection,
-        errors=errors,
-        is_transient=is_transient,
-        rows_written=lambda cursor: cursor.rowcount if cursor.rowcount >= 0 else None,
-        interrupt=interrupt,
-        is_lost=is_transient,
+    errors = (Exception,) if module is None else (module.Error,)
+    return open_connections(
+        engine.raw_connection, dialect, aggregate_schema=aggregate_schema, errors=errors, close=engine.dispose
     )
-    return DbApiWarehouse(driver, dialect, aggregate_schema=aggregate_schema, close=engine.dispose)

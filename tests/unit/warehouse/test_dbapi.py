@@ -18,7 +18,9 @@ from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.session_settings import Reach
 from airflow_atscale_aggs.engine.warehouse.base import RowBounds
-from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession, DbApiWarehouse, Driver
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession, DbApiWarehouse
+from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure
+from airflow_atscale_aggs.engine.warehouse.information_schema import InformationSchema
 
 _DUCKDB = find_dialect("duckdb")
 _SQLITE = Dialect(name="sqlite", sqlglot_name="sqlite", schemes=("sqlite",))
@@ -28,6 +30,7 @@ def _driver(database: duckdb.DuckDBPyConnection) -> Driver:
     """A driver whose connections are cursors on one DuckDB database."""
     return Driver(
         connect=database.cursor,
+        catalog=InformationSchema(),
         errors=(duckdb.Error,),
         is_transient=lambda error: isinstance(error, duckdb.TransactionException),
         rows_written=lambda _: None,
@@ -40,6 +43,7 @@ def _sqlite_driver(**more: Any) -> Driver:
     """A driver of which each connection has an empty database of its own."""
     parts: dict[str, Any] = {
         "connect": lambda: sqlite3.connect(":memory:", isolation_level=None),
+        "catalog": InformationSchema(),
         "errors": (sqlite3.Error,),
         "is_transient": lambda error: "lost" in str(error),
         "rows_written": lambda cursor: cursor.rowcount if cursor.rowcount >= 0 else None,
@@ -208,13 +212,15 @@ def test_names_that_can_be_read_are_tried_where_the_warehouse_is_not_asked() -> 
 
 def test_a_name_that_may_not_be_read_counts_as_there_and_a_lost_connection_as_an_error() -> None:
     """The driver knows which error means that there is none of the name."""
-    driver = _sqlite_driver(is_missing=lambda error, name: str(error) == f"no such table: {name}")
+    driver = _sqlite_driver(
+        failure=lambda error, name: Failure.ABSENT if str(error) == f"no such table: {name}" else Failure.OTHER
+    )
     session = DbApiSession(driver, _SQLITE)
     session.execute("CREATE VIEW broken AS SELECT 1 FROM gone")
 
     assert session.find_readable([(None, None, "broken"), (None, None, "gone")]) == {(None, None, "broken")}
     with pytest.raises(TransientWarehouseError, match="lost"):
-        DbApiSession(replace(driver, is_missing=lambda _error, _name: False), _SQLITE).find_readable(
+        DbApiSession(replace(driver, failure=lambda _error, _name: Failure.NO_RIGHT), _SQLITE).find_readable(
             [(None, None, "lost")]
         )
 

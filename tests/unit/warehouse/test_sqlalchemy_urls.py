@@ -35,13 +35,18 @@ def test_each_statement_commits_by_itself_and_tells_the_rows_it_wrote(
             assert other.execute("SELECT a FROM t ORDER BY a").fetchall() == [(1,), (2,)]
 
 
-def test_errors_of_operation_may_pass_and_others_will_not(warehouse: DbApiWarehouse) -> None:
-    """As DB-API sorts them: SQLite takes a missing table for one of operation."""
+def test_errors_of_operation_may_pass_and_others_will_not(warehouse: DbApiWarehouse, tmp_path: Path) -> None:
+    """SQLite takes a missing table for one of operation, which never passes."""
     with warehouse.session() as session:
         session.execute("CREATE TABLE t (a INTEGER PRIMARY KEY)")
         session.execute("INSERT INTO t VALUES (1)")
-        with pytest.raises(TransientWarehouseError, match="no such table: gone"):
+        with pytest.raises(PermanentWarehouseError, match=r"no such table: gone \(the table, view or schema is not"):
             session.execute("SELECT a FROM gone")
+        with sqlite3.connect(tmp_path / "w.sqlite", isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            session.execute("PRAGMA busy_timeout = 1")
+            with pytest.raises(TransientWarehouseError, match="database is locked"):
+                session.execute("INSERT INTO t VALUES (2)")
         with pytest.raises(PermanentWarehouseError, match="UNIQUE constraint failed"):
             session.execute("INSERT INTO t VALUES (1)")
 

@@ -50,8 +50,7 @@ class WarehouseTables:
         if self._here is None:
             self._here = frozenset()
             with contextlib.suppress(PermanentWarehouseError), self._workspace.warehouse.session() as session:
-                (row,) = session.fetch_all("SELECT current_schema(), current_database()")
-                self._here = frozenset(str(name).casefold() for name in row if name)
+                self._here = frozenset(name.casefold() for name in session.own_place() if name)
         return self._here
 
     def holds(self, is_there_by_key: Mapping[TableKey, bool]) -> bool:

@@ -1,0 +1,46 @@
+"""What a driver says of an error, for people."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from airflow_atscale_aggs.engine.warehouse.drivers import MEANINGS, Driver, Failure, fetch_rows
+from airflow_atscale_aggs.engine.warehouse.information_schema import InformationSchema
+
+
+def _driver(failure: Failure) -> Driver:
+    return Driver(
+        connect=lambda: sqlite3.connect(":memory:"),
+        catalog=InformationSchema(),
+        errors=(sqlite3.Error,),
+        is_transient=lambda _: False,
+        rows_written=lambda _: None,
+        interrupt=lambda _: None,
+        failure=lambda _error, _name: failure,
+    )
+
+
+@pytest.mark.parametrize("failure", [Failure.ABSENT, Failure.NO_DATABASE, Failure.NO_RIGHT, Failure.NO_CONNECTION])
+def test_each_failure_is_told_in_a_sentence_of_its_own(failure: Failure) -> None:
+    """No right, no connection, a wrong database and "is not there" are four different sentences."""
+    text = _driver(failure).describe(sqlite3.Error("it\nfailed"))
+
+    assert text == f"it failed ({MEANINGS[failure]})"
+    assert len(set(MEANINGS.values())) == len(MEANINGS) == 4
+
+
+def test_of_what_nobody_knows_only_the_message_is_told() -> None:
+    assert _driver(Failure.OTHER).describe(sqlite3.Error("syntax")) == "syntax"
+    assert _driver(Failure.OTHER).describe(sqlite3.Error()) == "Error"
+
+
+def test_rows_come_as_tuples_some_at_a_time() -> None:
+    with sqlite3.connect(":memory:") as connection:
+        connection.row_factory = sqlite3.Row
+        query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) SELECT i FROM n"
+
+        rows = list(fetch_rows(connection.execute(query)))
+
+    assert (len(rows), rows[0], rows[-1]) == (2500, (1,), (2500,))
