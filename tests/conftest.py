@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from tests.support.sail_server import sail_server
 
 PostgresDatabase = Callable[[str], AbstractContextManager[str]]
 
@@ -49,6 +50,13 @@ def docker_compose_file() -> str:
 def docker_setup() -> list[str]:
     """Only the warehouse; the Airflow of the tests runs on the machine itself."""
     return ["up --detach --wait warehouse"]
+
+
+@pytest.fixture(scope="session")
+def sail_address() -> Iterator[str]:
+    """The address of a running server of Spark Connect. Each session on it has tables of its own."""
+    with sail_server() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

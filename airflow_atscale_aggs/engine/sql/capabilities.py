@@ -29,6 +29,10 @@ class ReplaceViewStyle(StrEnum):
     REPLACE = "replace"
     """CREATE OR REPLACE VIEW: it may change the columns, or ``catalog`` tells what else is to be done."""
 
+    ALTER = "alter"
+    """ALTER VIEW … AS, behind CREATE VIEW IF NOT EXISTS. Where nothing is done in transactions, a replaced view is
+    not there for a moment, and an altered one always is."""
+
     DROP_CREATE = "drop_create"
     """A replace may only add columns, so the view is dropped and made again, in one transaction."""
 

@@ -235,6 +235,9 @@ def view_statements(
     """Statements that make a stable view show a table, its columns named one by one, or a query."""
     columns = [exp.Column(this=exp.Identifier(this=name, quoted=True)) for name in stored_columns(part).names]
     select = exp.select(*columns).from_(target.copy()) if query is None else query
+    if dialect.replace_view is ReplaceViewStyle.ALTER:
+        create = exp.Create(this=view.copy(), kind="VIEW", expression=select, exists=True)
+        return [create, exp.Alter(this=view.copy(), kind="VIEW", actions=[select.copy()])]
     is_replace = dialect.replace_view is ReplaceViewStyle.REPLACE
     create = exp.Create(this=view.copy(), kind="VIEW", expression=select, replace=is_replace)
     return [create] if is_replace else [drop_view(view), create]

@@ -80,8 +80,9 @@ def compatible_layout(
 
 
 def view_query(create_sql: str, dialect: Dialect) -> exp.Query:
-    """What a CREATE VIEW statement selects."""
-    query: exp.Query = parse_one(create_sql, read=dialect.sqlglot_name).expression
+    """What a CREATE VIEW or ALTER VIEW statement selects."""
+    statement = parse_one(create_sql, read=dialect.sqlglot_name)
+    query: exp.Query = statement.args["actions"][0] if isinstance(statement, exp.Alter) else statement.expression
     return query
 
 

@@ -38,6 +38,9 @@ def open_warehouse(url: str, *, aggregate_schema: str = "", lock_timeout: float 
         scheme, _, rest = url.partition("://")
         dsn = f"{scheme.partition('+')[0]}://{rest}"
         warehouse = _driver_room("postgres").open_postgres(dsn, aggregate_schema=aggregate_schema)
+    elif url.startswith("sc:"):
+        room = _driver_room("spark_connect", extra="spark")
+        warehouse = room.open_spark_connect(url, dialect, aggregate_schema=aggregate_schema)
     else:
         warehouse = _driver_room("sqlalchemy_urls").open_url(url, dialect, aggregate_schema=aggregate_schema)
     return warehouse
@@ -61,10 +64,14 @@ def _duckdb(url: str, aggregate_schema: str, longest_wait: float) -> DbApiWareho
     return warehouse
 
 
-def _driver_room(name: str) -> Any:
-    """One of this room's files, with its driver."""
+def _driver_room(name: str, *, extra: str = "") -> Any:
+    """One of this room's files, with its driver.
+
+    Args:
+        extra: of the package, that installs the driver; empty: it is named like the file.
+    """
     try:
         return importlib.import_module(f"airflow_atscale_aggs.engine.warehouse.{name}")
     except ModuleNotFoundError as error:
-        what = "the driver" if name == "sqlalchemy_urls" else f"`pip install airflow-atscale-aggs[{name}]`"
+        what = "the driver" if name == "sqlalchemy_urls" else f"`pip install airflow-atscale-aggs[{extra or name}]`"
         raise PermanentWarehouseError(name, "", f"module {error.name} is not installed; install {what}") from error

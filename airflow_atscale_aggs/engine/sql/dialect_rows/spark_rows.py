@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from airflow_atscale_aggs.engine.sql.capabilities import Dialect, Folding, QuantileStyle, SketchFunctions
+from airflow_atscale_aggs.engine.sql.capabilities import (
+    Dialect,
+    Folding,
+    QuantileStyle,
+    ReplaceViewStyle,
+    SketchFunctions,
+)
 from airflow_atscale_aggs.engine.sql.session_settings import SPARK_SETTINGS
 
 DATABRICKS = Dialect(
@@ -10,6 +16,7 @@ DATABRICKS = Dialect(
     sqlglot_name="databricks",
     session_settings=SPARK_SETTINGS,
     quantile=QuantileStyle.FUNCTION,
+    replace_view=ReplaceViewStyle.ALTER,
     schemes=("databricks",),
     sml_dialects=("DatabricksSQL",),
     max_identifier=255,
@@ -24,7 +31,8 @@ SPARK = Dialect(
     sqlglot_name="spark",
     session_settings=SPARK_SETTINGS,
     quantile=QuantileStyle.FUNCTION,
-    schemes=("hive", "spark"),
+    replace_view=ReplaceViewStyle.ALTER,
+    schemes=("sc", "hive", "spark"),
     sml_dialects=("DatabricksSQL",),
     max_identifier=128,
     folding=Folding.KEEP,

@@ -1,0 +1,111 @@
+"""The catalog of Spark, which has no `information_schema`: SHOW and DESCRIBE, one statement for each table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
+from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableColumns, TableKey
+from airflow_atscale_aggs.engine.warehouse.drivers import Failure
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
+
+_KINDS = {"VIEW": "view", "MANAGED": "table", "EXTERNAL": "table", "": "table"}
+"""Ours, by Spark's type of a table."""
+
+
+class SparkCatalog:
+    """Asks with SHOW and DESCRIBE. See `drivers.TableCatalog`."""
+
+    def columns(self, session: DbApiSession, tables: Sequence[TableKey]) -> ExistingTables:
+        """One statement for each table. See `base.WarehouseSession.columns`."""
+        own = self.own_place(session)
+        existing: dict[TableKey, TableColumns] = {}
+        reasons: dict[TableKey, str] = {}
+        for key in dict.fromkeys(tables):
+            try:
+                existing[key] = _describe(session, key, own)
+            except PermanentWarehouseError as error:
+                failure = session.failure_of(error, "")
+                if failure is Failure.NO_RIGHT:
+                    existing[key] = _closed(key, own)
+                elif failure is Failure.NO_DATABASE:
+                    reasons[key] = (
+                        f"is in another database: the connection is to `{own[0]}`, the model names `{key[0]}`"
+                    )
+                elif failure is Failure.ABSENT:
+                    reasons[key] = self._why_absent(session, key)
+                else:
+                    raise
+        return ExistingTables(existing, reasons, frozenset(columns.spelled for columns in existing.values()))
+
+    def tables(self, session: DbApiSession, schema: str) -> frozenset[str]:
+        """Names of the tables and views in a schema (empty: the default schema)."""
+        where = f" IN {quote(schema)}" if schema else ""
+        names: set[str] = set()
+        for what in ("TABLES", "VIEWS"):
+            try:
+                columns, rows = session.fetch_with_names(f"SHOW {what}{where}")
+            except PermanentWarehouseError as error:
+                if session.failure_of(error) is not Failure.ABSENT:
+                    raise
+                continue
+            by_column = (dict(zip(columns, row, strict=True)) for row in rows)
+            names |= {str(_name_of(row)) for row in by_column if not row.get("isTemporary")}
+        return frozenset(names)
+
+    def own_place(self, session: DbApiSession) -> tuple[str, str]:
+        """The session's own catalog and schema."""
+        (row,) = session.fetch_all("SELECT CURRENT_CATALOG(), CURRENT_SCHEMA()")
+        return str(row[0] or ""), str(row[1] or "")
+
+    def has_schema(self, session: DbApiSession, schema: str) -> bool:
+        """Whether a schema is there."""
+        wanted = schema.casefold()
+        return any(str(row[0]).strip("`").casefold() == wanted for row in session.fetch_all("SHOW SCHEMAS"))
+
+    def make_schema(self, session: DbApiSession, schema: str) -> None:
+        """Make a schema, unless it is there."""
+        session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
+
+    def _why_absent(self, session: DbApiSession, key: TableKey) -> str:
+        if key[1] is None or key[0] is not None or self.has_schema(session, key[1]):
+            return ""
+        return f"is in schema `{key[1]}`, which is not there"
+
+
+def quote(name: str) -> str:
+    """A name in backticks.
+
+    >>> quote("a`b")
+    '`a``b`'
+    """
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _describe(session: DbApiSession, key: TableKey, own: tuple[str, str]) -> TableColumns:
+    """Columns, and behind a line that begins with ``#`` what else is known of a table. Raises where it is not there."""
+    rows = session.fetch_all(f"DESCRIBE TABLE EXTENDED {'.'.join(quote(part) for part in key if part)}")
+    ends = next((number for number, row in enumerate(rows) if not row[0] or str(row[0]).startswith("#")), len(rows))
+    facts = {str(row[0]): str(row[1]) for row in rows[ends:] if row[0]}
+    spelled = (
+        facts.get("Catalog") or key[0] or own[0],
+        facts.get("Database") or facts.get("Namespace") or key[1] or own[1],
+        facts.get("Table") or key[2],
+    )
+    columns = {str(row[0]): str(row[1]) for row in rows[:ends]}
+    return TableColumns(columns, spelled, _KINDS.get(facts.get("Type", ""), "foreign"))
+
+
+def _closed(key: TableKey, own: tuple[str, str]) -> TableColumns:
+    """A table that is there and may not be read."""
+    columns = TableColumns({}, (key[0] or own[0], key[1] or own[1], key[2]))
+    columns.closed = "table"
+    return columns
+
+
+def _name_of(row: Mapping[str, object]) -> object:
+    """The name in a row of SHOW TABLES or SHOW VIEWS, whose columns are not the same on every server."""
+    return next(row[column] for column in ("tableName", "viewName", "name") if column in row)
