@@ -8,17 +8,17 @@
     atscale_aggs.build.duration                   timer     model         build
     atscale_aggs.build.rows                       counter   model         build: rows of the tables made
     atscale_aggs.late_rows                        gauge     model, fact   plan, where increments count them
-    atscale_aggs.queries.{hits,misses,fallbacks}  counter   model         queries of tasks
-    atscale_aggs.query.duration                   timer     model         queries of tasks
+    atscale_aggs.queries.{hits,misses,fallbacks}  counter   model         queries of tasks and of the REST API
+    atscale_aggs.query.duration                   timer     model         queries of tasks and of the REST API
     atscale_aggs.oldest_aggregate.age             gauge     model         the check of freshness, in seconds
 
-No metric ever fails a task.
+No metric ever fails a task or a request.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -63,19 +63,21 @@ def emit_build(model: str, event: BuildEvent) -> None:
         _emit("timing", "build.duration", timedelta(seconds=event.seconds or 0), model=model)
 
 
-def emit_query(answer: Answer, seconds: float) -> None:
+def emit_query(answer: Answer, seconds: float, *, is_in_server: bool = False) -> None:
     """A query was answered. One that no model has to do with emits nothing.
 
     Args:
         seconds: from the question to the answer.
+        is_in_server: this is Airflow's API server and no task; Airflow has Stats of their own there.
     """
+    stats = _stats_of_server if is_in_server else _stats_of_tasks
     plan = answer.plan
     model = next((snapshot.record.name for snapshot in plan.snapshots if snapshot.record.id == plan.model_id), "")
     if not plan.sources:
         return
     outcome = "fallbacks" if answer.fallback_reason else "hits" if plan.uses_aggregates else "misses"
-    _emit("incr", f"queries.{outcome}", model=model)
-    _emit("timing", "query.duration", timedelta(seconds=seconds), model=model)
+    _emit("incr", f"queries.{outcome}", find_stats=stats, model=model)
+    _emit("timing", "query.duration", timedelta(seconds=seconds), find_stats=stats, model=model)
 
 
 def emit_age(model: str, age: timedelta) -> None:
@@ -92,18 +94,27 @@ def late_rows(instances: Sequence[InstanceRecord]) -> Mapping[str, int]:
     return by_fact
 
 
-def _emit(kind: str, name: str, *values: Any, **tags: str) -> None:
+def _stats_of_tasks() -> ModuleType:
+    """Airflow's Stats, as tasks may use it. Imported late, since it reads files."""
+    from airflow.sdk.observability import stats
+
+    return stats
+
+
+def _stats_of_server() -> ModuleType:
+    """Airflow's Stats, as its API server has begun it."""
+    from airflow.observability import stats
+
+    return stats
+
+
+def _emit(
+    kind: str, name: str, *values: Any, find_stats: Callable[[], ModuleType] = _stats_of_tasks, **tags: str
+) -> None:
     try:
-        stats = _stats()
+        stats = find_stats()
         # Backends refuse a name or tag with other characters, and log that as an error.
         safe = {key: stats.normalize_name_for_stats(tag, log_warning=False) for key, tag in tags.items() if tag}
         getattr(stats, kind)(f"{PREFIX}.{name}", *values, tags=safe)
     except Exception:  # noqa: BLE001 - a backend may be anybody's class, and no metric is worth a batch
         _log.debug("The metric %s was not emitted.", name, exc_info=True)
-
-
-def _stats() -> ModuleType:
-    """Airflow's Stats, as tasks may use it. Imported late, since it reads files."""
-    from airflow.sdk.observability import stats
-
-    return stats

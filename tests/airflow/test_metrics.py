@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
@@ -29,46 +28,18 @@ from airflow_atscale_aggs.operators.aggregates import (
 from tests.support.airflow_context import deploy_tiny_star, task_context
 from tests.support.stars import incremental_star, tiny_star
 from tests.support.stars.incremental_star import START, Sale
+from tests.support.statsd_server import StatsdServer, statsd_server, without_durations
 
 pytestmark = pytest.mark.airflow
 
 _MODEL: dict[str, Any] = {"model": "tiny_sales", "aggs_conn_id": "tiny"}
 
 
-class _Server:
-    """A StatsD server on this machine."""
-
-    def __init__(self) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(10)
-
-    @property
-    def port(self) -> int:
-        return int(self.socket.getsockname()[1])
-
-    def received(self) -> dict[str, list[str]]:
-        """Values by name with tags, of all that came since the last look; a mark is sent to know the end."""
-        stats.incr("the_end")
-        values: dict[str, list[str]] = {}
-        while True:
-            name, _, value = self.socket.recv(65536).decode().rpartition(":")
-            if name == "airflow.the_end":
-                return values
-            values.setdefault(name.removeprefix("airflow."), []).append(value)
-
-
 @pytest.fixture
-def server() -> Iterator[_Server]:
-    """A server, and Airflow's Stats as a task's process begins them, with tags as InfluxDB writes them."""
-    running = _Server()
-    options = {"ON": "True", "PORT": str(running.port), "HOST": "127.0.0.1", "INFLUXDB_ENABLED": "True"}
-    with running.socket, pytest.MonkeyPatch.context() as patch:
-        for name, value in options.items():
-            patch.setenv(f"AIRFLOW__METRICS__STATSD_{name}", value)
-        stats.initialize(factory=get_stats_factory(), export_legacy_names=False)
+def server() -> Iterator[StatsdServer]:
+    """A server, and Airflow's Stats as a task's process begins them."""
+    with statsd_server(stats, get_stats_factory) as running:
         yield running
-    stats.initialize(factory=get_stats_factory(), export_legacy_names=False)
 
 
 @pytest.fixture
@@ -89,17 +60,12 @@ def _activate() -> None:
     ActivateBatchOperator(task_id="activate", **_MODEL).execute(task_context("activate"))
 
 
-def _names(received: dict[str, list[str]]) -> dict[str, list[str]]:
-    """What was received with each duration as `…|ms`."""
-    return {name: [re.sub(r"^[0-9.e-]+(?=\|ms$)", "…", value) for value in values] for name, values in received.items()}
-
-
-def test_a_batch_is_counted_and_timed(server: _Server, urls: dict[str, Any]) -> None:
+def test_a_batch_is_counted_and_timed(server: StatsdServer, urls: dict[str, Any]) -> None:
     planned = _plan()
-    assert _names(server.received()) == {"atscale_aggs.batches.begun,model=tiny_sales": ["1|c"]}
+    assert without_durations(server.received()) == {"atscale_aggs.batches.begun,model=tiny_sales": ["1|c"]}
 
     _build(planned)
-    received = _names(server.received())
+    received = without_durations(server.received())
     rows = [int(value.removesuffix("|c")) for value in received.pop("atscale_aggs.build.rows,model=tiny_sales")]
     assert received == {
         "atscale_aggs.builds.done,model=tiny_sales": ["1|c"] * 4,
@@ -113,13 +79,13 @@ def test_a_batch_is_counted_and_timed(server: _Server, urls: dict[str, Any]) -> 
         "atscale_aggs.batches.live,model=tiny_sales": ["1|c"],
         "atscale_aggs.batch.duration,model=tiny_sales": ["…|ms"],
     }
-    assert _names(server.received()) == live
+    assert without_durations(server.received()) == live
     # The same tasks, cleared.
     _activate()
     assert server.received() == {}
 
 
-def test_failures_and_answered_runs_are_counted(server: _Server, urls: dict[str, Any]) -> None:
+def test_failures_and_answered_runs_are_counted(server: StatsdServer, urls: dict[str, Any]) -> None:
     (by_shop,) = _plan(aggregates=["by_day_and_shop"])
     with open_workspace(**urls) as workspace:
         tiny_star.run_sql(workspace, "ALTER TABLE sales RENAME TO gone")
@@ -140,12 +106,12 @@ def test_failures_and_answered_runs_are_counted(server: _Server, urls: dict[str,
     }
 
 
-def test_queries_are_hits_misses_and_fallbacks(server: _Server, urls: dict[str, Any]) -> None:
+def test_queries_are_hits_misses_and_fallbacks(server: StatsdServer, urls: dict[str, Any]) -> None:
     """The operator and the hook count alike; what no model has to do with is not counted."""
 
     def ask(sql: str, **options: Any) -> dict[str, list[str]]:
         AggregateAwareSQLOperator(task_id="ask", sql=sql, aggs_conn_id="tiny", **options).execute(task_context("ask"))
-        return _names(server.received())
+        return without_durations(server.received())
 
     _build(_plan())
     _activate()
@@ -162,7 +128,7 @@ def test_queries_are_hits_misses_and_fallbacks(server: _Server, urls: dict[str, 
     assert ask(by_city) == {"atscale_aggs.queries.fallbacks,model=tiny_sales": ["1|c"], **timed}
 
 
-def test_late_rows_are_a_gauge(server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_rows_are_a_gauge(server: StatsdServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the fact, though several aggregates of it find the same rows."""
     urls: dict[str, Any] = {
         "registry": f"sqlite:///{tmp_path / 'r.sqlite'}",
@@ -184,7 +150,7 @@ def test_late_rows_are_a_gauge(server: _Server, tmp_path: Path, monkeypatch: pyt
     assert late == {f"atscale_aggs.late_rows,model={incremental_star.MODEL},fact=sales": ["2|g"]}
 
 
-def test_names_that_a_server_would_refuse_are_changed(server: _Server) -> None:
+def test_names_that_a_server_would_refuse_are_changed(server: StatsdServer) -> None:
     """A model may have any name; a backend logs an error for characters it does not know."""
     emission.emit_failed("Größe, in=Metern")
     emission.emit_age("shop", timedelta(hours=2))

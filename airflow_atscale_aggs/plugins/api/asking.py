@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.staleness import read_age
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.warehouse.base import RowBounds
+from airflow_atscale_aggs.metrics.emission import emit_query
 from airflow_atscale_aggs.plugins.api.access import Place, Right
 from airflow_atscale_aggs.plugins.api.deadlines import deadline
 from airflow_atscale_aggs.plugins.api.documents.query_documents import AskRequest, QueryExplanation
@@ -82,6 +83,7 @@ def run_query(place: Place, request: AskRequest) -> Asked:
             max_staleness=None if request.max_staleness is None else read_age(request.max_staleness),
         )
         seconds = time.perf_counter() - began
+        emit_query(answered, seconds, is_in_server=True)
         return Asked(answered, seconds, workspace.warehouse.dialect.sqlglot_name)
 
 
