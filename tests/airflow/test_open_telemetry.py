@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import pytest
-from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 pytestmark = pytest.mark.airflow
 
@@ -35,17 +33,22 @@ metrics.get_meter_provider().force_flush()
 """What a task does; its process ends at once, so that nothing waits for the next interval."""
 
 
-class _Receiver(BaseHTTPRequestHandler):
-    """Keeps what comes, by the name of the metric."""
+class _Receiver(HTTPServer):
+    """Keeps the metrics that come, by name."""
 
-    found: dict[str, dict[str, Any]]
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.found: dict[str, Metric] = {}
 
+
+class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         request = ExportMetricsServiceRequest()
         request.ParseFromString(self.rfile.read(int(self.headers["content-length"])))
-        for resource in MessageToDict(request).get("resourceMetrics", ()):
-            for scope in resource["scopeMetrics"]:
-                self.found |= {metric["name"]: metric for metric in scope["metrics"]}
+        assert isinstance(self.server, _Receiver)
+        for resource in request.resource_metrics:
+            for scope in resource.scope_metrics:
+                self.server.found |= {metric.name: metric for metric in scope.metrics}
         self.send_response(200)
         self.end_headers()
 
@@ -55,8 +58,7 @@ class _Receiver(BaseHTTPRequestHandler):
 
 def test_metrics_arrive_at_a_receiver_of_open_telemetry() -> None:
     """A counter as a sum, a gauge as a gauge, a timer as a histogram of milliseconds; the model is an attribute."""
-    handler = type("_Handler", (_Receiver,), {"found": {}})
-    with HTTPServer(("127.0.0.1", 0), handler) as receiver:
+    with _Receiver() as receiver:
         threading.Thread(target=receiver.serve_forever, daemon=True).start()
         options = {
             "AIRFLOW__METRICS__OTEL_ON": "True",
@@ -70,17 +72,15 @@ def test_metrics_arrive_at_a_receiver_of_open_telemetry() -> None:
         receiver.shutdown()
 
     assert done.returncode == 0, done.stderr
-    found = {name: metric for name, metric in handler.found.items() if "atscale_aggs" in name}
-    assert set(found) == {
-        "airflow.atscale_aggs.batches.failed",
-        "airflow.atscale_aggs.oldest_aggregate.age",
-        "airflow.atscale_aggs.build.duration",
-    }, (json.dumps(handler.found), done.stdout, done.stderr)
-    (failed,) = found["airflow.atscale_aggs.batches.failed"]["sum"]["dataPoints"]
-    (age,) = found["airflow.atscale_aggs.oldest_aggregate.age"]["gauge"]["dataPoints"]
-    (duration,) = found["airflow.atscale_aggs.build.duration"]["exponentialHistogram"]["dataPoints"]
-    assert failed.get("asInt", failed.get("asDouble")) in {"2", 2.0}
-    assert age["asDouble"] == 7200.0
-    assert (duration["count"], duration["sum"]) == ("1", 1500.0)
-    for point in (failed, age, duration):
-        assert {"key": "model", "value": {"stringValue": "tiny_sales"}} in point["attributes"]
+    found = {name: metric for name, metric in receiver.found.items() if "atscale_aggs" in name}
+    names = ("batches.failed", "oldest_aggregate.age", "build.duration")
+    assert set(found) == {f"airflow.atscale_aggs.{name}" for name in names}, (sorted(receiver.found), done.stderr)
+    failed, age, duration = (found[f"airflow.atscale_aggs.{name}"] for name in names)
+    (counted,) = failed.sum.data_points
+    (measured,) = age.gauge.data_points
+    (timed,) = duration.exponential_histogram.data_points
+    assert 2 in {counted.as_int, counted.as_double}
+    assert measured.as_double == 7200
+    assert (timed.count, timed.sum, duration.unit) == (1, 1500, "ms")
+    for point in (counted, measured, timed):
+        assert ("model", "tiny_sales") in {(known.key, known.value.string_value) for known in point.attributes}
