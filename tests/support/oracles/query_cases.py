@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from tests.support.oracles.query_oracle import same_rows
+
+_WRITTEN = ("duckdb", "postgres")
+"""The SELECTs mean the same in both; for others they are translated."""
 
 CASES_FOLDER = Path(__file__).parents[2] / "cases" / "queries"
 
@@ -43,8 +49,11 @@ class QueryCase:
     def check(self, router: QueryRouter, workspace: Workspace, schema: str, model: str | None = None) -> None:
         """Base answer, routed answer and the SELECT agree; the answer comes from where the case says."""
         with workspace.warehouse.session() as session:
-            session.execute(f"SET search_path = '{schema}'")
-            wanted = session.fetch_all(self.equals)
+            wanted = session.fetch_all(self.sql_for(schema, workspace.warehouse.dialect))
+        self.check_answers(router, wanted, model)
+
+    def check_answers(self, router: QueryRouter, wanted: Sequence[tuple[Any, ...]], model: str | None = None) -> None:
+        """Base answer and routed answer are what is wanted; the answer comes from where the case says."""
         base = router.answer(self.query, model=model, use_aggregates=False)
         routed = router.answer(self.query, model=model)
 
@@ -59,7 +68,7 @@ class QueryCase:
 
     def check_plain(self, router: QueryRouter, workspace: Workspace, schema: str) -> None:
         """The SELECT on tables, through the router: the same rows and names of columns as without it."""
-        sql = qualify_tables(self.equals, schema, workspace.warehouse.dialect.sqlglot_name)
+        sql = self.sql_for(schema, workspace.warehouse.dialect)
         with workspace.warehouse.session() as session:
             names, wanted = session.fetch_with_names(sql)
         result = router.answer(sql)
@@ -68,12 +77,21 @@ class QueryCase:
         assert (result.columns, result.fallback_reason) == (names, "")
         assert result.plan.uses_aggregates or result.plan.sql == sql
 
+    def sql_for(self, schema: str, dialect: Dialect) -> str:
+        """The SELECT written by hand, for a warehouse, with a schema before the names of tables."""
+        written = dialect.sqlglot_name if dialect.sqlglot_name in _WRITTEN else "duckdb"
+        return qualify_tables(self.equals, schema, written, dialect.sqlglot_name)
 
-def qualify_tables(sql: str, schema: str, dialect: str) -> str:
-    """The SQL with a schema before the names of tables: plain SQL is looked up as the warehouse looks it up."""
+
+def qualify_tables(sql: str, schema: str, dialect: str, other_dialect: str = "") -> str:
+    """The SQL with a schema before the names of tables: plain SQL is looked up as the warehouse looks it up.
+
+    Args:
+        dialect: that it is written in; ``other_dialect``: that it is wanted in, if that is another.
+    """
     root = sqlglot.parse_one(sql, read=dialect)
     own = {cte.alias for cte in root.find_all(exp.CTE)}
     for table in root.find_all(exp.Table):
         if not table.db and table.name not in own:
             table.set("db", exp.to_identifier(schema))
-    return root.sql(dialect=dialect)
+    return root.sql(dialect=other_dialect or dialect)

@@ -1,4 +1,4 @@
-"""TPC-DS and TPC-H data for tests: generated once per run, loaded into DuckDB and PostgreSQL."""
+"""TPC-DS and TPC-H data for tests: generated once per run, loaded into DuckDB, PostgreSQL and Spark."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import duckdb
 import psycopg
+
+from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 
 _POSTGRES_TYPES = {"VARCHAR": "text", "DOUBLE": "double precision"}
 _CHUNK_BYTES = 1 << 20
@@ -70,3 +72,14 @@ def load_postgres(
         for statement in statements:
             target.execute(statement)
         target.execute("ANALYZE")
+
+
+def load_spark(parquet: Path, url: str, schema: str, tables: Sequence[str]) -> None:
+    """Make the named tables in a schema of a server of Spark Connect, which reads the same files."""
+    warehouse = open_warehouse(url)
+    with warehouse.session() as session:
+        session.make_schema(schema)
+        for table in tables:
+            source = f"parquet.`{parquet / table}.parquet`"
+            session.execute(f"CREATE TABLE {schema}.{table} USING parquet AS SELECT * FROM {source}")
+    warehouse.close()

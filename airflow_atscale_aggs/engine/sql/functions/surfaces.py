@@ -26,6 +26,7 @@ _PORTABLE = (
     exp.Not,
     exp.Is,
     exp.In,
+    exp.Exists,
     exp.Between,
     exp.Case,
     exp.If,
@@ -87,6 +88,11 @@ _PORTABLE = (
     exp.RowNumber,
     exp.Rank,
     exp.DenseRank,
+    exp.Lag,
+    exp.Lead,
+    exp.FirstValue,
+    exp.LastValue,
+    exp.Ntile,
     exp.Filter,
     exp.Stddev,
     exp.StddevSamp,
@@ -96,6 +102,9 @@ _PORTABLE = (
     exp.ApproxDistinct,
     exp.IntDiv,
 )
+
+_PORTABLE_UNITS = frozenset({"year", "quarter", "month", "day", "hour", "minute", "second"})
+"""Parts of a date that mean the same everywhere: the first day of the week is 0 here, and 1 there."""
 
 
 def translator_of(written: str, dialect: Dialect) -> Translator | None:
@@ -126,6 +135,7 @@ def check_portable(node: exp.Expr, written: str, dialect: Dialect) -> None:
     if written != SURFACE_DIALECT or dialect.functions is not FunctionStyle.PORTABLE:
         return
     for part in node.walk():
-        if not isinstance(part, _PORTABLE):
+        is_other_unit = isinstance(part, exp.Extract) and part.name.casefold() not in _PORTABLE_UNITS
+        if is_other_unit or not isinstance(part, _PORTABLE):
             reason = f"`{function_name(part)}` is not proven to mean on {dialect.name} what it means in PostgreSQL"
             raise refusal_of(part, reason, "Use comparisons, arithmetic, CASE, COALESCE, EXTRACT and DATE_TRUNC.")

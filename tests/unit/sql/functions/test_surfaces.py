@@ -56,6 +56,8 @@ def test_all_names_of_the_surface_are_in_lower_case() -> None:
         "EXTRACT(year FROM d)",
         "DATE_TRUNC('month', d)",
         "RANK() OVER (PARTITION BY a ORDER BY b)",
+        "LAG(a) OVER (ORDER BY b)",
+        "EXISTS (SELECT 1 FROM t WHERE t.a = b)",
         "t LIKE 'a%'",
         "CAST(a AS BIGINT)",
     ],
@@ -66,7 +68,13 @@ def test_what_means_the_same_everywhere_is_passed_on(expression: str) -> None:
 
 @pytest.mark.parametrize(
     ("expression", "name"),
-    [("SPLIT_PART(t, ',', 1)", "SPLIT_PART"), ("1 + GCD(a, b)", "GCD"), ("t ~ 'a'", "REGEXP_LIKE"), ("a % 2", "MOD")],
+    [
+        ("SPLIT_PART(t, ',', 1)", "SPLIT_PART"),
+        ("1 + GCD(a, b)", "GCD"),
+        ("t ~ 'a'", "REGEXP_LIKE"),
+        ("a % 2", "MOD"),
+        ("EXTRACT(dow FROM d)", "EXTRACT"),
+    ],
 )
 def test_what_was_never_tried_on_a_warehouse_is_refused_there_and_nowhere_else(expression: str, name: str) -> None:
     with pytest.raises(UnsupportedQueryError, match=f"`{name}` is not proven to mean on snowflake what it means"):

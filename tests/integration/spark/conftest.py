@@ -1,0 +1,40 @@
+"""Servers that speak Spark's protocols, and what is built on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
+from tests.support.sail_server import shared_session
+from tests.support.stars.retail_model import MODEL_FOLDER, SCALE, TABLES
+from tests.support.stars.tpc_data import generate, load_spark
+
+
+@dataclass(frozen=True)
+class Retail:
+    """Our own model, built; and the files that its data came from."""
+
+    workspace: Workspace
+    router: QueryRouter
+    parquet: Path
+
+
+@pytest.fixture(scope="module")
+def retail(sail_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retail]:
+    """Our own model on Sail."""
+    folder = tmp_path_factory.mktemp("retail")
+    url = shared_session(sail_address)
+    parquet = generate("tpcds", SCALE, folder)
+    load_spark(parquet, url, "retail", TABLES)
+    registry = f"sqlite:///{folder / 'registry.sqlite'}"
+    with open_workspace(registry=registry, warehouse=url, aggregate_schema="aggs_retail") as workspace:
+        (deployed,) = deploy(workspace, MODEL_FOLDER, now=utc_now()).models
+        run_batch(workspace, deployed.model, owner=process_owner(), jobs=2)
+        yield Retail(workspace, QueryRouter(workspace), parquet)
