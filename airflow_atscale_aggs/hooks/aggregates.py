@@ -19,17 +19,18 @@ from airflow.sdk.log import mask_secret
 from airflow_atscale_aggs.hooks.postgres_urls import POSTGRES_TYPES, extras_of, libpq_url
 from airflow_atscale_aggs.hooks.secrets import secrets_of_url, with_password
 from airflow_atscale_aggs.hooks.sentences import without_sql
+from airflow_atscale_aggs.hooks.sql_connections import dialect_of_connection, open_connection, url_of
 from airflow_atscale_aggs.metrics.emission import emit_query
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
-    from sqlalchemy import Engine
 
     from airflow_atscale_aggs.engine.errors import AtScaleAggsError
     from airflow_atscale_aggs.engine.lifecycle.query.router import Answer
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryReader
     from airflow_atscale_aggs.engine.settings import Settings
+    from airflow_atscale_aggs.engine.sql.capabilities import Dialect
     from airflow_atscale_aggs.engine.warehouse.base import Warehouse
 
 CONFIG_SECTION = "atscale_aggs"
@@ -87,7 +88,22 @@ class AggregatesHook(BaseHook):
         """
         connection = self.get_connection(self.aggs_conn_id)
         url = self._url(connection, "warehouse")
-        return url or self.get_connection(self._conn_id(connection, "warehouse")).get_uri()
+        return url or url_of(self.get_connection(self._conn_id(connection, "warehouse")))
+
+    def warehouse_dialect(self) -> Dialect:
+        """The capability row of the warehouse, without connecting to it.
+
+        Raises:
+            AirflowFailException: the connection names no warehouse, or one that no installed provider runs SQL on.
+            UnsupportedOnDialectError: no row fits it.
+        """
+        from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url
+
+        connection = self.get_connection(self.aggs_conn_id)
+        url = self._url(connection, "warehouse")
+        if url:
+            return dialect_of_url(url)
+        return dialect_of_connection(self.get_connection(self._conn_id(connection, "warehouse")))
 
     def answer(self, sql: str, **options: Any) -> Answer:
         """Run a query on a model, or plain SQL on tables, from aggregates where they serve.
@@ -147,7 +163,6 @@ class AggregatesHook(BaseHook):
         return self._url(connection, "registry") or self._postgres_url(connection, "registry")
 
     def _warehouse(self, connection: Connection, lock_timeout: float | None = None) -> Warehouse:
-        from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url
         from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 
         schema = self._text(connection, "aggregate_schema")
@@ -156,11 +171,7 @@ class AggregatesHook(BaseHook):
             return open_warehouse(url, aggregate_schema=schema, lock_timeout=lock_timeout)
         warehouse = self.get_connection(self._conn_id(connection, "warehouse"))
         if warehouse.conn_type not in POSTGRES_TYPES:
-            from airflow_atscale_aggs.engine.warehouse.sqlalchemy_urls import open_engine
-
-            engine = _sql_engine(warehouse)
-            dialect = dialect_of_url(f"{engine.dialect.name}://")
-            return open_engine(engine.execution_options(isolation_level="AUTOCOMMIT"), dialect, aggregate_schema=schema)
+            return open_connection(warehouse, aggregate_schema=schema)
         return open_warehouse(self._postgres_url(connection, "warehouse"), aggregate_schema=schema)
 
     def _url(self, connection: Connection, what: str) -> str:
@@ -201,24 +212,6 @@ class AggregatesHook(BaseHook):
             return (value or "").strip()
         message = f"Connection `{self.aggs_conn_id}`: the extra `{key}` must be a text, not {type(value).__name__}."
         raise AirflowFailException(message)
-
-
-def _sql_engine(connection: Connection) -> Engine:
-    """The SQLAlchemy engine that Airflow's own hook of a connection gives.
-
-    Raises AirflowFailException if it gives none.
-    """
-    try:
-        engine: Engine = connection.get_hook().get_sqlalchemy_engine()
-    except (AirflowException, AttributeError, ImportError, TypeError) as error:
-        kind = f"a {connection.conn_type} connection" if connection.conn_type else "a connection without a type"
-        message = (
-            f"Connection `{connection.conn_id}` is {kind}, with which no installed Airflow provider runs SQL "
-            f"({error}). Name a connection of the "
-            "warehouse, and install its provider; for DuckDB fill in `warehouse_url`."
-        )
-        raise AirflowFailException(message) from error
-    return engine
 
 
 def read_settings() -> Settings:

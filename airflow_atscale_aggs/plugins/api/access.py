@@ -34,7 +34,6 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.models import find_model
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, InstanceRecord, ModelRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryReader
-from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url
 from airflow_atscale_aggs.plugins.api.bounds import Slots, configured_bound
 from airflow_atscale_aggs.plugins.api.identities import Identity
 from airflow_atscale_aggs.plugins.api.model_dags import ModelDag, ModelDags
@@ -168,7 +167,7 @@ class Place:
     def sql_dialect(self) -> str:
         """The warehouse's SQL, by sqlglot's name; empty where the connection does not say. Opens no warehouse."""
         try:
-            return dialect_of_url(places.hook(self.connection).warehouse_url()).sqlglot_name
+            return places.hook(self.connection).warehouse_dialect().sqlglot_name
         except (AtScaleAggsError, AirflowException):
             return ""
 
