@@ -10,7 +10,6 @@ from typing import Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from airflow_atscale_aggs import __version__
@@ -72,6 +71,25 @@ _ROUTERS: tuple[APIRouter, ...] = (
 _PUBLISHED = (published_routes.router, published_transfer.router)
 """AtScale's published paths: once as they are, once below the prefix that says the connection."""
 
+_REFERENCE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Aggregate tables: API</title>
+<link rel="icon" href="static/icon.svg"><link rel="stylesheet" href="static/reference/swagger-ui.css">
+<script src="static/reference/swagger-ui-bundle.js"></script>
+<script type="module" src="static/reference/start.js"></script></head>
+<body><main id="reference"></main></body></html>"""
+"""Everything in it comes from here: the reference is there without the internet."""
+
+_REFERENCE_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    ),
+}
+"""Swagger UI writes styles at its elements and has pictures in its style sheet; it asks this server and no other."""
+
 _DOCUMENTS = ("/api", "/v1/", "/wapi/", "/aggregate-batch/", "/connections/")
 """Where the paths begin that answer documents."""
 
@@ -112,7 +130,7 @@ def _openapi(app: FastAPI) -> Callable[..., JSONResponse]:
 
 
 def _documentation(user: GetUserDep) -> HTMLResponse:  # noqa: ARG001 - it asks who is signed in
-    return get_swagger_ui_html(openapi_url="openapi.json", title="Aggregate tables: API")
+    return HTMLResponse(_REFERENCE, headers=_REFERENCE_HEADERS)
 
 
 app = make_application()

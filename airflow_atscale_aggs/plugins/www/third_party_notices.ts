@@ -33,7 +33,10 @@ const licenseText = (folder: string): string => {
 
 const sourceOf = ({ repository, homepage }: Library): string => {
   const url = typeof repository === "string" ? repository : repository?.url;
-  const address = (url ?? homepage ?? "").replace(/^git\+/, "").replace(/\.git$/, "");
+  const address = (url ?? homepage ?? "")
+    .replace(/^git\+/, "")
+    .replace(/^git@github\.com:/, "https://github.com/")
+    .replace(/\.git$/, "");
   return /^[\w-]+\/[\w.-]+$/.test(address) ? `https://github.com/${address}` : address;
 };
 

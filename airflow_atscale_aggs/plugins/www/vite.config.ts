@@ -3,6 +3,7 @@ import path from "node:path";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
+import { apiReference } from "./api_reference.ts";
 import { hostModules } from "./host_modules.ts";
 import { thirdPartyNotices } from "./third_party_notices.ts";
 
@@ -16,7 +17,9 @@ export default defineConfig(({ command }) => ({
   base: "./",
   plugins: [
     react(),
-    ...(command === "build" && !process.env.VITEST ? [hostModules(), thirdPartyNotices()] : []),
+    ...(command === "build" && !process.env.VITEST
+      ? [hostModules(), apiReference(), thirdPartyNotices()]
+      : []),
   ],
   resolve: { alias: { src: path.resolve(import.meta.dirname, "src") } },
   server: {
