@@ -44,6 +44,10 @@ class AverageType(StrEnum):
     EXACT = "exact"
     """The quotient of the sum and the count as the warehouse divides decimals."""
 
+    CUT = "cut"
+    """Of whole numbers a double, of decimals a decimal with a few digits more, to which the quotient is cut or
+    rounded."""
+
 
 class QuantileStyle(StrEnum):
     """How the exact quantile of a group is said, interpolated between the two values that it lies between."""
@@ -102,12 +106,16 @@ class Dialect:
         create_table: how a table is made from a query.
         replace_view: how a view is switched.
         approx_count_distinct: the cardinality estimate's function, None when there is none.
-        hash_columns: a function that hashes a tuple of columns of any type, NULLs told apart; None: text is made of
-            them.
+        hash_columns: a function that hashes a tuple of columns of any type; None: text is made of them.
+        hashes_nulls: the function tells NULLs apart; otherwise it is told which columns are NULL.
         distinct_sketch: functions for estimated distinct counts that roll up, None when there are none.
         percentile_sketch: functions for percentiles that roll up, None when there are none.
         widens_integer_sums: SUM over a 32-bit integer yields a wider type by itself; otherwise the argument is cast
             first.
+        sums_wrap: SUM of BIGINT may leave its range without an error. So it is added up in decimals and cast back,
+            which is an error where it does not fit.
+        decimal_sum_digits: SUM of DECIMAL(p, s) is DECIMAL(p + so many, s), with 38 digits at most, so sums of sums are
+            cast back: a quotient has as many digits as its operands allow. 0: a sum of sums is of the sum's type.
         adds_singles_as_they_are: SUM of single-precision numbers is added up, and answered, in single precision.
         refuses_underflow: a product or quotient of floating numbers that is too small to be told from zero is an error.
         deviation_of_one_is_zero: the population variance of a single number is 0, also where the number is NaN or
@@ -174,9 +182,12 @@ class Dialect:
     replace_view: ReplaceViewStyle = ReplaceViewStyle.REPLACE
     approx_count_distinct: str | None = "APPROX_COUNT_DISTINCT"
     hash_columns: str | None = None
+    hashes_nulls: bool = True
     distinct_sketch: SketchFunctions | None = None
     percentile_sketch: SketchFunctions | None = None
     widens_integer_sums: bool = True
+    sums_wrap: bool = False
+    decimal_sum_digits: int = 0
     adds_singles_as_they_are: bool = False
     refuses_underflow: bool = False
     deviation_of_one_is_zero: bool = False

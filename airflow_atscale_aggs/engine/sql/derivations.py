@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.sql.fact_joins import (
     only_value,
 )
 from airflow_atscale_aggs.engine.sql.physical_names import StoredColumns, stored_columns
-from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS, as_bigint, as_double
+from airflow_atscale_aggs.engine.sql.queries import as_bigint, as_double, sum_argument, type_of_sum
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, fresh, identifier
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
@@ -276,9 +276,10 @@ class InstanceRows:
     def _sum_of_sums(self, measure: StoredMeasure, column: exp.Expr) -> exp.Expr:
         """The sum, of the type that the sum over the facts has."""
         source = self._sources[measure.dataset]
-        is_small = source.data_type(measure.column) in SMALL_INTEGERS
-        total = exp.Sum(this=column)
-        return as_bigint(total) if is_small and source.dialect.bigint_sums_widen else total
+        kind = type_of_sum(source, measure.column)
+        if kind is None:
+            return exp.Sum(this=column)
+        return exp.Cast(this=exp.Sum(this=sum_argument(column, kind, source.dialect)), to=kind)
 
     def _squares(self, measure: StoredMeasure, column: exp.Expr) -> exp.Expr:
         """Squares within the parts plus count times the squared distance of each part's mean from the whole's."""

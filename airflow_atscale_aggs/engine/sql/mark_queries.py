@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
-from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.row_hashes import hash_row
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource
 from airflow_atscale_aggs.engine.sql.statements import render
 
@@ -65,7 +65,7 @@ def value_mark_sql(source: DatasetSource, columns: Sequence[str]) -> str:
         except DefinitionError:
             # What reads it is not built.
             continue
-    hashed = _hash(values, source.dialect) if values else exp.Literal.number(0)
+    hashed = hash_row(values, source.dialect) if values else exp.Literal.number(0)
     return "" if hashed is None else _render_mark(source, hashed)
 
 
@@ -76,12 +76,3 @@ def _render_mark(source: DatasetSource, hashed: exp.Expr, *further: exp.Expr) ->
         *further,
     ).from_(source.relation(_ROWS), copy=False)
     return render(select, source.dialect)
-
-
-def _hash(values: list[exp.Expr], dialect: Dialect) -> exp.Expr | None:
-    if dialect.hash_columns is not None:
-        return exp.Anonymous(this=dialect.hash_columns, expressions=values)
-    if dialect.hash_text is None:
-        return None
-    text = exp.cast(exp.Anonymous(this="ROW", expressions=values), "text")
-    return exp.Anonymous(this=dialect.hash_text, expressions=[text, exp.Literal.number(0)])

@@ -12,6 +12,8 @@ Source: DESIGN "Unknown members", "Keys and names"; SML, ``calculation_method``.
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
@@ -19,7 +21,7 @@ from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.errors import NotMeasurableError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
-from airflow_atscale_aggs.engine.sql.column_types import explain_unmeasurable
+from airflow_atscale_aggs.engine.sql.column_types import explain_unmeasurable, is_whole
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
@@ -28,7 +30,13 @@ from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 SMALL_INTEGERS = frozenset({"int", "integer", "int4", "smallint", "int2", "tinyint"})
 """Types of at most 32 bits, as warehouses and SML spell them."""
 
-_INTEGERS = SMALL_INTEGERS | {"long", "bigint", "int8"}
+_LARGE_INTEGERS = frozenset({"long", "bigint", "int8"})
+_INTEGERS = SMALL_INTEGERS | _LARGE_INTEGERS
+
+_DECIMAL = re.compile(r"(?:decimal|dec|numeric)\((\d+)(?:, ?(\d+))?\)")
+
+_MOST_DIGITS = 38
+"""Of a decimal, where sums grow with their type."""
 
 
 def as_bigint(expression: exp.Expr) -> exp.Cast:
@@ -39,6 +47,11 @@ def as_bigint(expression: exp.Expr) -> exp.Cast:
 def as_double(expression: exp.Expr) -> exp.Cast:
     """A cast to double precision, made without a copy and without the parser, as `as_bigint` makes one."""
     return exp.Cast(this=expression, to=exp.DataType(this=exp.DataType.Type.DOUBLE, nested=False))
+
+
+def as_wide_decimal(expression: exp.Expr) -> exp.Cast:
+    """A cast to whole numbers of as many digits as a decimal can have."""
+    return exp.Cast(this=expression, to=exp.DataType.build(f"decimal({_MOST_DIGITS}, 0)"))
 
 
 def select_from_fact(
@@ -101,7 +114,7 @@ def measure_expression(  # noqa: PLR0911 - one a function
     check_measurable(_METHODS.get(function, ""), source, measure.column)
     match function:
         case StoredFunction.SUM:
-            return exp.Sum(this=widen_for_sum(column, source, measure.column))
+            return sum_of(column, source, measure.column)
         case StoredFunction.COUNT:
             return exp.Count(this=column, big_int=True)
         case StoredFunction.MINIMUM:
@@ -113,8 +126,7 @@ def measure_expression(  # noqa: PLR0911 - one a function
         case StoredFunction.COUNT_DISTINCT:
             return exp.Count(this=exp.Distinct(expressions=[column]), big_int=True)
         case StoredFunction.SUM_DISTINCT:
-            distinct = exp.Distinct(expressions=[widen_for_sum(column, source, measure.column)])
-            return exp.Sum(this=distinct)
+            return sum_of(column, source, measure.column, is_distinct=True)
         case StoredFunction.DISTINCT_SKETCH | StoredFunction.PERCENTILE_SKETCH:
             return exp.Anonymous(this=_sketch_function(measure, source), expressions=[column])
 
@@ -150,6 +162,44 @@ def _variance(column: exp.Expr, dialect: Dialect) -> exp.Expr:
     return exp.Anonymous(this=dialect.variance_pop, expressions=[value])
 
 
+def sum_of(column: exp.Expr, source: DatasetSource, name: str, *, is_distinct: bool = False) -> exp.Expr:
+    """The SUM of a column of the fact, or of some of its values.
+
+    Args:
+        name: of the column, which tells its type.
+        is_distinct: each value counts once.
+    """
+    value = widen_for_sum(column, source, name)
+    total = exp.Sum(this=exp.Distinct(expressions=[value]) if is_distinct else value)
+    return as_bigint(total) if _wraps(source, name) else total
+
+
+def type_of_sum(source: DatasetSource, name: str) -> exp.DataType | None:
+    """The type that the sum of a column has where a sum of such sums has another one; None where it is the same."""
+    kind, dialect = source.data_type(name), source.dialect
+    if (dialect.sums_wrap and is_whole(kind)) or (kind in SMALL_INTEGERS and dialect.bigint_sums_widen):
+        return exp.DataType(this=exp.DataType.Type.BIGINT, nested=False)
+    decimal = _DECIMAL.fullmatch(kind)
+    if decimal is None or not dialect.decimal_sum_digits:
+        return None
+    digits = min(int(decimal[1]) + dialect.decimal_sum_digits, _MOST_DIGITS)
+    return exp.DataType.build(f"decimal({digits}, {decimal[2] or 0})")
+
+
+def _wraps(source: DatasetSource, name: str) -> bool:
+    """Whether the sum of a column may leave its range without an error.
+
+    What SML says of a calculation does not count: it may well have digits behind the point.
+    """
+    is_large = source.data_type(name) in _LARGE_INTEGERS
+    return source.dialect.sums_wrap and is_large and not source.is_calculated(name)
+
+
+def sum_argument(column: exp.Expr, kind: exp.DataType, dialect: Dialect) -> exp.Expr:
+    """A stored sum of a type, as the sum of such sums needs it."""
+    return as_wide_decimal(column) if dialect.sums_wrap and kind.this is exp.DataType.Type.BIGINT else column
+
+
 def widen_for_sum(column: exp.Expr, source: DatasetSource, name: str) -> exp.Expr:
     """A column as its sum needs it.
 
@@ -158,6 +208,8 @@ def widen_for_sum(column: exp.Expr, source: DatasetSource, name: str) -> exp.Exp
     """
     if source.may_be_single(name):
         return as_double(column)
+    if _wraps(source, name):
+        return as_wide_decimal(column)
     if source.dialect.widens_integer_sums or source.data_type(name) not in _INTEGERS:
         return column
     return exp.cast(column, "bigint")

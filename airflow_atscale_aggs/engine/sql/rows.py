@@ -19,12 +19,13 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.sql.capabilities import AverageType
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
 from airflow_atscale_aggs.engine.sql.empty_members import paths_with_members, shown_value
 from airflow_atscale_aggs.engine.sql.exact_quantiles import quantile_of
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.physical_names import StoredColumns
-from airflow_atscale_aggs.engine.sql.queries import as_double, check_measurable, widen_for_sum
+from airflow_atscale_aggs.engine.sql.queries import as_double, check_measurable, sum_of
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, fresh, identifier
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
@@ -228,19 +229,24 @@ class FactRows:
         own = self._measured.get(metric.column)
         column = where(own.copy() if own is not None else self._source.column(metric.column, self._alias), only)
         if metric.method == "average":
-            is_boolean = self._source.data_type(metric.column).startswith("bool")
-            return as_double(exp.Avg(this=exp.cast(column, "int") if is_boolean else column))
+            return self._average(column, metric.column)
         if metric.method == "percentile":
             return quantile_of(column, metric.quantile, self._source.dialect)
-        if metric.method in _DEVIATIONS:
-            return _DEVIATIONS[metric.method](this=as_double(column))
         if metric.method.startswith("sum"):
-            column = widen_for_sum(column, self._source, metric.column)
-        if metric.method.endswith("distinct") and not self._is_estimated(metric.method):
-            column = exp.Distinct(expressions=[column])
+            return sum_of(column, self._source, metric.column, is_distinct=metric.method == "sum distinct")
         if "count" in metric.method and not self._is_estimated(metric.method):
-            return exp.Count(this=column, big_int=True)
-        return _FUNCTIONS[metric.method](this=column)
+            is_distinct = metric.method.endswith("distinct")
+            return exp.Count(this=exp.Distinct(expressions=[column]) if is_distinct else column, big_int=True)
+        return _FUNCTIONS[metric.method](this=as_double(column) if metric.method in _DEVIATIONS else column)
+
+    def _average(self, column: exp.Expr, name: str) -> exp.Expr:
+        """The same from facts as from stored sums and counts, to the last digit but one."""
+        if self._source.data_type(name).startswith("bool"):
+            column = exp.cast(column, "int")
+        elif self._source.dialect.average is AverageType.CUT:
+            count = exp.Count(this=column.copy(), big_int=True)
+            return exp.Div(this=as_double(sum_of(column, self._source, name)), expression=_or_null(count))
+        return as_double(exp.Avg(this=column))
 
     def _is_estimated(self, method: str) -> bool:
         """An exact count is a good estimate where the warehouse has no other."""
@@ -264,8 +270,7 @@ _DEVIATIONS: Mapping[str, type[exp.Expr]] = {
     "var_pop": exp.VariancePop,
 }
 _FUNCTIONS: Mapping[str, type[exp.Expr]] = {
-    "sum": exp.Sum,
-    "sum distinct": exp.Sum,
+    **_DEVIATIONS,
     "minimum": exp.Min,
     "maximum": exp.Max,
     "estimated count distinct": exp.ApproxDistinct,
@@ -328,9 +333,7 @@ class AggregateRows:
         count = StoredMeasure(StoredFunction.COUNT, fact, metric.column)
         number: exp.Expr = exp.Sum(this=where(self._rows.stored_column(count), only))
         if metric.method == "average":
-            total = exp.Sum(
-                this=where(self._rows.stored_column(StoredMeasure(StoredFunction.SUM, fact, metric.column)), only)
-            )
+            total = self._rows.roll_up(StoredMeasure(StoredFunction.SUM, fact, metric.column), only)
             return exp.Div(this=as_double(total), expression=_or_null(number))
         squares = self._rows.roll_up(StoredMeasure(StoredFunction.CENTERED_SQUARES, fact, metric.column))
         is_sample = metric.method.endswith("samp")

@@ -17,6 +17,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, join_tree
+from airflow_atscale_aggs.engine.sql.row_hashes import hash_columns
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 _PRECISION = 12
@@ -96,8 +97,9 @@ def estimate_from_registers(ranks: dict[int, int]) -> float:
 
 def _hash(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
     """One value for a tuple of columns in which NULL differs from every value."""
-    if dialect.hash_columns is not None:
-        return exp.Anonymous(this=dialect.hash_columns, expressions=[column.copy() for column in columns])
+    hashed = hash_columns(columns, dialect)
+    if hashed is not None:
+        return hashed
     text = _composite(columns)
     return text if dialect.approx_count_distinct is not None else _own_hash("HASHTEXTEXTENDED", text, _zero())
 
@@ -106,9 +108,7 @@ def _combine_hashes(hashes: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
     """One value for the hashes of several attributes."""
     if len(hashes) == 1:
         return hashes[0].copy()
-    if dialect.hash_columns is not None:
-        return exp.Anonymous(this=dialect.hash_columns, expressions=[value.copy() for value in hashes])
-    return _composite(hashes)
+    return hash_columns(hashes, dialect) or _composite(hashes)
 
 
 def _composite(columns: Sequence[exp.Expr]) -> exp.Expr:

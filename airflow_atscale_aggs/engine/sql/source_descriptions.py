@@ -20,6 +20,7 @@ from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
 from airflow_atscale_aggs.engine.sql.quoting import alias_as
+from airflow_atscale_aggs.engine.sql.row_hashes import hash_row
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 from airflow_atscale_aggs.engine.sql.statements import PARSER_ERRORS, render
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
@@ -150,9 +151,9 @@ class ChecksumRequest:
 def checksum_statement(asked: ChecksumRequest, source: DatasetSource) -> exp.Select | None:
     """Rows of bucket, count and sum; None where the warehouse has no way to make them."""
     dialect = source.dialect
-    bucket = _hash([source.column(asked.rows.column, _TABLE)], dialect)
+    bucket = hash_row([source.column(asked.rows.column, _TABLE)], dialect)
     if asked.columns:
-        mark = _hash([source.column(column, _TABLE) for column in asked.columns], dialect)
+        mark = hash_row([source.column(column, _TABLE) for column in asked.columns], dialect)
     else:
         mark = _version(dialect)
     if bucket is None or mark is None:
@@ -185,18 +186,8 @@ def table_mark(table: exp.Table, columns: Sequence[str], dialect: Dialect) -> ex
         version = exp.cast(exp.Column(this=exp.to_identifier(dialect.row_version, quoted=True)), "text")
         row_hash = exp.Anonymous(this=dialect.hash_text, expressions=[version, exp.Literal.number(0)])
         return exp.Add(this=number, expression=exp.Sum(this=row_hash))
-    hashed = _hash([exp.Column(this=exp.to_identifier(name, quoted=True)) for name in columns], dialect)
+    hashed = hash_row([exp.Column(this=exp.to_identifier(name, quoted=True)) for name in columns], dialect)
     return exp.Null() if hashed is None else exp.Sum(this=hashed)
-
-
-def _hash(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr | None:
-    """A whole number that stands for the values of a row."""
-    if dialect.hash_columns is not None:
-        return exp.Anonymous(this=dialect.hash_columns, expressions=list(columns))
-    if dialect.hash_text is None:
-        return None
-    text = exp.cast(exp.Anonymous(this="ROW", expressions=list(columns)), "text")
-    return exp.Anonymous(this=dialect.hash_text, expressions=[text, exp.Literal.number(0)])
 
 
 def _version(dialect: Dialect) -> exp.Expr | None:

@@ -175,14 +175,18 @@ class DatasetSource:
                 return self._columns[spelled].casefold()
         return (declared.data_type or "").casefold() if declared else ""
 
+    def is_calculated(self, name: str) -> bool:
+        """Whether a column is an expression of the model, whose type is what SML says."""
+        declared = self.dataset.columns.get(name)
+        return declared is not None and bool(declared.variants)
+
     def may_be_single(self, name: str) -> bool:
         """True for a column whose values may be floating numbers of less than double precision.
 
         The warehouse tells the type of its own columns. The type of a calculation, or of a query's column, is what SML
         says, and an expression over a narrow column is taken to be narrow too.
         """
-        declared = self.dataset.columns.get(name)
-        is_calculated = declared is not None and bool(declared.variants)
+        is_calculated = self.is_calculated(name)
         if not is_calculated and self.find_column_type(name):
             return self.data_type(name) in _SINGLE_TYPES
         if self.data_type(name) in _FLOATING_TYPES:

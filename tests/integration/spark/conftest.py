@@ -17,6 +17,12 @@ from tests.support.stars.retail_model import MODEL_FOLDER, SCALE, TABLES
 from tests.support.stars.tpc_data import generate, load_spark
 
 
+@pytest.fixture
+def spark_url(sail_address: str) -> str:
+    """An empty warehouse on a server that speaks Spark Connect."""
+    return shared_session(sail_address)
+
+
 @dataclass(frozen=True)
 class Retail:
     """Our own model, built; and the files that its data came from."""

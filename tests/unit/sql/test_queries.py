@@ -104,6 +104,15 @@ def test_what_each_measure_makes_of_nulls_and_repetitions(
         ("tsql", "int", "centered_squares", "VARP(CAST([f].[amount] AS FLOAT)) * COUNT([f].[amount])"),
         ("snowflake", "number", "distinct_sketch", 'HLL_ACCUMULATE("f"."amount")'),
         ("trino", "double", "percentile_sketch", 'TDIGEST_AGG("f"."amount")'),
+        ("spark", "bigint", "sum", "CAST(SUM(CAST(`f`.`amount` AS DECIMAL(38, 0))) AS BIGINT)"),
+        ("spark", "int", "sum", "SUM(`f`.`amount`)"),
+        ("databricks", "bigint", "sum", "SUM(`f`.`amount`)"),
+        (
+            "spark",
+            "bigint",
+            "sum_distinct",
+            "CAST(SUM(DISTINCT CAST(`f`.`amount` AS DECIMAL(38, 0))) AS BIGINT)",
+        ),
     ],
 )
 def test_how_a_measure_is_said(dialect: str, kind: str, function: str, expected: str) -> None:

@@ -320,6 +320,12 @@ def test_a_condition_is_added_without_needless_parentheses(where: str, condition
         ("tsql", "int", _SUM, "SUM(CAST([sales].[amount] AS BIGINT))"),
         ("tsql", "int", MetricPieces("sum distinct", "x"), "SUM(DISTINCT CAST([sales].[x] AS BIGINT))"),
         ("tsql", "int", ROWS, "COUNT_BIG(*)"),
+        (
+            "spark",
+            "decimal(9,2)",
+            MetricPieces("average", "x"),
+            "CAST(SUM(`sales`.`x`) AS DOUBLE) / NULLIF(COUNT(`sales`.`x`), 0)",
+        ),
         ("postgres", "real", MetricPieces("var_pop", "x"), 'VAR_POP(CAST("sales"."x" AS DOUBLE PRECISION))'),
     ],
 )

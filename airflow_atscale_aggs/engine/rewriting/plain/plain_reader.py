@@ -32,6 +32,7 @@ from airflow_atscale_aggs.engine.rewriting.plain.star_joins import (
 )
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery
 from airflow_atscale_aggs.engine.sql.capabilities import AverageType, Dialect
+from airflow_atscale_aggs.engine.sql.column_types import is_whole
 from airflow_atscale_aggs.engine.sql.statements import all_of
 
 _METHODS: Mapping[type[exp.Expr], str] = {
@@ -408,12 +409,13 @@ class _PlainReader:
     def _measure(self, method: str, column: str, function: exp.Expr, condition: exp.Expr | None = None) -> exp.Expr:
         kind = self._context.model.data_type(self._joins.fact, column)
         average, is_float = self._context.dialect.average, kind.startswith(_FLOATS)
-        is_double = is_float or average is AverageType.DOUBLE
+        is_cut = average is AverageType.CUT and (method == "average" and not is_whole(kind))
+        is_double = is_float or (average in {AverageType.DOUBLE, AverageType.CUT} and not is_cut)
         if method.startswith("sum") and kind in {"real", "float4"} and self._context.dialect.adds_singles_as_they_are:
             self._refuse(function, f"of a column of type `{kind}` is added up in single precision by the warehouse")
         if method in {"average", "stddev_samp", "stddev_pop", "var_samp", "var_pop"}:
             is_number = is_float or kind.startswith(_EXACT)
-            if average is None or not is_number or (method != "average" and not is_double):
+            if average is None or not is_number or (not is_double and (is_cut or method != "average")):
                 self._refuse(function, f"of a column of type `{kind}` its type cannot be said from stored measures")
         if method == "average":
             total, count = (self._metric(piece, column, condition) for piece in ("sum", "count non-null"))

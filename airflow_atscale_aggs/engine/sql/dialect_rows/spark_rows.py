@@ -1,8 +1,11 @@
-"""Spark and Databricks."""
+"""Spark and Databricks. Sail speaks Spark's protocol and SQL, and has its row."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airflow_atscale_aggs.engine.sql.capabilities import (
+    AverageType,
     Dialect,
     Folding,
     QuantileStyle,
@@ -11,32 +14,40 @@ from airflow_atscale_aggs.engine.sql.capabilities import (
 )
 from airflow_atscale_aggs.engine.sql.session_settings import SPARK_SETTINGS
 
+_COMPARABLE = (
+    frozenset({"tinyint", "smallint", "int", "bigint", "float", "double", "decimal"}),
+    frozenset({"date", "timestamp", "timestamp_ntz"}),
+    frozenset({"boolean"}),
+    frozenset({"binary"}),
+)
+"""Texts are cast to whatever they are compared with."""
+
 DATABRICKS = Dialect(
     name="databricks",
     sqlglot_name="databricks",
-    session_settings=SPARK_SETTINGS,
-    quantile=QuantileStyle.FUNCTION,
-    replace_view=ReplaceViewStyle.ALTER,
     schemes=("databricks",),
     sml_dialects=("DatabricksSQL",),
     max_identifier=255,
     folding=Folding.KEEP,
+    replace_view=ReplaceViewStyle.ALTER,
+    session_settings=SPARK_SETTINGS,
+    hash_columns="XXHASH64",
+    hashes_nulls=False,
+    decimal_sum_digits=10,
+    average=AverageType.CUT,
+    quantile=QuantileStyle.FUNCTION,
     timestamps_are_instants=True,
     epoch_micros="UNIX_MICROS",
+    comparable=_COMPARABLE,
     distinct_sketch=SketchFunctions(make="HLL_SKETCH_AGG", merge="HLL_UNION_AGG"),
 )
 
-SPARK = Dialect(
+SPARK = replace(
+    DATABRICKS,
     name="spark",
     sqlglot_name="spark",
-    session_settings=SPARK_SETTINGS,
-    quantile=QuantileStyle.FUNCTION,
-    replace_view=ReplaceViewStyle.ALTER,
     schemes=("sc", "hive", "spark"),
-    sml_dialects=("DatabricksSQL",),
     max_identifier=128,
-    folding=Folding.KEEP,
-    timestamps_are_instants=True,
-    epoch_micros="UNIX_MICROS",
-    distinct_sketch=SketchFunctions(make="HLL_SKETCH_AGG", merge="HLL_UNION_AGG"),
+    # Spark refuses a sum that is too large unless its ANSI mode is off; Sail gives a wrong one.
+    sums_wrap=True,
 )

@@ -263,6 +263,7 @@ def _output(plain: PlainStar, sql: str, dialect: str) -> str:
     [
         ("duckdb", 'CAST("Amount" AS DOUBLE) / NULLIF("Lines", 0)'),
         ("postgres", 'CAST("Amount" AS DECIMAL) / NULLIF("Lines", 0)'),
+        ("databricks", "CAST(`Amount` AS DOUBLE) / NULLIF(`Lines`, 0)"),
     ],
 )
 def test_a_mean_has_the_type_that_the_warehouse_gives_it(plain: PlainStar, dialect: str, mean: str) -> None:
