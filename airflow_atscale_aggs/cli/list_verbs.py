@@ -12,9 +12,11 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say, second
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from airflow_atscale_aggs.engine.lifecycle.retain.savings import Saving
+    from airflow_atscale_aggs.engine.lifecycle.stable_views.shown_batches import ShownBatch
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.records import BatchRecord, DefinitionRecord, InstanceRecord
 
@@ -131,6 +133,7 @@ def instances(
             if include_gone or batch_id or instance.status not in gone
         ]
         missing, unknown = _missing(place, records)
+        lagging = () if unknown else _lagging(place, {instance.model_id for instance in records})
     if as_json:
         absent = {instance.id: missing.get(instance.id, ()) for instance in records}
         print_json(
@@ -148,8 +151,22 @@ def instances(
                 f"`{instance.step.aggregate}` is active and cannot answer: "
                 f"{describe_missing_tables(missing[instance.id])}."
             )
+    for shown in lagging:
+        say(f"{str(shown)[0].upper()}{str(shown)[1:]}.")
     if unknown:
         say(f"Whether the tables are there is not known: {unknown}")
+
+
+def _lagging(place: Workspace, model_ids: Collection[str]) -> tuple[ShownBatch, ...]:
+    """The stable views that show an earlier batch than the one that serves."""
+    from airflow_atscale_aggs.engine.errors import WarehouseError
+    from airflow_atscale_aggs.engine.lifecycle.stable_views.shown_batches import views_that_lag
+
+    try:
+        return tuple(shown for model_id in sorted(model_ids) for shown in views_that_lag(place, model_id))
+    except WarehouseError:
+        # That the warehouse does not answer is said by whoever looks for the tables.
+        return ()
 
 
 def _missing(place: Workspace, records: Sequence[InstanceRecord]) -> tuple[Mapping[str, tuple[str, ...]], str]:

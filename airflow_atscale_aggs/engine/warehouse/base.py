@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -37,6 +37,23 @@ class FirstRows:
     names: tuple[str, ...]
     rows: list[Row]
     is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRelation:
+    """What bears a name in a schema.
+
+    Attributes:
+        kind: in words: ``table``, ``view``, …
+        owner: empty where the warehouse does not tell.
+        text: the query of a view; empty for others.
+        size_bytes: None where the warehouse does not tell.
+    """
+
+    kind: str
+    owner: str = ""
+    text: str = ""
+    size_bytes: int | None = None
 
 
 class WarehouseSession(Protocol):
@@ -96,6 +113,12 @@ class WarehouseSession(Protocol):
 
     def tables(self, schema: str) -> frozenset[str]:
         """Names of the tables and views in a schema (empty: the default schema)."""
+
+    def look_at(self, schema: str, names: Collection[str]) -> Mapping[str, SeenRelation] | None:
+        """What bears the names in a schema, by name in lower case, where only the driver can ask.
+
+        None where it cannot, such as on warehouses whose catalog is asked by queries. Raises as `execute` does.
+        """
 
     def own_place(self) -> tuple[str, str]:
         """The session's own database and schema, in which names without them are looked up; empty where unknown."""

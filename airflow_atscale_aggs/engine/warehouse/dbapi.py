@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
 from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
-from airflow_atscale_aggs.engine.warehouse.base import FirstRows, Row, RowBounds
+from airflow_atscale_aggs.engine.warehouse.base import FirstRows, Row, RowBounds, SeenRelation
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure
 
 
@@ -109,6 +109,10 @@ class DbApiSession:
     def columns(self, tables: Sequence[TableKey]) -> ExistingTables:
         """Columns and types of the tables that exist. See `base.WarehouseSession.columns`."""
         return self._driver.catalog.columns(self, tables) if tables else ExistingTables({}, {})
+
+    def look_at(self, schema: str, names: Collection[str]) -> Mapping[str, SeenRelation] | None:
+        """What bears the names in a schema. See `base.WarehouseSession.look_at`."""
+        return None if self._driver.look_at is None else self._driver.look_at(self, schema, names)
 
     def own_place(self) -> tuple[str, str]:
         """The session's own database and schema. See `base.WarehouseSession.own_place`."""

@@ -7,12 +7,12 @@ connection class of a few lines that does.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_atscale_aggs.engine.warehouse.base import Row
+from airflow_atscale_aggs.engine.warehouse.base import Row, SeenRelation
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
@@ -67,6 +67,10 @@ class TableCatalog(Protocol):
 
     def make_schema(self, session: DbApiSession, schema: str) -> None:
         """Make a schema, unless it is there."""
+
+
+Look = Callable[["DbApiSession", str, Collection[str]], Mapping[str, SeenRelation]]
+"""What bears some names in a schema, by name in lower case. See `base.WarehouseSession.look_at`."""
 
 
 class SettingAccess(Protocol):
@@ -127,6 +131,7 @@ class Driver:
         read_query: runs one query; where the driver can, refuses several statements and every change.
         decode: makes Python values of a cursor's description and rows, where the driver gives others than DB-API says,
             such as dates as texts; None: it gives the right ones.
+        look_at: what bears some names in a schema, where the dialect has no queries for that.
         settings: how settings are read and written, where the dialect's statements do not do it.
         commits: each statement is followed by a commit, for drivers that cannot do that themselves.
         cursors_are_connections: DuckDB's cursors have a transaction of their own, so statements go to the connection.
@@ -144,6 +149,7 @@ class Driver:
     hides_signal: Callable[[RuntimeError], bool] = field(default=lambda _: False)
     read_query: ReadQuery = field(default=_read_query)
     decode: Callable[[Any, list[Row]], list[Row]] | None = None
+    look_at: Look | None = None
     settings: SettingAccess | None = None
     commits: bool = False
     cursors_are_connections: bool = False

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableColumns, TableKey
+from airflow_atscale_aggs.engine.warehouse.base import SeenRelation
 from airflow_atscale_aggs.engine.warehouse.drivers import Failure
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
+
+_WORDS = {"managed": "table", "external": "table"}
+
+_BYTES = re.compile(r"(\d+) bytes")
+"""In the statistics of a table, such as ``673 bytes, 1 rows``."""
 
 _KINDS = {"VIEW": "view", "MANAGED": "table", "EXTERNAL": "table", "": "table"}
 """Ours, by Spark's type of a table."""
@@ -76,6 +83,27 @@ class SparkCatalog:
         return f"is in schema `{key[1]}`, which is not there"
 
 
+def look_at(session: DbApiSession, schema: str, names: Collection[str]) -> Mapping[str, SeenRelation]:
+    """What bears the names in a schema: one statement for each. See `base.WarehouseSession.look_at`."""
+    seen: dict[str, SeenRelation] = {}
+    for name in dict.fromkeys(names):
+        try:
+            _, facts = _ask(session, (schema, name))
+        except PermanentWarehouseError as error:
+            if session.failure_of(error) is not Failure.ABSENT:
+                raise
+            continue
+        kind = facts.get("Type", "").casefold().replace("_", " ")
+        size = _BYTES.match(facts.get("Statistics", ""))
+        seen[name.casefold()] = SeenRelation(
+            _WORDS.get(kind, kind or "table"),
+            facts.get("Owner", ""),
+            facts.get("View Text", ""),
+            None if size is None else int(size[1]),
+        )
+    return seen
+
+
 def quote(name: str) -> str:
     """A name in backticks.
 
@@ -87,16 +115,21 @@ def quote(name: str) -> str:
 
 def _describe(session: DbApiSession, key: TableKey, own: tuple[str, str]) -> TableColumns:
     """Columns, and behind a line that begins with ``#`` what else is known of a table. Raises where it is not there."""
-    rows = session.fetch_all(f"DESCRIBE TABLE EXTENDED {'.'.join(quote(part) for part in key if part)}")
-    ends = next((number for number, row in enumerate(rows) if not row[0] or str(row[0]).startswith("#")), len(rows))
-    facts = {str(row[0]): str(row[1]) for row in rows[ends:] if row[0]}
+    columns, facts = _ask(session, key)
     spelled = (
         facts.get("Catalog") or key[0] or own[0],
         facts.get("Database") or facts.get("Namespace") or key[1] or own[1],
         facts.get("Table") or key[2],
     )
-    columns = {str(row[0]): str(row[1]) for row in rows[:ends]}
     return TableColumns(columns, spelled, _KINDS.get(facts.get("Type", ""), "foreign"))
+
+
+def _ask(session: DbApiSession, key: Sequence[str | None]) -> tuple[dict[str, str], dict[str, str]]:
+    """Types of columns, and what stands behind them by its name."""
+    rows = session.fetch_all(f"DESCRIBE TABLE EXTENDED {'.'.join(quote(part) for part in key if part)}")
+    ends = next((number for number, row in enumerate(rows) if not row[0] or str(row[0]).startswith("#")), len(rows))
+    columns = {str(row[0]): str(row[1]) for row in rows[:ends]}
+    return columns, {str(row[0]): str(row[1]) for row in rows[ends:] if row[0]}
 
 
 def _closed(key: TableKey, own: tuple[str, str]) -> TableColumns:

@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver
-from airflow_atscale_aggs.engine.warehouse.spark_catalog import SparkCatalog
+from airflow_atscale_aggs.engine.warehouse.spark_catalog import SparkCatalog, look_at
 from airflow_atscale_aggs.engine.warehouse.spark_errors import describe_spark, is_lost, spark_failure
 
 _READ_AT_ONCE = 10_000
@@ -184,6 +184,7 @@ def open_spark_connect(url: str, dialect: Dialect, *, aggregate_schema: str) -> 
         failure=spark_failure,
         reason=describe_spark,
         read_query=_read_query,
+        look_at=look_at,
         settings=_Settings(),
     )
     return DbApiWarehouse(driver, dialect, aggregate_schema=aggregate_schema, close=sessions.close)

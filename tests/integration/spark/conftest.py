@@ -12,15 +12,41 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
+from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from tests.support.sail_server import shared_session
+from tests.support.spark_server import reason_without_spark, spark_connect_server
 from tests.support.stars.retail_model import MODEL_FOLDER, SCALE, TABLES
 from tests.support.stars.tpc_data import generate, load_spark
 
 
-@pytest.fixture
-def spark_url(sail_address: str) -> str:
-    """An empty warehouse on a server that speaks Spark Connect."""
-    return shared_session(sail_address)
+@pytest.fixture(scope="session")
+def apache_spark_address() -> Iterator[str]:
+    """The address of a server of Apache Spark. Its tables are in a catalog that all sessions share."""
+    reason = reason_without_spark()
+    if reason:
+        pytest.skip(reason)
+    with spark_connect_server() as address:
+        yield address
+
+
+@pytest.fixture(params=["sail", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.xdist_group("spark")])])
+def spark_url(request: pytest.FixtureRequest) -> str:
+    """An empty warehouse on Sail, and on Apache Spark where it is."""
+    if request.param == "sail":
+        return shared_session(request.getfixturevalue("sail_address"))
+    address = str(request.getfixturevalue("apache_spark_address"))
+    _empty(address)
+    return address
+
+
+def _empty(url: str) -> None:
+    """Drop what earlier tests have left in the catalog."""
+    warehouse = open_warehouse(url)
+    with warehouse.session() as session:
+        session.execute("DROP SCHEMA IF EXISTS aggs CASCADE")
+        for name in session.tables("default"):
+            session.execute(f"DROP TABLE IF EXISTS default.`{name}`")
+    warehouse.close()
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ class ViewScene:
         """Let the stable view show an instance, as a switch does it."""
         places = self.places(others=others)
         helpers: Collection[str] = [name for name in (make_helper(self.session, step, places),) if name]
+        assert places.catalog is not None
         show_instance(self.session, step, places, drop_helpers(self.session, helpers, places.catalog))
 
     def columns(self) -> list[tuple[str, str]]:

@@ -85,3 +85,17 @@ def test_a_catalog_that_cannot_be_asked_is_an_error(session: DbApiSession, failu
 
 def test_names_are_quoted_with_backticks() -> None:
     assert quote("a`b c") == "`a``b c`"
+
+
+def test_what_bears_a_name_is_told(session: DbApiSession) -> None:
+    session.make_schema("aggs")
+    session.execute("CREATE TABLE aggs.t AS SELECT 1 AS a")
+    session.execute("CREATE VIEW aggs.v AS SELECT a FROM aggs.t")
+
+    seen = session.look_at("aggs", ["t", "v", "absent"])
+
+    assert seen is not None
+    assert (seen["t"].kind, seen["t"].text) == ("table", "")
+    assert seen["v"].kind == "view"
+    assert "".join(seen["v"].text.split()) == "SELECTaFROMaggs.t"
+    assert "absent" not in seen

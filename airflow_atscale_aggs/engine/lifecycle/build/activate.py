@@ -98,7 +98,8 @@ def switch_views(workspace: Workspace, batch: BatchRecord, *, patience: float = 
     active = workspace.read.instances.serving(batch.model_id)
     tasks = [show_task(instance, batch.schema) for instance in active if instance.batch_id == batch.id]
     drop_tasks = _gone_views(workspace, batch.model_id, active)
-    problems = switch(workspace, batch.model_id, [*drop_tasks, *tasks], patience=patience)
+    # Where they go one after the other, a process that dies leaves at worst a view too many.
+    problems = switch(workspace, batch.model_id, [*tasks, *drop_tasks], patience=patience)
     notes = _describe_problems(problems)
     is_pending = any((task.schema, task.view) in problems for task in tasks)
     workspace.registry.batches.record_view_switch(batch.id, notes, is_pending=is_pending)

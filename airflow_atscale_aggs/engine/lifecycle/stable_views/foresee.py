@@ -29,7 +29,7 @@ def note_view_obstacles(workspace: Workspace, session: WarehouseSession, plan: B
     places = read_view_places(session, plan.schema, [step.view for step in plan.steps], others)
     if places is None or not plan.steps:
         return plan
-    rights = places.catalog.rights()
+    rights = Rights() if places.catalog is None else places.catalog.rights()
     if rights.has_schema and not rights.may_create:
         return _without_rights(plan, rights)
     obstacles = ((step, places.obstacle(step.view) or _lost_columns(session, step, places)) for step in plan.steps)

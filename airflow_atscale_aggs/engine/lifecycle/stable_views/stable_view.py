@@ -29,11 +29,14 @@ class ViewPlaces:
     """What is in the places of some stable views, by name in lower case.
 
     Attributes:
+        catalog: tells what belongs to a view and who reads it. None: the warehouse tells what stands in a place, and
+            nothing more; then views are switched by the statements of the step.
         role: of the session; empty where there are no roles.
         others: tables of other models' aggregates that serve, and whose they are.
     """
 
-    catalog: Catalog
+    catalog: Catalog | None
+    schema: str
     role: str
     relations: Mapping[str, Relation]
     reads: Mapping[str, frozenset[str]]
@@ -58,15 +61,43 @@ def read_view_places(
     """What is in the places of some stable views; None where the warehouse is not known well enough to ask."""
     catalog = catalog_of(session, schema)
     if catalog is None:
-        return None
+        return _look_at_places(session, schema, views, others)
     return ViewPlaces(
         catalog=catalog,
+        schema=schema,
         role=catalog.rights().role,
         relations=catalog.relations(views),
         reads=catalog.reads(views),
         dependents=catalog.dependents(views),
         columns=catalog.columns(views),
         belongings=catalog.belongings(views),
+        others=others,
+    )
+
+
+def _look_at_places(
+    session: WarehouseSession, schema: str, views: Collection[str], others: Mapping[str, str]
+) -> ViewPlaces | None:
+    seen = session.look_at(schema, views)
+    if seen is None:
+        return None
+    # An SQL library, which others need not wait for.
+    from airflow_atscale_aggs.engine.sql.statements import find_source_names  # noqa: PLC0415
+
+    texts = {name: f"CREATE VIEW v AS {found.text}" for name, found in seen.items() if found.text}
+    dialect = session.dialect.sqlglot_name
+    return ViewPlaces(
+        catalog=None,
+        schema=schema,
+        role="",
+        relations={name: Relation(name, found.kind, found.owner, True, True) for name, found in seen.items()},
+        reads={
+            name: frozenset(relation for _, relation in find_source_names(text, dialect)[0])
+            for name, text in texts.items()
+        },
+        dependents={},
+        columns={},
+        belongings={},
         others=others,
     )
 
@@ -115,22 +146,26 @@ def show_instance(session: WarehouseSession, step: BuildStep, places: ViewPlaces
     why = places.obstacle(step.view)
     if why:
         raise ViewStaysError(step.view, why)
-    dialect, schema = session.dialect, places.catalog.schema
+    catalog, relation = places.catalog, places.relations.get(step.view.casefold())
+    if catalog is None:
+        # The last one lets a view that is there show the instance.
+        for sql in step.view_statements if relation is None else step.view_statements[-1:]:
+            session.execute(sql)
+        return
+    dialect, schema = session.dialect, catalog.schema
     query = _query_of(session, step)
-    relation = places.relations.get(step.view.casefold())
     if relation is None:
         session.execute(create_statement(step.view, schema, query, dialect))
         return
     if not relation.is_own:
-        for sql in places.catalog.grants_to_owner(step.view, target=step.target_sql):
+        for sql in catalog.grants_to_owner(step.view, target=step.target_sql):
             session.execute(sql)
-    layout = _layout(step, shown[_helper_name(step)], places)
-    if layout.is_alike or places.catalog.queries.replaces_any_columns:
-        _replace(
-            session, step.view, create_statement(step.view, schema, query, dialect, layout=layout, replace=True), places
-        )
+    layout = _layout(step, shown[_helper_name(step)], places, catalog)
+    if layout.is_alike or catalog.queries.replaces_any_columns:
+        replace_sql = create_statement(step.view, schema, query, dialect, layout=layout, replace=True)
+        _replace(session, step.view, replace_sql, places, catalog)
     else:
-        _make_anew(session, step.view, create_statement(step.view, schema, query, dialect, layout=layout), places)
+        _make_anew(session, step.view, create_statement(step.view, schema, query, dialect, layout=layout), catalog)
 
 
 def make_helper(session: WarehouseSession, step: BuildStep, places: ViewPlaces) -> str:
@@ -141,11 +176,12 @@ def make_helper(session: WarehouseSession, step: BuildStep, places: ViewPlaces) 
     """
     from airflow_atscale_aggs.engine.sql.view_layout import create_statement  # noqa: PLC0415
 
-    if step.view.casefold() not in places.relations or places.obstacle(step.view):
+    is_there = step.view.casefold() in places.relations
+    if places.catalog is None or not is_there or places.obstacle(step.view):
         return ""
     name = _helper_name(step)
     query = _query_of(session, step)
-    session.execute(create_statement(name, places.catalog.schema, query, session.dialect))
+    session.execute(create_statement(name, places.schema, query, session.dialect))
     return name
 
 
@@ -191,7 +227,7 @@ def drop_stable_view(session: WarehouseSession, view: str, places: ViewPlaces) -
     why = places.obstacle(view)
     if why:
         raise ViewStaysError(view, why)
-    session.execute(drop_statement(relation.name, places.catalog.schema, session.dialect))
+    session.execute(drop_statement(relation.name, places.schema, session.dialect))
 
 
 def describe_readers(readers: Collection[Dependent]) -> str:
@@ -201,7 +237,7 @@ def describe_readers(readers: Collection[Dependent]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _layout(step: BuildStep, new: Columns, places: ViewPlaces) -> ViewLayout:
+def _layout(step: BuildStep, new: Columns, places: ViewPlaces, catalog: Catalog) -> ViewLayout:
     """The columns that the view is to have, so that what reads it keeps working."""
     from airflow_atscale_aggs.engine.sql.view_layout import compatible_layout, natural_layout  # noqa: PLC0415
 
@@ -210,11 +246,11 @@ def _layout(step: BuildStep, new: Columns, places: ViewPlaces) -> ViewLayout:
     if natural.is_alike or not readers:
         return natural
     read = {column.casefold() for reader in readers for column in _columns_of_reader(reader, [name for name, _ in old])}
-    if places.catalog.queries.replaces_any_columns:
+    if catalog.queries.replaces_any_columns:
         gone = [name for name, _ in old if name not in natural.order and name.casefold() in read]
         layout, why = natural, tuple(f"column `{column}` is not stored any more" for column in gone)
     else:
-        compatible, why = compatible_layout(old, new, read, places.catalog.queries)
+        compatible, why = compatible_layout(old, new, read, catalog.queries)
         layout = compatible or natural
     if why:
         raise ViewStaysError(
@@ -234,35 +270,35 @@ def _columns_of_reader(reader: Dependent, columns: Collection[str]) -> Collectio
     return reader.columns if reader.columns or reader.kind.endswith("view") else columns
 
 
-def _replace(session: WarehouseSession, view: str, create_sql: str, places: ViewPlaces) -> None:
+def _replace(session: WarehouseSession, view: str, create_sql: str, places: ViewPlaces, catalog: Catalog) -> None:
     """Replace the view, and give back the belongings that CREATE OR REPLACE VIEW loses."""
     belongings = places.belongings.get(view.casefold(), ())
-    lost = [belonging for belonging in belongings if belonging.kind in places.catalog.queries.lost_by_replace]
+    lost = [belonging for belonging in belongings if belonging.kind in catalog.queries.lost_by_replace]
     session.execute(create_sql)
-    _give_back(session, view, lost, places)
+    _give_back(session, view, lost, catalog)
 
 
-def _make_anew(session: WarehouseSession, view: str, create_sql: str, places: ViewPlaces) -> None:
+def _make_anew(session: WarehouseSession, view: str, create_sql: str, catalog: Catalog) -> None:
     """Drop the view, create it again, and give back all its belongings. Only for views that nothing depends on."""
     from airflow_atscale_aggs.engine.sql.view_layout import drop_statement, render_name  # noqa: PLC0415
 
     # Read again: somebody may have granted a right meanwhile, which the new view must have.
-    belongings = places.catalog.belongings([view]).get(view.casefold(), ())
-    session.execute(drop_statement(view, places.catalog.schema, session.dialect))
+    belongings = catalog.belongings([view]).get(view.casefold(), ())
+    session.execute(drop_statement(view, catalog.schema, session.dialect))
     session.execute(create_sql)
     # The schema's default privileges may grant more than the old view granted.
-    for sql in places.catalog.revocations(view, target=render_name(view, places.catalog.schema, session.dialect)):
+    for sql in catalog.revocations(view, target=render_name(view, catalog.schema, session.dialect)):
         session.execute(sql)
-    _give_back(session, view, belongings, places)
+    _give_back(session, view, belongings, catalog)
 
 
-def _give_back(session: WarehouseSession, view: str, belongings: Collection[Belonging], places: ViewPlaces) -> None:
+def _give_back(session: WarehouseSession, view: str, belongings: Collection[Belonging], catalog: Catalog) -> None:
     from airflow_atscale_aggs.engine.sql.view_layout import render_name  # noqa: PLC0415
 
     if not belongings:
         return
-    columns = {name for name, _ in places.catalog.columns([view])[view.casefold()]}
-    target = render_name(view, places.catalog.schema, session.dialect)
+    columns = {name for name, _ in catalog.columns([view])[view.casefold()]}
+    target = render_name(view, catalog.schema, session.dialect)
     for belonging in belongings:
         if not belonging.column or belonging.column in columns:
             session.execute(belonging.statement(target, "VIEW"))

@@ -64,7 +64,7 @@ def drop_task(step: BuildStep, schema: str) -> ViewTask:
 def switch(
     workspace: Workspace, model_id: str, tasks: Sequence[ViewTask], *, patience: float
 ) -> dict[tuple[str, str], str]:
-    """Do the tasks, all in one transaction where the warehouse has transactions.
+    """Do the tasks, all in one transaction where the warehouse has transactions, else one after the other.
 
     Returns the reason for each task that could not be done, by schema and view.
 
@@ -78,7 +78,8 @@ def switch(
         return {}
     others = workspace.read.instances.tables_serving_others(except_model=model_id)
     run = _Switch(workspace, others, {(task.schema, task.view): task for task in tasks})
-    _until_true(run.together, min(patience, _TOGETHER_SECONDS))
+    if workspace.warehouse.dialect.transactional_ddl:
+        _until_true(run.together, min(patience, _TOGETHER_SECONDS))
     _until_true(run.one_by_one, patience)
     return {**run.problems, **{key: run.held[key] for key in run.remaining}}
 
@@ -174,7 +175,7 @@ def _drop_helpers(
     columns_by_helper: dict[str, Columns] = {}
     for schema, names in helpers.items():
         view_places = places[schema]
-        if view_places is not None and names:
+        if view_places is not None and view_places.catalog is not None and names:
             columns_by_helper |= drop_helpers(session, names, view_places.catalog)
     return columns_by_helper
 
