@@ -50,6 +50,7 @@ chromium: ## Install the browser of these tests, where that is possible without 
 fuzz: $(STAMP) ## Run the property and kill tests and the calls of the API with many examples, then the readers for an hour each (FUZZ_EXAMPLES=2000 FUZZ_SECONDS=3600)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py tests/integration/test_kill_incremental.py
 	FUZZ_EXAMPLES=$$(( $(FUZZ_EXAMPLES) / 40 )) $(BIN)/python -m pytest tests/airflow/api/test_schema.py
+	FUZZ_EXAMPLES=$$(( $(FUZZ_EXAMPLES) / 40 )) FUZZ_REGISTRY=postgres $(BIN)/python -m pytest tests/airflow/api/test_schema.py
 	$(BIN)/python tests/fuzz/for_an_hour.py model --seconds $(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/for_an_hour.py sql --seconds $(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/for_an_hour.py mdx --seconds $(FUZZ_SECONDS)

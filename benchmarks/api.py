@@ -41,7 +41,8 @@ _LIST = f"/api/connections/{_CONNECTION}"
 _DEEP_PAGES = 20
 _SORTS = {
     "definitions": (
-        "name", "model", "status", "uses", "last_used_at", "rows", "built_at", "seconds", "score", "created_at"
+        "name", "model", "status", "uses", "last_used_at", "rows", "size", "saved", "built_at", "seconds", "score",
+        "created_at",
     ),
     "instances": ("started_at", "rows", "seconds", "aggregate"),
 }  # fmt: skip

@@ -101,16 +101,13 @@ class ApiServer:
 
     Attributes:
         folder: of all its files: registries, warehouse, DAG files.
+        registry_url: of the connections `tiny` and `other`.
     """
 
     folder: Path
     app: FastAPI
+    registry_url: str
     _clients: dict[str | None, TestClient] = field(default_factory=dict)
-
-    @property
-    def registry_url(self) -> str:
-        """Of the connections `tiny` and `other`."""
-        return f"sqlite:///{self.folder}/tiny.sqlite"
 
     def client(self, user: str | None = "admin") -> TestClient:
         """A client that is signed in as one of `ROLES`, or as nobody.
@@ -159,27 +156,29 @@ def user_of(name: str) -> SimpleAuthManagerUser:
 
 
 @contextlib.contextmanager
-def api_server(folder: Path) -> Iterator[ApiServer]:
+def api_server(folder: Path, registry: str = "") -> Iterator[ApiServer]:
     """The API over a deployed and built tiny star. One at a time in a process.
 
     Args:
         folder: empty; for all its files.
+        registry: the URL of an empty database for the connections `tiny` and `other`; none: an SQLite file.
     """
+    registry = registry or f"sqlite:///{folder}/tiny.sqlite"
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**_airflow_variables(folder), **_connections(folder)}.items():
+        for name, value in {**_airflow_variables(folder), **_connections(folder, registry)}.items():
             patch.setenv(name, value)
         # Airflow adds folders of DAG files.
         patch.setattr(sys, "path", [*sys.path])
         with _metadata_database():
             _write_dags(folder / "dags")
-            _build_star(folder)
+            _build_star(folder, registry)
             _forget()
             purge_cached_app()
             app = FastAPI()
             app.mount(PREFIX, make_application())
             init_auth_manager(app)
             try:
-                yield ApiServer(folder, app)
+                yield ApiServer(folder, app, registry)
             finally:
                 _forget()
                 purge_cached_app()
@@ -203,9 +202,9 @@ def _airflow_variables(folder: Path) -> dict[str, str]:
     return {f"AIRFLOW__{name}": value for name, value in configured.items()} | {"_AIRFLOW_PROCESS_CONTEXT": "server"}
 
 
-def _connections(folder: Path) -> dict[str, str]:
+def _connections(folder: Path, registry: str) -> dict[str, str]:
     tiny = {
-        "registry_url": f"sqlite:///{folder}/tiny.sqlite",
+        "registry_url": registry,
         "warehouse_url": f"duckdb:///{folder}/tiny.duckdb",
         "aggregate_schema": "aggs",
     }
@@ -256,7 +255,7 @@ def _write_dags(folder: Path) -> None:
         session.execute(update(DagModel).values(is_paused=False))
 
 
-def _build_star(folder: Path) -> None:
+def _build_star(folder: Path, registry: str) -> None:
     """Deploy two models of the same star; build one."""
     visible, hidden = tiny_star.write_model(folder / "visible"), tiny_star.write_model(folder / "hidden")
     for name, old, new in (
@@ -265,7 +264,7 @@ def _build_star(folder: Path) -> None:
     ):
         file = hidden / f"{name}.yml"
         file.write_text(file.read_text().replace(old, new))
-    registry, warehouse = f"sqlite:///{folder}/tiny.sqlite", f"duckdb:///{folder}/tiny.duckdb"
+    warehouse = f"duckdb:///{folder}/tiny.duckdb"
     with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
         tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
         deploy(workspace, visible, now=utc_now())

@@ -17,7 +17,6 @@ from airflow_atscale_aggs.engine.registry.page import (
     Count,
     Order,
     Page,
-    contains,
     is_storable,
     position_of,
     read_after,
@@ -233,7 +232,8 @@ def _conditions(
         if values:
             found.append(column(name).in_(sorted(str(value) for value in values if is_storable(str(value)))))
     if which.table_contains:
-        is_it = contains(connection, instances.c.table, which.table_contains)
+        # Names of tables are in lower case, see `instance_table`: lowering all takes longer than comparing them.
+        is_it = instances.c.table.contains(which.table_contains.lower(), autoescape=True)
         found.append(is_it if is_storable(which.table_contains) else false())
     if which.started_after is not None:
         found.append(column("started_at") >= which.started_after)

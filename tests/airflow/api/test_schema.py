@@ -1,10 +1,12 @@
 """The API keeps to its own OpenAPI, whatever is asked: no 500, no status, type or shape that it does not name.
 
-``FUZZ_EXAMPLES=50`` makes that many calls of every operation: `make fuzz`.
+``FUZZ_EXAMPLES=50`` makes that many calls of every operation: `make fuzz`. ``FUZZ_REGISTRY=postgres`` makes them over
+a registry in PostgreSQL instead of SQLite.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 
@@ -12,12 +14,22 @@ import pytest
 
 from tests.support.api_calls import Calls, Operation, describe, operations
 from tests.support.api_schema import SchemaCalls
-from tests.support.api_server import ApiServer
+from tests.support.api_server import ApiServer, api_server
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
 _EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
 """Calls of each operation: half right, half wrong, half of both at things that exist."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ApiServer]:
+    """The server, whose registry is in the database that is asked for."""
+    with contextlib.ExitStack() as stack:
+        registry = ""
+        if os.environ.get("FUZZ_REGISTRY") == "postgres":
+            registry = stack.enter_context(request.getfixturevalue("postgres_database")("api_schema"))
+        yield stack.enter_context(api_server(tmp_path_factory.mktemp("api"), registry))
 
 
 @pytest.fixture(scope="module")
