@@ -53,6 +53,14 @@ def operations() -> tuple[Operation, ...]:
     )
 
 
+def edges_of(graph: Any, *, only_used: bool = False) -> set[tuple[str, str]]:
+    """The edges of a lattice that was answered, by names; of those by which tables were built, or of all."""
+    names = {node["id"]: node["name"] for node in graph["nodes"]}
+    return {
+        (names[edge["source"]], names[edge["target"]]) for edge in graph["edges"] if edge["is_used"] or not only_used
+    }
+
+
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "PUT /api/connections/{connection}/models/{model}/settings/{key}": {"value": "3"},
     "POST /api/connections/{connection}/definitions/{definition_id}/block": {"why": "a test"},
