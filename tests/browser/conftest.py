@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -34,11 +35,12 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def demo(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The Airflow that ``BROWSER_AIRFLOW`` names, or one of its own."""
-    url = os.environ.get("BROWSER_AIRFLOW")
+    url, warehouse = os.environ.get("BROWSER_AIRFLOW"), os.environ.get("BROWSER_WAREHOUSE")
     if url:
-        yield Demo(url.rstrip("/"))
+        yield Demo(url.rstrip("/"), Path(warehouse) if warehouse else None)
         return
-    with demo_airflow(tmp_path_factory.mktemp("demo")) as demo:
+    is_whole = bool(os.environ.get("BROWSER_LONG"))
+    with demo_airflow(tmp_path_factory.mktemp("demo"), is_whole=is_whole) as demo:
         yield demo
 
 

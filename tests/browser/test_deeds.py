@@ -15,7 +15,6 @@ from tests.support.browser_page import Look, looking
 
 pytestmark = [pytest.mark.browser, pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
 
-_BUILD_MILLISECONDS = 90_000
 _WAREHOUSE_MILLISECONDS = 60_000
 
 
@@ -43,7 +42,7 @@ def _change(look: Look, verb: str, said: str) -> None:
     look.page.get_by_text(said, exact=True).first.wait_for()
 
 
-def test_a_definition_is_blocked_unblocked_and_built_again(demo: Demo, browser: Browser) -> None:
+def test_a_definition_is_blocked_and_unblocked(demo: Demo, browser: Browser) -> None:
     definition = _definition(demo, 0)
     name = definition["name"]
     with looking(browser) as look:
@@ -52,17 +51,7 @@ def test_a_definition_is_blocked_unblocked_and_built_again(demo: Demo, browser: 
         assert _state(demo, definition) == "blocked"
         _change(look, "Unblock", f"Unblocked {name}")
         assert _state(demo, definition) == "defined"
-
-        look.open(demo.page("definitions", build=name), shows="Build aggregates of")
-        _dialog(look.page).get_by_text("Full", exact=True).click()
-        _button(_dialog(look.page), "Build").click()
-        look.page.wait_for_url(re.compile("/batches.*batch="))
-        expect(look.page.get_by_text(re.compile("^(Requested|Running)$")).first).to_be_visible(timeout=20_000)
-        look.shoot("batch-live")
-        expect(look.page.get_by_text("Done", exact=True).first).to_be_visible(timeout=_BUILD_MILLISECONDS)
-        look.page.get_by_text(f"Only these were asked for: {name}.").wait_for()
         assert look.faults() == []
-    assert demo.get("batches?limit=1")["items"][0]["aggregates"] == [name]
 
 
 def test_a_recommendation_is_applied_exported_and_known_when_it_is_imported(
@@ -131,49 +120,6 @@ def test_settings_say_where_each_comes_from(demo: Demo, browser: Browser) -> Non
         drawer.get_by_text("aggregates.batch.max.failures").wait_for()
         look.shoot("settings")
         assert look.faults() == []
-
-
-def test_one_gets_through_by_the_keyboard_alone(demo: Demo, browser: Browser) -> None:
-    with looking(browser) as look:
-        keys = look.page.keyboard
-        look.open(demo.page(), shows="Rows by aggregate")
-        _press_until(look, "Tab", "Definitions")
-        keys.press("Enter")
-        look.settle("store_month_category")
-        assert _focused(look) == "Definitions", "the focus stays on the tab that was chosen"
-        keys.press("/")
-        keys.type("store_day")
-        look.page.wait_for_url(re.compile("search=store_day"))
-        _press_until(look, "Tab", "store_day")
-        keys.press("ArrowDown")
-        keys.press("ArrowUp")
-        keys.press("Enter")
-        look.settle("Why it exists")
-        keys.press("Escape")
-        expect(look.page.get_by_role("dialog")).to_have_count(0)
-        _press_until(look, "Shift+Tab", "Build now")
-        keys.press("Enter")
-        _dialog(look.page).wait_for()
-        assert look.page.evaluate("() => document.activeElement.closest('[role=alertdialog]') !== null")
-        keys.press("Escape")
-        expect(_dialog(look.page)).to_have_count(0)
-        assert _focused(look) == "Build now", "the focus returns to what opened the dialog"
-        assert look.complaints == []
-
-
-def _focused(look: Look) -> str:
-    return str(look.page.evaluate("() => document.activeElement.ariaLabel ?? document.activeElement.innerText"))
-
-
-def _press_until(look: Look, key: str, text: str, most: int = 60) -> None:
-    """Press a key until what has the focus says a text."""
-    seen = []
-    for _ in range(most):
-        look.page.keyboard.press(key)
-        seen.append(_focused(look)[:40])
-        if text in _focused(look):
-            return
-    raise AssertionError(f"{key} did not lead to {text!r} but through {seen}")
 
 
 def test_times_are_those_of_the_users_zone(demo: Demo, browser: Browser) -> None:

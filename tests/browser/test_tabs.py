@@ -63,15 +63,18 @@ def test_a_batch_opens(demo: Demo, browser: Browser, theme: str, size: tuple[int
         assert look.faults() == []
 
 
-def test_airflows_own_pages_lead_here(demo: Demo, browser: Browser) -> None:
+@looks
+def test_airflows_own_pages_lead_here(demo: Demo, browser: Browser, theme: str, size: tuple[int, int]) -> None:
     run = f"{demo.url}/dags/{BATCH_DAG}/runs/{quote(demo.first_run())}"
     places = {
         "dag": (f"{demo.url}/dags/{BATCH_DAG}/plugin/aggregates-of-dag", "Last batches"),
         "run": (f"{run}/plugin/aggregate-batch", "Timeline"),
         "task": (f"{run}/tasks/build/mapped/0/plugin/aggregate-instance", "SQL that makes it"),
     }
-    with looking(browser) as look:
+    faults = {}
+    with looking(browser, size=size, theme=theme) as look:
         for place, (url, text) in places.items():
             look.open(url, shows=text)
-            look.shoot(f"place-{place}")
-        assert look.complaints == []
+            look.shoot(f"place-{place}-{theme}-{size[0]}")
+            faults[place] = look.faults()
+    assert not any(faults.values()), faults

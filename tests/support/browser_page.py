@@ -16,11 +16,19 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 WIDE, NARROW = (1440, 900), (420, 900)
 _NOT_OURS = ("favicon", "monaco", "Download the React DevTools", "net::ERR_ABORTED")
 _SERIOUS = {"serious", "critical"}
-_OURS = {"include": [["main"], ["[role=dialog]"], ["[role=alertdialog]"], ["nav[aria-label=Aggregates]"]]}
+_OURS = {
+    "include": [
+        ["main"],
+        ["[role=dialog]"],
+        ["[role=alertdialog]"],
+        ["nav[aria-label=Aggregates]"],
+        ["section[aria-label=Aggregates]"],
+    ]
+}
 """What axe looks at; what is not there is passed over. The navigation at the left is Airflow's."""
 
 _SIDEWAYS = """() => {
-  const main = document.querySelector("main");
+  const main = document.querySelector("main, section[aria-label=Aggregates]");
   const parts = {"the window": document.documentElement, "the page": main, "the frame": main?.parentElement};
   return Object.entries(parts)
     .filter(([, part]) => part && part.scrollWidth > part.clientWidth + 1)

@@ -41,7 +41,7 @@ export const TabFrame = ({ dagId, children }: Props) => {
     return <Stack gap={8}>{children(data)}</Stack>;
   };
   return (
-    <Box height="100%" overflow="auto" p={{ base: 3, md: 4 }}>
+    <Box aria-label="Aggregates" as="section" height="100%" overflow="auto" p={{ base: 3, md: 4 }}>
       {content()}
     </Box>
   );
