@@ -20,7 +20,7 @@ _IN_DIALOG = "() => document.activeElement.closest('[role=alertdialog], [role=di
 
 
 def _focused(look: Look) -> str:
-    return str(look.page.evaluate(_FOCUSED))
+    return " ".join(str(look.page.evaluate(_FOCUSED)).split())
 
 
 def _press_until(look: Look, key: str, text: str = "", *, role: str = "", most: int = 80) -> None:
@@ -83,7 +83,7 @@ def _definitions(look: Look) -> None:
     keys.press("Enter")
     look.settle("Why it exists")
     _close(look, "store_day")
-    _press_until(look, "Shift+Tab", "Status")
+    _press_until(look, "Shift+Tab", "Status: any")
     keys.press("Enter")
     look.page.get_by_role("menu").wait_for()
     keys.press("ArrowDown")
@@ -118,7 +118,7 @@ def _batches(look: Look) -> None:
     _close(look, "store_")
     _press_until(look, "Shift+Tab", "All batches", role="button")
     keys.press("Enter")
-    look.settle("All statuses")
+    look.settle("Compare")
 
 
 def _queries(look: Look) -> None:

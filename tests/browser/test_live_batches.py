@@ -75,7 +75,7 @@ def test_a_batch_is_followed_while_it_runs_and_canceled(demo: Demo, browser: Bro
             look.shoot("live-batch-light-1440")
             assert look.faults() == []
             with looking(browser, theme="dark", size=NARROW) as other:
-                other.open(demo.page("batches"), shows="All statuses")
+                other.open(demo.page("batches"), shows="Compare")
                 _tells_how_far_it_is(other.page)
                 other.shoot("live-batches-dark-420")
                 assert other.faults() == []
@@ -106,9 +106,12 @@ def test_a_failed_batch_says_why_leads_to_its_task_and_goes_on(demo: Demo, brows
                     warehouse.execute(statement)
             try:
                 _build(look, demo, name)
-                expect(look.page.get_by_text("Failed", exact=True).first).to_be_visible(timeout=_BUILD_MILLISECONDS)
+                demo.newest_batch("failed")
+                expect(_button(look.page, "Resume")).to_be_enabled(timeout=_BUILD_MILLISECONDS)
+                expect(look.page.get_by_role("progressbar", name="Progress of the batch")).to_have_count(0)
                 failed = look.page.get_by_role("region", name="What failed")
                 expect(failed).to_contain_text("no space left")
+                expect(failed.get_by_text("CREATE TABLE")).not_to_be_visible()
                 look.settle("What failed")
                 look.shoot("failed-batch")
                 assert look.faults() == []

@@ -40,6 +40,7 @@ export const FilterMenu = (props: Props) => {
           borderColor={isSet ? "brand.emphasized" : undefined}
           colorPalette={isSet ? "brand" : "gray"}
           fontWeight="normal"
+          px={{ base: 2, md: 4 }}
           size="sm"
           variant={isSet ? "subtle" : "outline"}
         >

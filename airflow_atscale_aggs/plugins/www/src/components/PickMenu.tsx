@@ -69,6 +69,7 @@ export const PickMenu = (props: Props) => {
           colorPalette={isSet ? "brand" : "gray"}
           fontWeight="normal"
           maxW="20rem"
+          px={{ base: 2, md: 4 }}
           size="sm"
           title={isSet ? `${label}: ${shown}` : undefined}
           variant={isSet ? "subtle" : "outline"}

@@ -1,7 +1,7 @@
 import { Text } from "@chakra-ui/react";
 
 import { TimeText } from "src/components/TimeText";
-import { formatCount, formatSeconds } from "src/utils/numbers";
+import { formatCount, formatSeconds, plural } from "src/utils/numbers";
 
 import { type BatchDetail, isMoving, secondsBetween } from "./batches";
 import { ProgressBar } from "./ProgressBar";
@@ -25,11 +25,22 @@ export const stepNow = (batch: BatchDetail, now: number): string => {
   return names.join("; ") + (more > 0 ? `; and ${formatCount(more)} more` : "");
 };
 
-const waitWords = (batch: BatchDetail): string => {
+/** How many steps have failed, where nothing else is left to do; 0 while there is. */
+const failedAtTheEnd = ({ steps }: BatchDetail): number =>
+  steps.every(({ status }) => status === "staged" || status === "failed")
+    ? steps.filter(({ status }) => status === "failed").length
+    : 0;
+
+/** What a batch waits for that builds nothing now. */
+export const waitWords = (batch: BatchDetail): string => {
   if (batch.steps.length === 0) {
     return "Its steps are being planned.";
   }
-  const isAllBuilt = batch.steps.every((step) => step.status === "staged" || step.status === "failed");
+  const failed = failedAtTheEnd(batch);
+  if (failed > 0) {
+    return `${plural(failed, "aggregate")} could not be built. Its run tries again while attempts are left, and fails then.`;
+  }
+  const isAllBuilt = batch.steps.every((step) => step.status === "staged");
   return isAllBuilt
     ? "Everything is built; the batch is being activated."
     : "Waiting for the next task of its run.";
@@ -48,7 +59,7 @@ export const BatchProgress = ({ batch }: Props) => {
       <ProgressBar label="Progress of the batch" share={batch.done_share} />
       <Text fontSize="sm" mt={2}>
         {current === "" ? waitWords(batch) : `Building ${current}.`}{" "}
-        {batch.estimated_end_at === null ? (
+        {failedAtTheEnd(batch) > 0 ? null : batch.estimated_end_at === null ? (
           <Text as="span" color="fg.muted">
             There is no history yet to say when it will end.
           </Text>

@@ -46,7 +46,7 @@ export const LivePanel = ({ model, batchId, onOpen }: Props) => {
           since <TimeText value={batch.created_at} />, <Duration batch={batch} />
           {batch.usual_seconds === null ? "" : ` of usually ${formatSeconds(batch.usual_seconds)}`}
         </Text>
-        <Spacer />
+        <Spacer hideBelow="md" />
         <BatchActions batch={batch} model={model} />
         <Button onClick={onOpen} size="sm">
           Open

@@ -2,6 +2,8 @@ import { Alert, Box, Heading, Link, List, Text } from "@chakra-ui/react";
 import { Link as RouterLink } from "react-router-dom";
 
 import { Sentence } from "src/components/Sentence";
+import { RefusedStatement } from "src/components/sql/RefusedStatement";
+import { splitError } from "src/utils/errors";
 import { formatCount } from "src/utils/numbers";
 
 import { type BatchDetail, taskAddress } from "./batches";
@@ -39,13 +41,14 @@ export const Problems = ({ batch }: Props) => {
                     <Text as="span" fontWeight="semibold">
                       {step.aggregate}
                     </Text>
-                    : <Sentence text={step.error ?? ""} />{" "}
+                    : <Sentence text={splitError(step.error ?? "").sentence} />{" "}
                     {given.has(step.aggregate) ? "It has no attempts left. " : null}
                     {address === undefined ? null : (
                       <Link asChild color="inherit" variant="underline">
                         <RouterLink to={address}>Open its task instance to clear it</RouterLink>
                       </Link>
                     )}
+                    <RefusedStatement error={step.error ?? ""} of={step.aggregate} />
                   </List.Item>
                 );
               })}

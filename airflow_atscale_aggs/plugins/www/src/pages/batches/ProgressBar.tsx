@@ -11,14 +11,8 @@ type Props = {
 /** How much of a batch is done. */
 export const ProgressBar = ({ share, label }: Props) => (
   <HStack gap={3}>
-    <Progress.Root
-      aria-label={label}
-      colorPalette="running"
-      flex={1}
-      size="sm"
-      value={Math.min(100, Math.max(0, share * 100))}
-    >
-      <Progress.Track borderRadius="full">
+    <Progress.Root colorPalette="running" flex={1} size="sm" value={Math.min(100, Math.max(0, share * 100))}>
+      <Progress.Track aria-label={label} borderRadius="full">
         <Progress.Range />
       </Progress.Track>
     </Progress.Root>

@@ -92,7 +92,7 @@ export const Timeline = ({ batch, onOpen }: Props) => {
     () => timedSteps(batch.steps, now, isRunning, end),
     [batch.steps, now, isRunning, end],
   );
-  const scale = useMemo(() => scaleOf(batch, rows, now, isNarrow ? 3 : 8), [batch, rows, now, isNarrow]);
+  const scale = useMemo(() => scaleOf(batch, rows, now, isNarrow ? 2 : 8), [batch, rows, now, isNarrow]);
 
   const scroller = useRef<HTMLDivElement>(null);
   const virtualizer = useVirtualizer({

@@ -17,7 +17,7 @@ import {
 } from "./batches";
 import { countWords } from "./CountsBar";
 import { sortSteps } from "./StepTable";
-import { stepNow } from "./BatchProgress";
+import { stepNow, waitWords } from "./BatchProgress";
 
 describe("a batch in words", () => {
   it("says its type, and of how many aggregates where only some were asked for", () => {
@@ -55,6 +55,15 @@ describe("a batch in words", () => {
       "a, 3\u00a0s of usually 4\u00a0s; b, 3\u00a0s of usually 4\u00a0s; c, 3\u00a0s of usually 4\u00a0s; and 2 more",
     );
     expect(stepNow(batchOf(), now)).toBe("");
+  });
+
+  it("says what it waits for, and does not call built what has failed", () => {
+    const waits = (...statuses: string[]) =>
+      waitWords(batchOf({ steps: statuses.map((status) => stepOf({ status })) }));
+    expect(waits()).toMatch(/being planned/);
+    expect(waits("staged", "queued", "failed")).toMatch(/next task/);
+    expect(waits("staged", "staged")).toMatch(/^Everything is built/);
+    expect(waits("staged", "failed")).toMatch(/^1 aggregate could not be built\./);
   });
 
   it("sums the rows that are known", () => {

@@ -17,13 +17,13 @@ export const COLUMNS: Column<Query>[] = [
   {
     id: "asked_at",
     label: "Asked",
-    width: "8.5rem",
+    width: "minmax(7rem, 8.5rem)",
     cell: (row) => <TimeText isRelative value={row.asked_at} />,
   },
   {
     id: "outcome",
     label: "Outcome",
-    width: "7.5rem",
+    width: "minmax(6.75rem, 7.5rem)",
     cell: (row) => <StatusBadge status={row.outcome} />,
     isNarrow: true,
   },
@@ -61,7 +61,7 @@ export const COLUMNS: Column<Query>[] = [
   {
     id: "seconds",
     label: "Took",
-    width: "5.5rem",
+    width: "minmax(4.75rem, 5.5rem)",
     cell: (row) => formatSeconds(row.seconds),
     align: "end",
     isNarrow: true,

@@ -4,6 +4,7 @@ import type { components } from "src/api/schema";
 import { Sentence } from "src/components/Sentence";
 import { StatusBadge } from "src/components/StatusBadge";
 import { TimeText } from "src/components/TimeText";
+import { splitError } from "src/utils/errors";
 import { formatCount, formatSeconds } from "src/utils/numbers";
 
 type Attempt = components["schemas"]["Attempt"];
@@ -36,7 +37,7 @@ const OneAttempt = ({ attempt }: { attempt: Attempt }) => (
       )}
       {attempt.error === null ? null : (
         <Text color="fg.error" whiteSpace="pre-line">
-          <Sentence text={attempt.error} />
+          <Sentence text={splitError(attempt.error).sentence} />
         </Text>
       )}
     </Stack>

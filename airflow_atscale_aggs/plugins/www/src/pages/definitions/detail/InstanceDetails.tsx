@@ -8,6 +8,8 @@ import { ErrorState } from "src/components/ErrorState";
 import { GuardedButton } from "src/components/GuardedButton";
 import { LoadingState } from "src/components/LoadingState";
 import { Sentence } from "src/components/Sentence";
+import { RefusedStatement } from "src/components/sql/RefusedStatement";
+import { splitError } from "src/utils/errors";
 import { SqlBlock } from "src/components/sql/SqlBlock";
 import { StatusBadge } from "src/components/StatusBadge";
 import { sayDone } from "src/components/toaster";
@@ -115,7 +117,8 @@ export const InstanceDetails = ({ id, state = "", model, onBack }: Props) => {
             <Alert.Indicator />
             <Alert.Content minW={0} overflowWrap="anywhere" whiteSpace="pre-line">
               <Alert.Description>
-                <Sentence text={data.error} />
+                <Sentence text={splitError(data.error).sentence} />
+                <RefusedStatement error={data.error} of={data.aggregate} />
               </Alert.Description>
             </Alert.Content>
           </Alert.Root>
