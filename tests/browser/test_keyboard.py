@@ -23,7 +23,7 @@ def _focused(look: Look) -> str:
     return " ".join(str(look.page.evaluate(_FOCUSED)).split())
 
 
-def _press_until(look: Look, key: str, text: str = "", *, role: str = "", most: int = 80) -> None:
+def _press_until(look: Look, key: str, text: str = "", *, role: str = "", most: int = 200) -> None:
     """Press a key until what has the focus says a text, or has a role."""
     seen = []
     for _ in range(most):
@@ -88,7 +88,7 @@ def _definitions(look: Look) -> None:
     look.page.get_by_role("menu").wait_for()
     keys.press("ArrowDown")
     keys.press("Enter")
-    look.page.wait_for_url(lambda url: "status=active" in url)
+    look.page.wait_for_url(lambda url: "status=" in url)
     keys.press("Escape")
 
 
@@ -109,13 +109,15 @@ def _batches(look: Look) -> None:
     """A batch and one of its steps, and back to the list."""
     keys = look.page.keyboard
     _go_to(look, "Batches", "Done")
-    _press_until(look, "Tab", "Done", role="row")
+    _press_until(look, "Tab", role="row")
     keys.press("Enter")
     look.settle("Timeline")
-    _press_until(look, "Tab", "store_", role="row")
+    _press_until(look, "Tab", role="row")
+    step = _focused(look)
     keys.press("Enter")
-    look.settle("SQL that makes it")
-    _close(look, "store_")
+    look.page.wait_for_function(_IN_DIALOG)
+    look.settle("Attempts")
+    _close(look, step)
     _press_until(look, "Shift+Tab", "All batches", role="button")
     keys.press("Enter")
     look.settle("Compare")
