@@ -24,11 +24,46 @@ PostgresDatabase = Callable[[str], AbstractContextManager[str]]
 _FAST_AND_FORGETFUL = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 
 
+_AIRFLOW = "airflow"
+"""The group of the tests that start an Airflow. They come first and on one worker: two at a time are too slow."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse names that differ from process to process: the workers of pytest-xdist must see the same tests."""
+    """Give the workers of pytest-xdist the same tests, and all tests that share a fixture to one of them.
+
+    Otherwise each worker would build what is built once for a module, such as a server with its data.
+    """
     unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]
     if unstable:
         raise pytest.UsageError(f"give these tests ids without addresses: {unstable[:3]}")
+    for item in items:
+        group = _group_of(item)
+        if group and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: not _is_of_airflow(item))
+
+
+def _is_of_airflow(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("xdist_group")
+    return marker is not None and marker.args == (_AIRFLOW,)
+
+
+def _group_of(item: pytest.Item) -> str:
+    """The module, and the parameters of its fixtures, of a test with fixtures of a module; empty: it has none."""
+    if not isinstance(item, pytest.Function):
+        return ""
+    shared = sorted(
+        name
+        for name, definitions in item._fixtureinfo.name2fixturedefs.items()
+        if definitions and definitions[-1].scope in {"module", "package"}
+    )
+    if not shared:
+        return ""
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    values = [parameters.get(name) for name in shared]
+    # Other values have no text that is the same in each worker.
+    return "-".join([item.module.__name__, *(str(value) for value in values if isinstance(value, str | bool | int))])
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The Airflow that ``BROWSER_AIRFLOW`` names, or one of its own."""
     url, warehouse = os.environ.get("BROWSER_AIRFLOW"), os.environ.get("BROWSER_WAREHOUSE")
@@ -44,7 +44,7 @@ def demo(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[De
         yield demo
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     """Chromium without a window."""
     with sync_playwright() as playwright:
