@@ -70,7 +70,7 @@ class AggregatesHook(BaseHook):
 
         connection = self.get_connection(self.aggs_conn_id)
         settings = read_settings()
-        return Workspace(self._registry(connection), self._warehouse(connection), settings)
+        return Workspace(self._registry(connection), self._warehouse(connection), settings).with_memory()
 
     @contextlib.contextmanager
     def get_registry(self) -> Iterator[RegistryReader]:

@@ -75,11 +75,14 @@ _OF_PROTOCOL = ("use_ssl", "session_id")
 def open_connection(connection: Connection, *, aggregate_schema: str) -> Warehouse:
     """The warehouse behind a connection that is none of PostgreSQL's.
 
+    With ``accept_unproven`` among its extras the engine runs on a warehouse that it was never run on.
+
     Raises:
         AirflowFailException: no installed provider runs SQL over it.
         UnsupportedOnDialectError: no capability row fits it.
     """
     from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+    from airflow_atscale_aggs.engine.warehouse.first_contact import ACCEPT_UNPROVEN, FirstContact, is_yes, place_of
     from airflow_atscale_aggs.engine.warehouse.other_drivers import open_connections
 
     if connection.conn_type == SPARK_CONNECT:
@@ -87,7 +90,10 @@ def open_connection(connection: Connection, *, aggregate_schema: str) -> Warehou
     make_hook = _hook_maker(connection)
     dialect = dialect_of_connection(connection)
     # A hook may keep its connection for itself, and each session closes its own: so each gets a hook.
-    return open_connections(lambda: make_hook().get_conn(), dialect, aggregate_schema=aggregate_schema)
+    warehouse = open_connections(lambda: make_hook().get_conn(), dialect, aggregate_schema=aggregate_schema)
+    is_accepted = is_yes(extras_of(connection).get(ACCEPT_UNPROVEN, ""))
+    warehouse.first_contact = FirstContact(place_of(connection.get_uri()), is_accepted)
+    return warehouse
 
 
 def spark_connect_url(connection: Connection) -> str:

@@ -10,10 +10,12 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+import sqlalchemy
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
 from airflow_atscale_aggs.hooks.sql_connections import (
     dialect_of_connection,
@@ -36,6 +38,22 @@ class _PsycopgHook(DbApiHook):
     def get_conn(self) -> Any:
         return psycopg.connect(self.url)
 
+    def get_sqlalchemy_engine(self, engine_kwargs: Any = None) -> Any:
+        return sqlalchemy.create_engine("postgresql+psycopg://", **(engine_kwargs or {}))
+
+
+class _NowhereHook(DbApiHook):
+    """Opens connections that run nothing."""
+
+    conn_name_attr = "conn_id"
+
+    def get_conn(self) -> Any:
+        return self
+
+    def cursor(self) -> Any:
+        message = "nowhere to run it"
+        raise psycopg.ProgrammingError(message)
+
 
 def _connection(conn_id: str, **fields: Any) -> Connection:
     extra = fields.pop("extra", None)
@@ -52,14 +70,14 @@ def _connect(monkeypatch: pytest.MonkeyPatch, conn_id: str, **fields: Any) -> Co
 def test_a_table_made_in_one_session_is_there_in_the_next(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, postgres_database: PostgresDatabase
 ) -> None:
-    """PostgreSQL stands in for Redshift, whose row is used."""
-    with postgres_database("redshift") as url:
+    """Of a type that nobody knows, the SQLAlchemy dialect of its hook names the row."""
+    with postgres_database("generic") as url:
         monkeypatch.setattr(_PsycopgHook, "url", urlsplit(url)._replace(scheme="postgresql").geturl())
         monkeypatch.setattr(Connection, "get_hook", lambda _self: _PsycopgHook())
-        _connect(monkeypatch, "redshift", conn_type="redshift", host="h")
+        _connect(monkeypatch, "generic", conn_type="generic", host="h")
         extra = {
             "registry_url": f"sqlite:///{tmp_path}/r.sqlite",
-            "warehouse_conn_id": "redshift",
+            "warehouse_conn_id": "generic",
             "aggregate_schema": "aggs",
         }
         _connect(monkeypatch, "aggs", conn_type="atscale_aggs", extra=extra)
@@ -71,7 +89,21 @@ def test_a_table_made_in_one_session_is_there_in_the_next(
                 assert session.fetch_all("SELECT a FROM aggs.t") == [(1,)]
         with AggregatesHook("aggs").get_conn() as workspace, workspace.warehouse.session() as session:
             assert session.tables("aggs") == {"t"}
-            assert workspace.warehouse.dialect.name == "redshift"
+            assert workspace.warehouse.dialect.name == "postgres"
+
+
+def test_a_warehouse_that_was_never_run_is_refused_unless_its_connection_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is refused before a statement is sent. What is asked of it then is not in PostgreSQL's words."""
+    monkeypatch.setattr(Connection, "get_hook", lambda _self: _NowhereHook())
+    for extra, said in (({}, "nobody has run the engine on redshift"), ({"accept_unproven": True}, "nowhere")):
+        connection = _connect(monkeypatch, "redshift", conn_type="redshift", host="h", extra=extra)
+        with (
+            open_connection(connection, aggregate_schema="").session() as session,
+            pytest.raises(WarehouseError, match=said),
+        ):
+            session.fetch_all("SELECT 1")
 
 
 def test_a_spark_connect_connection_needs_no_provider(

@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryRead
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.warehouse.base import Warehouse
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,13 @@ class Workspace:
         """
         return settings_in_force(self.read, self.settings, model_id)
 
+    def with_memory(self) -> Self:
+        """This workspace, whose registry remembers what was proven of its warehouse."""
+        contact = self.warehouse.first_contact if isinstance(self.warehouse, DbApiWarehouse) else None
+        if contact is not None and contact.memory is None:
+            contact.memory = _ProofMemory(self.registry)
+        return self
+
     def close(self) -> None:
         """Give connections back."""
         self.warehouse.close()
@@ -57,6 +65,21 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _ProofMemory:
+    """What was proven of warehouses, in the registry. See `warehouse.first_contact.ProofMemory`."""
+
+    registry: Registry
+
+    def recall(self, place: str) -> str:
+        """What was proven of a warehouse; empty: nothing."""
+        return self.registry.read.warehouse_proofs.find(place)
+
+    def remember(self, place: str, proof: str) -> None:
+        """Keep what was proven of a warehouse."""
+        self.registry.warehouse_proofs.put(place, proof)
 
 
 def open_workspace(
@@ -76,7 +99,8 @@ def open_workspace(
         SettingError: an unknown key or a value out of range.
     """
     values = Settings().with_values(settings or {})
-    return Workspace(open_registry(registry), open_warehouse(warehouse, aggregate_schema=aggregate_schema), values)
+    opened = open_warehouse(warehouse, aggregate_schema=aggregate_schema)
+    return Workspace(open_registry(registry), opened, values).with_memory()
 
 
 def utc_now() -> datetime:

@@ -20,6 +20,7 @@ from airflow_atscale_aggs.engine.registry.ownership import OwnershipReader, Owne
 from airflow_atscale_aggs.engine.registry.query_records import QueryReader, QueryWriter
 from airflow_atscale_aggs.engine.registry.setting_records import SettingReader, SettingWriter
 from airflow_atscale_aggs.engine.registry.successions import SuccessionReader, SuccessionWriter
+from airflow_atscale_aggs.engine.registry.warehouse_proofs import WarehouseProofReader, WarehouseProofWriter
 from airflow_atscale_aggs.engine.registry.written_tables import WrittenTableReader, WrittenTableWriter
 
 
@@ -38,6 +39,7 @@ class RegistryReader:
     successions: SuccessionReader
     settings: SettingReader
     ownership: OwnershipReader
+    warehouse_proofs: WarehouseProofReader
     lists: ListReader
 
     @classmethod
@@ -55,6 +57,7 @@ class RegistryReader:
             SuccessionReader(database),
             SettingReader(database),
             OwnershipReader(database),
+            WarehouseProofReader(database),
             ListReader.over(database),
         )
 
@@ -79,6 +82,7 @@ class Registry:
     successions: SuccessionWriter
     settings: SettingWriter
     ownership: OwnershipWriter
+    warehouse_proofs: WarehouseProofWriter
 
     @classmethod
     def over(cls, database: RegistryDatabase) -> Self:
@@ -97,6 +101,7 @@ class Registry:
             SuccessionWriter(database),
             SettingWriter(database),
             OwnershipWriter(database),
+            WarehouseProofWriter(database),
         )
 
     def close(self) -> None:

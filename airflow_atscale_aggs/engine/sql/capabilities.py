@@ -72,6 +72,18 @@ class FunctionStyle(StrEnum):
     """Never tried: only what means the same everywhere is passed on."""
 
 
+class Proven(StrEnum):
+    """How it was shown that a warehouse does what its row says; the words of the README's table."""
+
+    IN_CI = "run in CI"
+    BY_AUTHORS = "run by the authors"
+    EMULATED = "emulated"
+    """By another engine that speaks its language."""
+
+    RENDERED = "rendered"
+    """Never run: its statements are composed and parsed back. It is used only by those who ask for it by name."""
+
+
 class Folding(StrEnum):
     """What an unquoted identifier becomes."""
 
@@ -165,6 +177,12 @@ class Dialect:
             then views are switched without looking.
         hurry: statements that let a session wait for locks for a short while only, and as long as before again.
         session_settings: the settings of a session that decide what a stored value is. See `sql/session_settings.py`.
+        proven: how it was shown that the warehouse does what this row says.
+        settings_at_start: settings of each session by name, under which it means by our SQL what we mean.
+        differences: what the warehouse is known to do otherwise than the self-test asks (`self_test_texts.NEEDS`), by
+            name of the question, with a sentence on what comes of it.
+        version: a query for the version of the warehouse, as one text; empty where there is none.
+        timestamp_digits: of a second, that a timestamp has at most before digits are cut off on their way to us.
         columns: a query for the columns of tables, see `sql/table_catalog.py`.
         tables: a query for the names of the tables and views in the schema that stands at ``{schema}``.
         own_place: a query for the session's own database and schema.
@@ -218,6 +236,11 @@ class Dialect:
     catalog: catalogs.CatalogQueries | None = None
     hurry: tuple[str, str] | None = None
     session_settings: SessionSettings | None = None
+    proven: Proven = Proven.RENDERED
+    settings_at_start: Mapping[str, str] = field(default_factory=dict)
+    differences: Mapping[str, str] = field(default_factory=dict)
+    version: str = "SELECT VERSION()"
+    timestamp_digits: int = 6
     columns: str = STANDARD_COLUMNS
     tables: str = STANDARD_TABLES
     own_place: str = "SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()"

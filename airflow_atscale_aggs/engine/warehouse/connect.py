@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url
+from airflow_atscale_aggs.engine.warehouse.first_contact import FirstContact, place_of, split_acceptance
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
@@ -23,6 +24,7 @@ def open_warehouse(url: str, *, aggregate_schema: str = "", lock_timeout: float 
         url: ``duckdb:///relative/file``, ``duckdb:////absolute/file``, ``duckdb://`` (in memory); a DuckDB URL takes
             DuckDB's settings and ``lock_timeout`` (seconds) as parameters.
             ``postgresql+psycopg://user:password@host/db``. Any other SQLAlchemy URL whose dialect has a capability row.
+            With the parameter ``accept_unproven=true`` the engine runs on a warehouse that it was never run on.
         aggregate_schema: where aggregate tables go; made when it is not there.
         lock_timeout: seconds at most to wait while another process holds a DuckDB file, whatever its URL says.
 
@@ -30,11 +32,18 @@ def open_warehouse(url: str, *, aggregate_schema: str = "", lock_timeout: float 
         UnsupportedOnDialectError: no dialect has this scheme.
         PermanentWarehouseError: the driver is not installed; names what to install.
     """
+    url, is_unproven_accepted = split_acceptance(url)
+    warehouse = _open(url, aggregate_schema, math.inf if lock_timeout is None else lock_timeout)
+    warehouse.first_contact = FirstContact(place_of(url), is_unproven_accepted)
+    return warehouse
+
+
+def _open(url: str, aggregate_schema: str, longest_wait: float) -> DbApiWarehouse:
     dialect = dialect_of_url(url)
-    if dialect.name == "duckdb":
-        return _duckdb(url, aggregate_schema, math.inf if lock_timeout is None else lock_timeout)
     warehouse: DbApiWarehouse
-    if dialect.name == "postgres":
+    if dialect.name == "duckdb":
+        warehouse = _duckdb(url, aggregate_schema, longest_wait)
+    elif dialect.name == "postgres":
         scheme, _, rest = url.partition("://")
         dsn = f"{scheme.partition('+')[0]}://{rest}"
         warehouse = _driver_room("postgres").open_postgres(dsn, aggregate_schema=aggregate_schema)

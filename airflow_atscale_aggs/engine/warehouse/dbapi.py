@@ -14,23 +14,31 @@ from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import FirstRows, Row, RowBounds, SeenRelation
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure
+from airflow_atscale_aggs.engine.warehouse.first_contact import FirstContact
 
 
 class DbApiSession:
     """One connection of one thread. See `base.WarehouseSession`."""
 
-    def __init__(self, driver: Driver, dialect: Dialect, setting_names: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        dialect: Dialect,
+        setting_names: list[str] | None = None,
+        prepare: Callable[[DbApiSession], None] = lambda _: None,
+    ) -> None:
         """Connects when it is first used.
 
         Args:
             setting_names: shared by the sessions of a warehouse, and filled by the first one that finds all settings
                 there.
+            prepare: what is done in each new connection before anything else.
         """
         self.dialect = dialect
-        self._driver = driver
+        self._driver, self._prepare = driver, prepare
         self._setting_names = [] if setting_names is None else setting_names
         self._connection: Any = None
-        self._is_in_transaction = False
+        self._is_in_transaction = self._is_prepared = False
 
     def execute(self, sql: str) -> int | None:
         """Run one statement; rows written where the driver tells."""
@@ -237,6 +245,8 @@ class DbApiSession:
                 self._set({name: before.get(name, "") for name in other})
 
     def _set(self, settings: Mapping[str, str]) -> None:
+        if not settings:
+            return
         session_settings = self.dialect.session_settings
         assert session_settings is not None  # noqa: S101 - there are settings to set
         for name, value in settings.items():
@@ -267,31 +277,58 @@ class DbApiSession:
 
     @contextlib.contextmanager
     def _cursor(self, sql: str) -> Iterator[Any]:
-        cursor: Any = None
-        try:
-            if self._connection is None:
-                self._connection = self._driver.connect()
+        if self._connection is None:
+            self._connect()
+        # Without a cursor no statement was sent, and none has anything to do with an error.
+        with self._translated(""):
             cursor = self._connection if self._driver.cursors_are_connections else self._connection.cursor()
-            yield cursor
+        try:
+            with self._translated(sql):
+                yield cursor
+        finally:
+            if not self._driver.cursors_are_connections:
+                with contextlib.suppress(*self._driver.errors):
+                    cursor.close()
+
+    def _connect(self) -> None:
+        with self._translated(""):
+            self._connection = self._driver.connect()
+        try:
+            self._set(self.dialect.settings_at_start)
+            if not self._is_prepared:
+                # A connection that is lost meanwhile is made anew, and not prepared again by what prepares this one.
+                self._is_prepared = True
+                self._prepare(self)
+        except BaseException:
+            self.close()
+            self._is_prepared = False
+            raise
+
+    @contextlib.contextmanager
+    def _translated(self, sql: str) -> Iterator[None]:
+        """The driver's errors in the block are raised as ours."""
+        try:
+            yield
+        except WarehouseError:
+            # Of a driver whose errors are not known, every error counts as one of them.
+            raise
         except self._driver.errors as error:
             if self._driver.is_lost(error) and not self._is_in_transaction:
                 self.close()
             kind = TransientWarehouseError if self._driver.is_transient(error) else PermanentWarehouseError
-            # Without a connection the statement was not sent, and has nothing to do with it.
-            sent = "" if self._connection is None and cursor is None else sql
-            raise kind(self.dialect.name, sent, self._driver.describe(error)) from error
+            raise kind(self.dialect.name, sql, self._driver.describe(error)) from error
         except RuntimeError as error:
             if self._driver.hides_signal(error):
                 raise KeyboardInterrupt from error
             raise
-        finally:
-            if cursor is not None and not self._driver.cursors_are_connections:
-                with contextlib.suppress(*self._driver.errors):
-                    cursor.close()
 
 
 class DbApiWarehouse:
-    """Opens sessions on one database. See `base.Warehouse`."""
+    """Opens sessions on one database. See `base.Warehouse`.
+
+    Attributes:
+        first_contact: what is made sure of in the first session; None: nothing.
+    """
 
     def __init__(
         self,
@@ -305,6 +342,7 @@ class DbApiWarehouse:
         self.aggregate_schema = aggregate_schema
         self._driver, self._close = driver, close
         self._sessions: set[DbApiSession] = set()
+        self.first_contact: FirstContact | None = None
         self._setting_names: list[str] = []
         self._lock = threading.Lock()
         self._is_schema_tried = False
@@ -312,7 +350,7 @@ class DbApiWarehouse:
     @contextlib.contextmanager
     def session(self) -> Iterator[DbApiSession]:
         """A session for the calling thread; the aggregate schema is made when it is not there and may be made."""
-        session = DbApiSession(self._driver, self.dialect, self._setting_names)
+        session = DbApiSession(self._driver, self.dialect, self._setting_names, self._prepare)
         with self._lock:
             self._sessions.add(session)
         try:
@@ -342,6 +380,10 @@ class DbApiWarehouse:
     def close(self) -> None:
         """Close what sessions share."""
         self._close()
+
+    def _prepare(self, session: DbApiSession) -> None:
+        if self.first_contact is not None:
+            self.first_contact.make(session)
 
     def _make_schema(self, session: DbApiSession) -> None:
         if not self.aggregate_schema:

@@ -137,7 +137,7 @@ class Places:
         registry = self.registry(connection)
         warehouse = self.hook(connection).open_warehouse(lock_timeout=_LOCK_TIMEOUT)
         try:
-            yield Workspace(registry, warehouse, read_settings())
+            yield Workspace(registry, warehouse, read_settings()).with_memory()
         finally:
             warehouse.close()
 

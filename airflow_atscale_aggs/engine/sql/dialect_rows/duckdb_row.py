@@ -8,6 +8,7 @@ from airflow_atscale_aggs.engine.sql.capabilities import (
     Dialect,
     Folding,
     FunctionStyle,
+    Proven,
     QuantileStyle,
     ReplaceViewStyle,
 )
@@ -42,10 +43,16 @@ _DUCKDB_COMPARABLE = (
     frozenset({"blob"}),
 )
 
+_BY_COLLATION = "the session's default_collation compares texts; batches note it, and queries under another are told"
+_DIFFERENCES = dict.fromkeys(
+    ("case_tells_texts_apart", "spaces_tell_texts_apart", "bytes_tell_texts_apart"), _BY_COLLATION
+)
 
 DUCKDB = Dialect(
     name="duckdb",
     sqlglot_name="duckdb",
+    proven=Proven.IN_CI,
+    differences=_DIFFERENCES,
     schemes=("duckdb",),
     unmeasured=DUCKDB_UNMEASURED,
     max_identifier=255,

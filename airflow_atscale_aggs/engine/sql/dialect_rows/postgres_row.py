@@ -7,6 +7,7 @@ from airflow_atscale_aggs.engine.sql.capabilities import (
     AverageType,
     Dialect,
     FunctionStyle,
+    Proven,
     QuantileStyle,
     ReplaceViewStyle,
 )
@@ -79,6 +80,7 @@ _POSTGRES_COMPARABLE = (
 POSTGRES = Dialect(
     name="postgres",
     sqlglot_name="postgres",
+    proven=Proven.IN_CI,
     schemes=("postgresql", "postgres"),
     unmeasured=POSTGRES_UNMEASURED,
     sml_dialects=("Postgresql",),

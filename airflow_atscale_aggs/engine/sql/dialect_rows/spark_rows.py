@@ -8,6 +8,7 @@ from airflow_atscale_aggs.engine.sql.capabilities import (
     AverageType,
     Dialect,
     Folding,
+    Proven,
     QuantileStyle,
     ReplaceViewStyle,
     SketchFunctions,
@@ -21,6 +22,11 @@ _COMPARABLE = (
     frozenset({"binary"}),
 )
 """Texts are cast to whatever they are compared with."""
+
+_WRAPS = (
+    "sums of BIGINT beyond its range come back to its other end without an error, as they do on Sail and without "
+    "spark.sql.ansi.enabled; those from aggregates do it like those from the facts"
+)
 
 DATABRICKS = Dialect(
     name="databricks",
@@ -46,6 +52,8 @@ SPARK = replace(
     DATABRICKS,
     name="spark",
     sqlglot_name="spark",
+    proven=Proven.IN_CI,
+    differences={"sum_of_bigint": _WRAPS},
     schemes=("sc", "hive", "spark"),
     max_identifier=128,
     # Spark refuses a sum that is too large unless its ANSI mode is off; Sail gives a wrong one.
