@@ -41,12 +41,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         group = _group_of(item)
         if group and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: not _is_of_airflow(item))
+    items.sort(key=_turn)
 
 
-def _is_of_airflow(item: pytest.Item) -> bool:
+def _turn(item: pytest.Item) -> tuple[bool, bool]:
+    """Sorts tests with an Airflow to the front, and among them those that share the demo's and a browser.
+
+    A browser of playwright holds an event loop of its thread, beside which no other test may run one.
+    """
     marker = item.get_closest_marker("xdist_group")
-    return marker is not None and marker.args == (_AIRFLOW,)
+    is_of_airflow = marker is not None and marker.args == (_AIRFLOW,)
+    return not is_of_airflow, item.get_closest_marker("browser") is None
 
 
 def _group_of(item: pytest.Item) -> str:
