@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.stars.throwaway_database import Database, duckdb_in_memory, postgres_at
+from tests.support.stars.throwaway_database import Database, duckdb_in_memory, postgres_at, spark_at
 
 
 @pytest.fixture(scope="module")
@@ -14,6 +14,12 @@ def on_duckdb() -> Iterator[Database]:
     """A DuckDB in memory."""
     with duckdb_in_memory() as database:
         yield database
+
+
+@pytest.fixture(scope="module")
+def on_sail(sail_address: str) -> Database:
+    """A server that speaks Spark Connect."""
+    return spark_at(sail_address)
 
 
 @pytest.fixture

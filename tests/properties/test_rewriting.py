@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.oracles.routed_answers import EXAMPLES, POSTGRES_EXAMPLES, check
+from tests.support.oracles.routed_answers import EXAMPLES, POSTGRES_EXAMPLES, SAIL_EXAMPLES, check
 from tests.support.stars.throwaway_database import PROFILE, Database
 
 
@@ -19,6 +19,13 @@ from tests.support.stars.throwaway_database import PROFILE, Database
 def test_routed_answers_equal_the_facts_on_duckdb(on_duckdb: Database, data: st.DataObject) -> None:
     """Routed answer = base answer = plain Python, on DuckDB."""
     check(on_duckdb, data)
+
+
+@given(data=st.data())
+@settings(PROFILE, max_examples=SAIL_EXAMPLES)
+def test_routed_answers_equal_the_facts_on_sail(on_sail: Database, data: st.DataObject) -> None:
+    """Routed answer = base answer = plain Python, on Sail, as on Spark."""
+    check(on_sail, data)
 
 
 @pytest.mark.postgres

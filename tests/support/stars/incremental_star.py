@@ -236,7 +236,7 @@ def add_tags(folder: Path) -> Path:
 def fetch(workspace: Workspace, sql: str) -> list[tuple[Any, ...]]:
     """Rows of a query."""
     with workspace.warehouse.session() as session:
-        return session.fetch_all(sql)
+        return session.fetch_all(tiny_star.said_for(sql, workspace.warehouse.dialect))
 
 
 def load(workspace: Workspace, *sales: Sale) -> None:

@@ -19,6 +19,8 @@ from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
+from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+from tests.support.stars.tiny_star import said_for
 
 Rows = list[tuple[Any, ...]]
 
@@ -37,6 +39,8 @@ class Database:
     dialect: Dialect
     fetch_all: Callable[[str], Rows]
     table_count: int = field(default=0)
+    counts_in_windows: bool = True
+    """Whether it knows ``SUM(COUNT(*)) OVER ()`` without GROUP BY, which Sail does not."""
 
     @property
     def session(self) -> Any:
@@ -52,6 +56,10 @@ class Database:
         finally:
             self.fetch_all("ROLLBACK")
 
+    def ask(self, sql: str) -> Rows:
+        """Run plain SQL of DuckDB and PostgreSQL, which is translated for others."""
+        return self.fetch_all(said_for(sql, self.dialect))
+
     def create(self, select: exp.Expr) -> str:
         """The name of a new table with the rows of a SELECT."""
         self.table_count += 1
@@ -62,8 +70,33 @@ class Database:
     def build(self, part: FactPart, select: exp.Expr) -> ServingInstance:
         """A new aggregate, as the router knows it."""
         name = self.create(select)
-        ((rows,),) = self.fetch_all(f'SELECT COUNT(*) FROM "{name}"')
+        ((rows,),) = self.ask(f'SELECT COUNT(*) FROM "{name}"')
         return ServingInstance(id=name, definition_id=name, aggregate=name, part=part, rows=int(str(rows)), table=name)
+
+
+@dataclass
+class SparkDatabase(Database):
+    """A server of Spark Connect that keeps its catalog in the session: each example has a session of its own."""
+
+    address: str = ""
+
+    @contextlib.contextmanager
+    def example(self) -> Iterator[None]:
+        """Forget all that is done within the block."""
+        warehouse = open_warehouse(self.address)
+        with warehouse.session() as session:
+            self.fetch_all = session.fetch_all
+            yield
+        warehouse.close()
+
+
+def spark_at(address: str) -> Database:
+    """A server of Spark Connect; there is a session within an example only."""
+
+    def refuse(sql: str) -> Rows:
+        raise AssertionError(sql)
+
+    return SparkDatabase(find_dialect("spark"), refuse, counts_in_windows=False, address=address)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import sqlglot
+
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 
 FACT_ROWS = 60
 
@@ -112,10 +115,17 @@ _DIMENSION_OF = {"City": "Shops", "Shop": "Shops", "Day": "Calendar", "Month": "
 
 
 def run_sql(workspace: Workspace, *statements: str) -> None:
-    """Run statements one by one."""
+    """Run statements one by one: plain SQL of DuckDB and PostgreSQL, which is translated for others."""
     with workspace.warehouse.session() as session:
         for statement in statements:
-            session.execute(statement)
+            session.execute(said_for(statement, workspace.warehouse.dialect))
+
+
+def said_for(sql: str, dialect: Dialect) -> str:
+    """A statement as a warehouse takes it."""
+    if dialect.sqlglot_name in {"duckdb", "postgres"}:
+        return sql
+    return sqlglot.transpile(sql, read="duckdb", write=dialect.sqlglot_name)[0]
 
 
 def write_model(folder: Path, aggregates: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None) -> Path:
