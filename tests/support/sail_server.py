@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -31,6 +32,8 @@ def sail_server() -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, str(port)],
             cwd=folder,
+            # A session that nobody uses for a while is ended, and its tables with it.
+            env={**os.environ, "SAIL_SPARK__SESSION_TIMEOUT_SECS": "86400"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

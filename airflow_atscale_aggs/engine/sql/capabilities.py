@@ -116,6 +116,8 @@ class Dialect:
         begin_snapshot: begins a transaction whose statements all see the data of one moment, a table made in it
             included; None where there is no such thing or it was never tried.
         create_table: how a table is made from a query.
+        table_options: of one connection: what stands between the name of a new table and its query, such as ``USING
+            delta``; empty: the warehouse's own choice.
         replace_view: how a view is switched.
         approx_count_distinct: the cardinality estimate's function, None when there is none.
         hash_columns: a function that hashes a tuple of columns of any type; None: text is made of them.
@@ -197,6 +199,7 @@ class Dialect:
     transactional_ddl: bool = False
     begin_snapshot: str | None = None
     create_table: CreateTableStyle = CreateTableStyle.CREATE_TABLE_AS
+    table_options: str = ""
     replace_view: ReplaceViewStyle = ReplaceViewStyle.REPLACE
     approx_count_distinct: str | None = "APPROX_COUNT_DISTINCT"
     hash_columns: str | None = None

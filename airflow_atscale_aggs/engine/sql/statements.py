@@ -14,6 +14,7 @@ from sqlglot.dialects.dialect import Dialect as SqlDialect
 from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.sql.capabilities import CreateTableStyle, Dialect, ReplaceViewStyle
 from airflow_atscale_aggs.engine.sql.functions.surface import PostgresSurface, check_intervals, keep_functions
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
@@ -157,7 +158,38 @@ def create_table_as(target: exp.Table, select: exp.Expr, dialect: Dialect) -> ex
         statement = select.copy()
         statement.set("into", exp.Into(this=target.copy()))
         return statement
-    return exp.Create(this=target.copy(), kind="TABLE", expression=select)
+    properties = _table_properties(dialect.table_options, dialect)
+    return exp.Create(this=target.copy(), kind="TABLE", expression=select, properties=properties)
+
+
+def _table_properties(options: str, dialect: Dialect) -> exp.Expr | None:
+    """What a connection says of new tables, as a part of CREATE TABLE.
+
+    Raises:
+        PermanentWarehouseError: it cannot be read, or it names one place for all tables.
+    """
+    if not options:
+        return None
+    remedy = "write it as between CREATE TABLE and AS, such as `USING delta`"
+    try:
+        with _without_log():
+            statement = parse_one(f"CREATE TABLE t {options} AS SELECT 1", read=dialect.sqlglot_name)
+    except PARSER_ERRORS as error:
+        reason = f"`table_options={options}` of the connection cannot be read; {remedy}"
+        raise PermanentWarehouseError(dialect.name, "", reason) from error
+    properties = statement.args.get("properties")
+    is_table = isinstance(statement, exp.Create) and isinstance(statement.expression, exp.Select)
+    if not isinstance(properties, exp.Properties) or not is_table:
+        raise PermanentWarehouseError(
+            dialect.name, "", f"`table_options={options}` of the connection says nothing of a table; {remedy}"
+        )
+    if properties.find(exp.LocationProperty):
+        reason = (
+            f"`table_options={options}` of the connection puts all tables into one place, and tables that are placed "
+            "by hand keep their files when they are dropped; make the aggregate schema with a LOCATION instead"
+        )
+        raise PermanentWarehouseError(dialect.name, "", reason)
+    return properties.pop()
 
 
 def find_source_tables(sql: str, dialect: str) -> list[str]:

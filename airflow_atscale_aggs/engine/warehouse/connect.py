@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 
 _LOCK_TIMEOUT = "lock_timeout"
+_TABLE_OPTIONS = "table_options"
 
 
 def open_warehouse(url: str, *, aggregate_schema: str = "", lock_timeout: float | None = None) -> DbApiWarehouse:
@@ -23,7 +25,8 @@ def open_warehouse(url: str, *, aggregate_schema: str = "", lock_timeout: float 
     Args:
         url: ``duckdb:///relative/file``, ``duckdb:////absolute/file``, ``duckdb://`` (in memory); a DuckDB URL takes
             DuckDB's settings and ``lock_timeout`` (seconds) as parameters.
-            ``postgresql+psycopg://user:password@host/db``. Any other SQLAlchemy URL whose dialect has a capability row.
+            ``postgresql+psycopg://user:password@host/db``. ``sc://host:15002``. Any other SQLAlchemy URL whose dialect
+            has a capability row. All but DuckDB's take ``table_options``, see `split_table_options`.
             With the parameter ``accept_unproven=true`` the engine runs on a warehouse that it was never run on.
         aggregate_schema: where aggregate tables go; made when it is not there.
         lock_timeout: seconds at most to wait while another process holds a DuckDB file, whatever its URL says.
@@ -42,8 +45,10 @@ def _open(url: str, aggregate_schema: str, longest_wait: float) -> DbApiWarehous
     dialect = dialect_of_url(url)
     warehouse: DbApiWarehouse
     if dialect.name == "duckdb":
-        warehouse = _duckdb(url, aggregate_schema, longest_wait)
-    elif dialect.name == "postgres":
+        return _duckdb(url, aggregate_schema, longest_wait)
+    url, table_options = split_table_options(url)
+    dialect = replace(dialect, table_options=table_options)
+    if dialect.name == "postgres":
         scheme, _, rest = url.partition("://")
         dsn = f"{scheme.partition('+')[0]}://{rest}"
         warehouse = _driver_room("postgres").open_postgres(dsn, aggregate_schema=aggregate_schema)
@@ -53,6 +58,20 @@ def _open(url: str, aggregate_schema: str, longest_wait: float) -> DbApiWarehous
     else:
         warehouse = _driver_room("sqlalchemy_urls").open_url(url, dialect, aggregate_schema=aggregate_schema)
     return warehouse
+
+
+def split_table_options(url: str) -> tuple[str, str]:
+    """The URL without its parameter ``table_options``, and that: what stands in CREATE TABLE before the query.
+
+    >>> split_table_options("sc://host:15002/;use_ssl=true?table_options=USING%20delta&spark.sql.ansi.enabled=true")
+    ('sc://host:15002/;use_ssl=true?spark.sql.ansi.enabled=true', 'USING delta')
+    """
+    parts = urlsplit(url)
+    own = [text for text in parts.query.split("&") if text.partition("=")[0] == _TABLE_OPTIONS]
+    if not own:
+        return url, ""
+    others = "&".join(text for text in parts.query.split("&") if text not in own)
+    return parts._replace(query=others).geturl(), unquote_plus(own[-1].partition("=")[2])
 
 
 def _duckdb(url: str, aggregate_schema: str, longest_wait: float) -> DbApiWarehouse:

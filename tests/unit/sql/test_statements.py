@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 
 import pytest
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, UnsupportedError
 
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.quoting import column_of
 from airflow_atscale_aggs.engine.sql.statements import (
@@ -263,3 +265,36 @@ def test_a_statement_is_formatted_where_it_can_be_read(sql: str, shown: str) -> 
 
 def test_statements_that_people_read_are_rendered_on_several_lines() -> None:
     assert render(_SELECT, DUCKDB, pretty=True) == 'SELECT\n  "a"\nFROM "f"'
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("", "CREATE TABLE `aggs`.`t 1` AS SELECT `a` FROM `f`"),
+        ("USING delta", "CREATE TABLE `aggs`.`t 1` USING DELTA AS SELECT `a` FROM `f`"),
+        (
+            "USING iceberg TBLPROPERTIES ('format-version' = '2')",
+            "CREATE TABLE `aggs`.`t 1` USING ICEBERG TBLPROPERTIES ('format-version'='2') AS SELECT `a` FROM `f`",
+        ),
+    ],
+)
+def test_a_connection_says_what_tables_are_made_of(options: str, expected: str) -> None:
+    spark = replace(find_dialect("spark"), table_options=options)
+
+    assert render(create_table_as(_TARGET, _SELECT, spark), spark) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("'delta'", "says nothing of a table; write it as between CREATE TABLE and AS"),
+        ("AS t (", "cannot be read"),
+        ("; DROP TABLE t; CREATE TABLE u USING delta", "says nothing of a table"),
+        ("USING delta LOCATION 's3://b/t'", "all tables into one place.*make the aggregate schema with a LOCATION"),
+    ],
+)
+def test_options_that_make_no_table_are_refused(options: str, words: str) -> None:
+    spark = replace(find_dialect("spark"), table_options=options)
+
+    with pytest.raises(PermanentWarehouseError, match=words):
+        create_table_as(_TARGET, _SELECT, spark)

@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.errors import (
     UnsupportedOnDialectError,
     WarehouseError,
 )
-from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse, split_table_options
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,19 @@ def test_opening_imports_no_driver() -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("url", "rest", "options"),
+    [
+        ("sc://h:15002", "sc://h:15002", ""),
+        ("sc://h/;token=a?table_options=USING+iceberg", "sc://h/;token=a", "USING iceberg"),
+        (
+            "hive://me@h/default?auth=NONE&table_options=USING%20delta%20TBLPROPERTIES%20('a'%3D'b')",
+            "hive://me@h/default?auth=NONE",
+            "USING delta TBLPROPERTIES ('a'='b')",
+        ),
+    ],
+)
+def test_options_of_tables_are_part_of_the_url(url: str, rest: str, options: str) -> None:
+    assert split_table_options(url) == (rest, options)
