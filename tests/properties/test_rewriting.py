@@ -7,11 +7,15 @@ itself, so that dear ones are tested as well, and the index is compared with a l
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from tests.support.oracles.routed_answers import EXAMPLES, POSTGRES_EXAMPLES, SAIL_EXAMPLES, check
 from tests.support.stars.throwaway_database import PROFILE, Database
+
+_REFUSED_BY_SAIL = ("is declared as non-nullable but contains null values", 'No field named "sum(count(')
+"""What it says of columns behind an outer join, and of ``SUM(COUNT(*)) OVER ()`` without GROUP BY."""
 
 
 @given(data=st.data())
@@ -24,8 +28,13 @@ def test_routed_answers_equal_the_facts_on_duckdb(on_duckdb: Database, data: st.
 @given(data=st.data())
 @settings(PROFILE, max_examples=SAIL_EXAMPLES)
 def test_routed_answers_equal_the_facts_on_sail(on_sail: Database, data: st.DataObject) -> None:
-    """Routed answer = base answer = plain Python, on Sail, as on Spark."""
-    check(on_sail, data)
+    """Routed answer = base answer = plain Python, on Sail, as on Spark; or Sail refuses what Spark knows."""
+    try:
+        check(on_sail, data)
+    except PermanentWarehouseError as error:
+        if not any(text in error.reason for text in _REFUSED_BY_SAIL):
+            raise
+        event("refused by Sail")
 
 
 @pytest.mark.postgres

@@ -49,13 +49,14 @@ def spark_failure(error: BaseException, name: str) -> Failure:
     Args:
         name: the last part of the name that is asked about; empty: any.
     """
-    text = str(error)
+    # The stack names privileges and permissions of its own.
+    text = _sentence(str(error))
     condition = _CONDITION.search(text)
     failure = _FAILURES.get(condition[1]) if condition else None
     if failure is None:
         lower = text.casefold()
         failure = next((kind for kind, pattern in _TEXTS if pattern.search(lower)), Failure.OTHER)
-    if failure is Failure.ABSENT and name and name.casefold() not in _sentence(text).casefold():
+    if failure is Failure.ABSENT and name and name.casefold() not in text.casefold():
         return Failure.OTHER
     return failure
 

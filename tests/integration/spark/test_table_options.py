@@ -29,5 +29,6 @@ def test_tables_have_the_format_of_the_connection(
         with workspace.warehouse.session() as session:
             for instance in report.instances:
                 rows = session.fetch_all(f"DESCRIBE TABLE EXTENDED aggs.`{instance.table}`")
-                assert dict(row[:2] for row in rows)["Provider"].casefold() == provider
+                facts = {str(row[0]): str(row[1]) for row in rows}
+                assert facts["Provider"].casefold() == provider
         assert answer(workspace, 'SELECT SUM("Amount") FROM tiny_sales').plan.uses_aggregates

@@ -70,8 +70,7 @@ def check(database: Database, data: st.DataObject) -> None:
         sources = Sources(star.datasets(), star.physical(), database.dialect)
         instances = build_all(database, parts, sources)
         for query in queries:
-            if database.counts_in_windows or query.keys or not query.has_windows:
-                _ask(database, star, query, instances, sources)
+            _ask(database, star, query, instances, sources)
 
 
 def build_all(database: Database, parts: tuple[FactPart, ...], sources: Sources) -> list[ServingInstance]:

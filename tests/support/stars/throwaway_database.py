@@ -39,8 +39,6 @@ class Database:
     dialect: Dialect
     fetch_all: Callable[[str], Rows]
     table_count: int = field(default=0)
-    counts_in_windows: bool = True
-    """Whether it knows ``SUM(COUNT(*)) OVER ()`` without GROUP BY, which Sail does not."""
 
     @property
     def session(self) -> Any:
@@ -96,7 +94,7 @@ def spark_at(address: str) -> Database:
     def refuse(sql: str) -> Rows:
         raise AssertionError(sql)
 
-    return SparkDatabase(find_dialect("spark"), refuse, counts_in_windows=False, address=address)
+    return SparkDatabase(find_dialect("spark"), refuse, address=address)
 
 
 @contextlib.contextmanager

@@ -28,6 +28,8 @@ _SPARK = (
         ("status = StatusCode.UNAVAILABLE details = failed to connect", "", Failure.NO_CONNECTION),
         ("[DIVIDE_BY_ZERO] Division by zero", "", Failure.OTHER),
         ("divide by zero", "", Failure.OTHER),
+        ("[PARSE_SYNTAX_ERROR] Error\n\tat java.security.AccessController.doPrivileged", "", Failure.OTHER),
+        ("[RETRIES_EXCEEDED] failed to connect to all addresses", "", Failure.NO_CONNECTION),
     ],
 )
 def test_an_absent_table_a_right_a_catalog_and_a_lost_connection_are_told_apart(
