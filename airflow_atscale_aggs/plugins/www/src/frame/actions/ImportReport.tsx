@@ -24,7 +24,7 @@ const columnsFor = (model: Model): Column<ImportedNode>[] => [
       row.definition_id == null ? (
         <span title={row.name}>{row.name}</span>
       ) : (
-        <Link asChild title={row.name} variant="underline">
+        <Link asChild display="inline" title={row.name} variant="underline">
           <RouterLink to={pageAddress("definitions", model, { definition: row.definition_id })}>
             {row.name}
           </RouterLink>

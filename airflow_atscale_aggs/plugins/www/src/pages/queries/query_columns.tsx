@@ -17,7 +17,7 @@ export const COLUMNS: Column<Query>[] = [
   {
     id: "asked_at",
     label: "Asked",
-    width: "minmax(7rem, 8.5rem)",
+    width: "minmax(7rem, 9.5rem)",
     cell: (row) => <TimeText isRelative value={row.asked_at} />,
   },
   {
