@@ -44,20 +44,26 @@ class AttentionReader(RegistryPart):
             unused_after: how long a definition may serve nobody.
             stale_after: how old an active instance may be.
         """
-        is_serving = (standings.c.status == DefinitionStatus.DEFINED, standings.c.shown_status == ShownStatus.ACTIVE)
-        is_unused = (standings.c.uses == 0, standings.c.created_at < now - unused_after)
         with self.database.reading() as connection:
             search = _Search(connection, model_ids)
             newest = search.newest_batches()
             is_failed = (instances.c.status == InstanceStatus.FAILED, instances.c.batch_id.in_(newest))
+            never_used, stale = search.aged(now - unused_after, now - stale_after)
             return Attention(
                 failed_instances=search.instances(*is_failed),
                 failed_batches=search.batches(batches.c.status == BatchStatus.FAILED, batches.c.id.in_(newest)),
                 pending_views=search.batches(batches.c.views_pending),
-                never_used=search.definitions(*is_serving, *is_unused),
-                stale=search.definitions(*is_serving, standings.c.built_at < now - stale_after),
+                never_used=never_used,
+                stale=stale,
                 blocked=search.definitions(standings.c.status == DefinitionStatus.BLOCKED),
             )
+
+    def find_aged(
+        self, model_ids: Collection[str] | None, *, now: datetime, unused_after: timedelta, stale_after: timedelta
+    ) -> tuple[Finding, Finding]:
+        """Of what `find` finds, only what nobody uses and what is stale."""
+        with self.database.reading() as connection:
+            return _Search(connection, model_ids).aged(now - unused_after, now - stale_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,12 @@ class _Search:
         if self.model_ids is not None:
             query = query.where(models.c.id.in_(sorted(self.model_ids)))
         return [found for found in self.connection.scalars(query.select_from(models)) if found is not None]
+
+    def aged(self, created_before: datetime, built_before: datetime) -> tuple[Finding, Finding]:
+        """What serves and was never used, although created before; and what serves and was built before."""
+        is_serving = (standings.c.status == DefinitionStatus.DEFINED, standings.c.shown_status == ShownStatus.ACTIVE)
+        never_used = self.definitions(*is_serving, standings.c.uses == 0, standings.c.created_at < created_before)
+        return never_used, self.definitions(*is_serving, standings.c.built_at < built_before)
 
     def definitions(self, *conditions: ColumnElement[bool]) -> Finding:
         """Definitions of which conditions on standings hold."""

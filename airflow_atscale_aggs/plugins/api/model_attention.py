@@ -63,7 +63,7 @@ def attention_of(
     """
     settings = settings_in_force(place.read, read_settings(), model.id)
     hours, days_unused = settings.attention_stale_hours, settings.attention_unused_days
-    found = place.read.lists.attention.find(
+    never_used, stale = place.read.lists.attention.find_aged(
         [model.id], now=now, stale_after=timedelta(hours=hours), unused_after=timedelta(days=days_unused)
     )
     fallbacks = sum(day.fallbacks for day in days)
@@ -72,9 +72,9 @@ def attention_of(
         *_of_dags(place, model),
         *_of_notes(batch),
         *_found("missing_table", "warning", fallbacks),
-        *_found("stale", "warning", found.stale.number, found.stale.ids, hours=_count(hours, "hour")),
+        *_found("stale", "warning", stale.number, stale.ids, hours=_count(hours, "hour")),
         *_of_definitions(place, model),
-        *_found("never_used", "info", found.never_used.number, found.never_used.ids, days=_count(days_unused, "day")),
+        *_found("never_used", "info", never_used.number, never_used.ids, days=_count(days_unused, "day")),
     ]
     return sorted(everything, key=lambda attention: _SEVERITIES.index(attention.severity))
 

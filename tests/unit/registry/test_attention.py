@@ -56,6 +56,19 @@ def test_what_was_built_long_ago_is_stale(any_registry: Registry) -> None:
     assert find([MODEL], now=NOW + 3 * HOUR, stale_after=2 * HOUR).stale.number == 2
 
 
+def test_what_is_aged_is_found_by_itself(any_registry: Registry) -> None:
+    """The same as among everything else."""
+    registry = any_registry
+    run_batch(registry)
+    attention = registry.read.lists.attention
+    after, ages = NOW + 10 * _DAY, {"unused_after": 9 * _DAY, "stale_after": 2 * HOUR}
+
+    found = attention.find([MODEL], now=after, **ages)
+    assert attention.find_aged([MODEL], now=after, **ages) == (found.never_used, found.stale)
+    assert (found.never_used.number, found.stale.number) > (0, 0)
+    assert attention.find_aged([OTHER_MODEL], now=after, **ages) == (Finding(), Finding())
+
+
 def test_views_that_show_something_else_and_what_is_blocked(any_registry: Registry) -> None:
     registry = any_registry
     run_batch(registry)
