@@ -185,6 +185,7 @@ class Dialect:
             name of the question, with a sentence on what comes of it.
         version: a query for the version of the warehouse, as one text; empty where there is none.
         timestamp_digits: of a second, that a timestamp has at most before digits are cut off on their way to us.
+        has_information_schema: tables and schemas are asked for by queries; otherwise by SHOW and DESCRIBE.
         columns: a query for the columns of tables, see `sql/table_catalog.py`.
         tables: a query for the names of the tables and views in the schema that stands at ``{schema}``.
         own_place: a query for the session's own database and schema.
@@ -244,6 +245,7 @@ class Dialect:
     differences: Mapping[str, str] = field(default_factory=dict)
     version: str = "SELECT VERSION()"
     timestamp_digits: int = 6
+    has_information_schema: bool = True
     columns: str = STANDARD_COLUMNS
     tables: str = STANDARD_TABLES
     own_place: str = "SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()"

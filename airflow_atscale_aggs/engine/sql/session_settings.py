@@ -37,7 +37,8 @@ class SessionSettings:
             have rows of other settings.
         value: an expression that reads one setting that is there, as text, with ``{name}`` as a literal; for warehouses
             whose ``read`` looks at hundreds of settings.
-        write: a statement that sets one, with ``{name}`` and ``{value}`` as literals and ``{word}`` as the bare name;
+        write: a statement that sets one, with ``{name}`` and ``{value}`` as literals, ``{word}`` as the bare name, and
+            ``{plain}`` as the bare value;
             empty where it is not known, so that builds take the settings as they find them, and check them.
         fixed: names that no session can set.
         literals: settings under which literals mean what our printer writes. They hold for what we compose, not for SQL
@@ -124,7 +125,8 @@ SPARK_SETTINGS = SessionSettings(
         "spark.sql.caseSensitive",
     ),
     read="SET -v",
-    write="SET {word} = {value}",
+    # A literal would be set with its quotes.
+    write="SET {word} = {plain}",
 )
 
 TRINO_SETTINGS = SessionSettings(reach=_calculations("TimeZone"), read="SELECT 'TimeZone', CURRENT_TIMEZONE()")

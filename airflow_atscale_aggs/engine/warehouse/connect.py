@@ -25,9 +25,10 @@ def open_warehouse(url: str, *, aggregate_schema: str = "", lock_timeout: float 
     Args:
         url: ``duckdb:///relative/file``, ``duckdb:////absolute/file``, ``duckdb://`` (in memory); a DuckDB URL takes
             DuckDB's settings and ``lock_timeout`` (seconds) as parameters.
-            ``postgresql+psycopg://user:password@host/db``. ``sc://host:15002``. Any other SQLAlchemy URL whose dialect
-            has a capability row. All but DuckDB's take ``table_options``, see `split_table_options`.
-            With the parameter ``accept_unproven=true`` the engine runs on a warehouse that it was never run on.
+            ``postgresql+psycopg://user:password@host/db``. ``sc://host:15002``. ``hive://user@host:10000/schema``. Any
+            other SQLAlchemy URL whose dialect has a capability row. All but DuckDB's take ``table_options``, see
+            `split_table_options`. With the parameter ``accept_unproven=true`` the engine runs on a warehouse that it
+            was never run on.
         aggregate_schema: where aggregate tables go; made when it is not there.
         lock_timeout: seconds at most to wait while another process holds a DuckDB file, whatever its URL says.
 
@@ -55,6 +56,9 @@ def _open(url: str, aggregate_schema: str, longest_wait: float) -> DbApiWarehous
     elif url.startswith("sc:"):
         room = _driver_room("spark_connect", extra="spark")
         warehouse = room.open_spark_connect(url, dialect, aggregate_schema=aggregate_schema)
+    elif url.startswith("hive:"):
+        room = _driver_room("spark_thrift", extra="spark-thrift")
+        warehouse = room.open_spark_thrift(url, dialect, aggregate_schema=aggregate_schema)
     else:
         warehouse = _driver_room("sqlalchemy_urls").open_url(url, dialect, aggregate_schema=aggregate_schema)
     return warehouse

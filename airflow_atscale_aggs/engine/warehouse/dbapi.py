@@ -255,7 +255,7 @@ class DbApiSession:
                     self._driver.settings.write(self._connection, name, value)
                 continue
             statement = session_settings.write.replace("{word}", name).replace("{name}", text_literal(name))
-            self.execute(statement.replace("{value}", text_literal(value)))
+            self.execute(statement.replace("{value}", text_literal(value)).replace("{plain}", value))
 
     def cancel(self) -> None:
         """Interrupt what another thread runs here."""

@@ -10,6 +10,9 @@ from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure
 from airflow_atscale_aggs.engine.warehouse.information_schema import InformationSchema
+from airflow_atscale_aggs.engine.warehouse.spark_catalog import SparkCatalog, look_at
+from airflow_atscale_aggs.engine.warehouse.spark_errors import spark_failure
+from airflow_atscale_aggs.engine.warehouse.spark_values import decode_dates
 
 _FAILURES = (
     (Failure.NO_RIGHT, re.compile(r"permission|privilege|authorized|access denied|insufficient|forbidden")),
@@ -48,13 +51,15 @@ def open_connections(
 
     driver = Driver(
         connect=autocommitted,
-        catalog=InformationSchema(),
+        catalog=InformationSchema() if dialect.has_information_schema else SparkCatalog(),
         errors=errors,
         is_transient=is_transient,
         rows_written=lambda cursor: cursor.rowcount if cursor.rowcount >= 0 else None,
         interrupt=_interrupt,
         is_lost=is_transient,
-        failure=failure_of,
+        failure=failure_of if dialect.has_information_schema else spark_failure,
+        decode=None if dialect.has_information_schema else decode_dates,
+        look_at=None if dialect.has_information_schema else look_at,
         commits=True,
     )
     return DbApiWarehouse(driver, dialect, aggregate_schema=aggregate_schema, close=close)

@@ -25,7 +25,7 @@ _COMPARABLE = (
 
 _WRAPS = (
     "sums of BIGINT beyond its range come back to its other end without an error, as they do on Sail and without "
-    "spark.sql.ansi.enabled; those from aggregates do it like those from the facts"
+    "spark.sql.ansi.enabled; sums in aggregates and of models are made in decimals, and are an error there"
 )
 
 DATABRICKS = Dialect(
@@ -37,6 +37,7 @@ DATABRICKS = Dialect(
     folding=Folding.KEEP,
     replace_view=ReplaceViewStyle.ALTER,
     session_settings=SPARK_SETTINGS,
+    has_information_schema=False,
     hash_columns="XXHASH64",
     hashes_nulls=False,
     decimal_sum_digits=10,
