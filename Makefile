@@ -7,9 +7,11 @@ FUZZ_EXAMPLES ?= 2000
 FUZZ_SECONDS ?= 3600
 KILLS ?= 200
 EXECUTOR ?= local
+SPARK := .cache/spark
+SPARK_VERSION := 4.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint unit page browser chromium fuzz chaos demo bench clean
+.PHONY: help test lint unit page browser chromium fuzz spark chaos demo bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,8 +25,8 @@ $(STAMP): pyproject.toml constraints.txt
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-test: $(STAMP) lint ## Check style, types, layers and run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+test: $(STAMP) lint ## Check style, types, layers and run all tests but those on Apache Spark
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not spark"
 
 lint: $(STAMP) ## Check style and types only
 	$(BIN)/ruff check .
@@ -54,6 +56,13 @@ fuzz: $(STAMP) ## Run the property and kill tests and the calls of the API with 
 	$(BIN)/python tests/fuzz/for_an_hour.py model --seconds $(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/for_an_hour.py sql --seconds $(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/for_an_hour.py mdx --seconds $(FUZZ_SECONDS)
+
+spark: $(STAMP) ## Install Apache Spark into .cache/spark and run a short form of the tests on it, where Java is (500 MB)
+	@if command -v java >/dev/null; then \
+		test -x $(SPARK)/pyspark/bin/spark-submit || { echo "Installing Apache Spark $(SPARK_VERSION) ..." \
+			&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(SPARK) pyspark==$(SPARK_VERSION); }; \
+		$(BIN)/python -m pytest -m spark tests/integration/spark; \
+	else echo "Nothing was run on Apache Spark: there is no Java here."; fi
 
 chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times (KILLS=200 EXECUTOR=local|celery, an hour)
 	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS) --executor $(EXECUTOR)

@@ -23,12 +23,19 @@ from tests.support.stars.throwaway_database import PROFILE
 EXAMPLES = max(int(os.environ.get("FUZZ_EXAMPLES", "80")) // 20, 1)
 
 
-@pytest.mark.parametrize("indicator", INDICATORS)
-def test_three_batches_of_each_kind(spark_url: str, tmp_path: Path, indicator: str) -> None:
+@pytest.mark.parametrize(
+    ("spark_url", "indicator", "names"),
+    [
+        *(("sail", indicator, tuple(star.AGGREGATES)) for indicator in INDICATORS),
+        pytest.param("spark", "timestamp", ("by_city",), marks=[pytest.mark.spark, pytest.mark.xdist_group("spark")]),
+    ],
+    indirect=["spark_url"],
+)
+def test_three_batches_of_each_kind(spark_url: str, tmp_path: Path, indicator: str, names: tuple[str, ...]) -> None:
     """The second and the third are increments; each is compared with its facts, and all views equal a full rebuild."""
-    grace = "10" if indicator == "plain" else "10s"
+    grace, aggregates = "10" if indicator == "plain" else "10s", {name: star.AGGREGATES[name] for name in names}
     with star.open_star(tmp_path, spark_url) as workspace:
-        star.deploy_and_build(workspace, tmp_path, indicator=indicator, grace=grace)
+        star.deploy_and_build(workspace, tmp_path, indicator=indicator, grace=grace, aggregates=aggregates)
         star.put_setting(workspace, "aggregates.batch.verify", "full")
         for at in (START + 20, START + 40):
             late, new = Sale(at=at - 25, shop=2, amount=5), Sale(at=at, day=3, amount=7)
@@ -37,7 +44,7 @@ def test_three_batches_of_each_kind(spark_url: str, tmp_path: Path, indicator: s
             assert set(map(star.is_incremental, star.reasons(report).values())) == {True}, star.reasons(report)
             attempts = [workspace.read.attempts.find(instance_id=instance.id)[-1] for instance in report.instances]
             assert all(attempt.verified is not None for attempt in attempts)
-            star.check_views(workspace)
+            star.check_views(workspace, names)
         routed = answer(workspace, 'SELECT "City", SUM("Amount") FROM tiny_sales GROUP BY 1')
         base = answer(workspace, 'SELECT "City", SUM("Amount") FROM tiny_sales GROUP BY 1', use_aggregates=False)
         assert routed.plan.uses_aggregates

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus
+from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.activate import switch_pending_views
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer
 from airflow_atscale_aggs.engine.lifecycle.stable_views.shown_batches import shown_batches, views_that_lag
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
+from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from tests.support.kill.kill_places import Place
 from tests.support.kill.kill_process import start_worker
 from tests.support.stars import tiny_star
@@ -68,6 +70,7 @@ def test_what_is_somebody_elses_stays(star: Workspace) -> None:
     assert answer(star, 'SELECT SUM("Amount") FROM tiny_sales').plan.uses_aggregates
 
 
+@pytest.mark.parametrize("spark_url", ["sail"], indirect=True)
 def test_a_switch_that_was_killed_half_way_is_told_and_finished(star: Workspace, place: Place) -> None:
     """One view shows the new batch, the other the old one. The router knows only the new one."""
     first = run_batch(star, "tiny_sales", owner="test").batch.id
@@ -133,3 +136,33 @@ def test_readers_of_the_router_see_one_batch_and_no_error(star: Workspace, place
     assert {amount - quantity for amount, quantity in seen} == {1785 - 156}
     with QueryRouter(star) as router:
         assert _totals(router) == (1788, 159)
+
+
+def test_a_view_is_never_gone_while_it_is_altered(spark_url: str) -> None:
+    """Three times; a view that is replaced is gone for a moment on Spark."""
+    warehouse = open_warehouse(spark_url)
+    with warehouse.session() as session:
+        session.make_schema("aggs")
+        for number in (1, 2):
+            session.execute(f"CREATE TABLE aggs.t{number} AS SELECT {number} AS n")
+        session.execute("CREATE VIEW aggs.v AS SELECT n FROM aggs.t1")
+        is_over, seen, errors = threading.Event(), set(), []
+
+        def read() -> None:
+            with warehouse.session() as reader:
+                while not is_over.is_set():
+                    try:
+                        seen.update(reader.fetch_all("SELECT n FROM aggs.v"))
+                    except WarehouseError as error:
+                        errors.append(error)
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        for number in (2, 1, 2):
+            session.execute(f"ALTER VIEW aggs.v AS SELECT n FROM aggs.t{number}")
+        is_over.set()
+        thread.join()
+        assert session.fetch_all("SELECT n FROM aggs.v") == [(2,)]
+    warehouse.close()
+    assert errors == []
+    assert seen <= {(1,), (2,)}
