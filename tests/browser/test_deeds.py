@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.browser_demo import Demo
-from tests.support.browser_page import Look, looking
+from tests.support.browser_page import Look, in_long_form, looking
 
 pytestmark = [pytest.mark.browser, pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
 
@@ -54,6 +54,7 @@ def test_a_definition_is_blocked_and_unblocked(demo: Demo, browser: Browser) -> 
         assert look.faults() == []
 
 
+@in_long_form
 def test_a_recommendation_is_applied_exported_and_known_when_it_is_imported(
     demo: Demo, browser: Browser, tmp_path: Path
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_miss_says_why_no_aggregate_answers(demo: Demo, browser: Browser) -> N
         assert look.faults() == []
 
 
+@in_long_form
 def test_settings_say_where_each_comes_from(demo: Demo, browser: Browser) -> None:
     with looking(browser) as look:
         look.open(demo.page(), shows="Rows by aggregate")
@@ -122,6 +124,7 @@ def test_settings_say_where_each_comes_from(demo: Demo, browser: Browser) -> Non
         assert look.faults() == []
 
 
+@in_long_form
 def test_times_are_those_of_the_users_zone(demo: Demo, browser: Browser) -> None:
     batch = demo.get("batches?status=done&limit=1")["items"][0]
     begun = datetime.fromisoformat(batch["created_at"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,14 +12,14 @@ from playwright.sync_api import Browser, expect
 from registry_seed import Sizes, seed
 
 from tests.support.browser_demo import Demo
-from tests.support.browser_page import NARROW, WIDE, Look, looking
+from tests.support.browser_page import NARROW, WIDE, Look, in_long_form, looking
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.airflow,
     pytest.mark.slow,
     pytest.mark.xdist_group("airflow"),
-    pytest.mark.skipif(not os.environ.get("BROWSER_LONG"), reason="`make browser` looks at these states, for minutes"),
+    in_long_form,
 ]
 
 _UNREACHABLE = "postgresql+psycopg://reader:password@127.0.0.1:1/registry"

@@ -10,8 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page
+
+in_long_form = pytest.mark.skipif(
+    not os.environ.get("BROWSER_LONG"), reason="`make browser` looks at this as well, for minutes"
+)
+"""What takes long and rarely changes is left to `make browser`."""
 
 WIDE, NARROW = (1440, 900), (420, 900)
 _NOT_OURS = ("favicon", "monaco", "Download the React DevTools", "net::ERR_ABORTED")

@@ -168,6 +168,8 @@ const Flow = (props: FlowProps & { positions: ReadonlyMap<string, Position> }) =
         <Background gap={24} size={1} />
         <Controls
           onFitView={() => void fitView({ padding: 0.06, duration: isStill() ? 0 : 300 })}
+          // Facts stand at the left, and the map at the bottom.
+          position="top-right"
           showInteractive={false}
         />
         {nodes.length > MOST_WITHOUT_MAP ? (
