@@ -59,11 +59,12 @@ def plan(
     as_json: bool,
     **connection: str | None,
 ) -> None:
-    """Show what a build would do: the ordered steps, the source of each, estimated rows. Builds nothing.
+    """Show what a build would do: the ordered steps, the source of each, estimated rows, the cost. Builds nothing.
 
-    Use it before a build, to see what derives from what and what will not be built. Rows are sketched in the warehouse,
-    one scan per fact table.
+    Use it before a build, to see what derives from what, what will not be built, and how often each fact is read. Rows
+    are sketched in the warehouse, one scan of a fact for 50 aggregates.
     """
+    from airflow_atscale_aggs.cli.batch_costs import print_cost
     from airflow_atscale_aggs.engine.aggregates.instance import BuildType
     from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
@@ -77,11 +78,14 @@ def plan(
             now=utc_now(),
             new_id=lambda: str(uuid.uuid4()),
             estimate=not no_estimate,
+            with_cost=True,
         )
     if as_json:
         print_json(_plan_document(batch_plan))
         return
     _print_plan(batch_plan)
+    if batch_plan.cost is not None:
+        print_cost(batch_plan.cost)
     for refused in batch_plan.refused:
         say(f"not built: {refused.aggregate}: {refused.reason}")
     for note in batch_plan.notes:
@@ -275,12 +279,15 @@ def _print_plan(batch_plan: BatchPlan) -> None:
 
 
 def _plan_document(batch_plan: BatchPlan) -> dict[str, object]:
+    from airflow_atscale_aggs.cli.batch_costs import cost_document
+
     return {
         "model_id": batch_plan.model_id,
         "build_type": batch_plan.build_type,
         "dialect": batch_plan.dialect,
         "ordering": batch_plan.ordering,
         "notes": batch_plan.notes,
+        "cost": None if batch_plan.cost is None else cost_document(batch_plan.cost),
         "refused": [{"aggregate": part.aggregate, "reason": part.reason} for part in batch_plan.refused],
         "steps": [
             {

@@ -146,6 +146,14 @@ def unreadable_columns(
     return reasons
 
 
+def tried_facts(parts: Sequence[FactPart], sources: Sources) -> frozenset[str]:
+    """The facts of which `unreadable_columns` tries calculated columns: it reads all their rows."""
+    facts = {part.fact for part in parts}
+    return frozenset(
+        fact for fact in facts if any(_find_doubtful_columns(fact, _used_columns(fact, parts), sources, is_fact=True))
+    )
+
+
 def refusal_of(part: FactPart, unreadable: Mapping[ColumnKey, str]) -> str:
     """Why a part cannot be built, in one sentence without a full stop.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
+from airflow_atscale_aggs.engine.planning.batch_cost import BatchCost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class BatchPlan:
         notes: sentences for people about what was decided and why.
         surroundings: settings, tables and proven constraints at the time of planning.
         sources: the state of the datasets before the plan was made; empty when nobody asked for it.
+        cost: what the batch reads and writes; None when nobody asked for it.
     """
 
     model_id: str
@@ -47,3 +49,4 @@ class BatchPlan:
     notes: tuple[str, ...] = ()
     surroundings: Surroundings = field(default_factory=Surroundings)
     sources: tuple[SourceMark, ...] = ()
+    cost: BatchCost | None = None

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from sqlglot import exp
+
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
@@ -24,6 +26,7 @@ from airflow_atscale_aggs.engine.lifecycle.proofs import check_alive
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import datasets_of, needed_by, what_differs
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.planning.batch_cost import IndicatorReads
 from airflow_atscale_aggs.engine.planning.batch_planner import Candidate
 from airflow_atscale_aggs.engine.planning.increment_notes import notes_of
 from airflow_atscale_aggs.engine.planning.increments import (
@@ -52,12 +55,13 @@ Key = tuple[str, str]
 class IncrementDecisions:
     """How the aggregates of a batch are built, and why some cannot be.
 
-    Both are by (definition id, fact); the third value are notes about them.
+    Both are by (definition id, fact); notes are about them. ``reads``: of each fact, to decide.
     """
 
     decisions: Mapping[Key, Decision]
     notes: tuple[str, ...] = ()
     refusals: Mapping[Key, str] = field(default_factory=dict)
+    reads: Mapping[str, IndicatorReads] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,19 +112,23 @@ def decide_increments(
         last=last,
         states=_states(session, candidates, datasets, sources) if settings.incremental else {},
     )
-    decisions, refusals = _decide(session, candidates, planning)
+    decisions, refusals, reads = _decide(session, candidates, planning)
     names = {(candidate.definition.id, candidate.part.fact): candidate.name for candidate in candidates}
     decisions_by_name = {names[key]: decision for key, decision in decisions.items()}
     return IncrementDecisions(
-        decisions, notes_of(decisions_by_name, planning, {name: fact for (_, fact), name in names.items()}), refusals
+        decisions,
+        notes_of(decisions_by_name, planning, {name: fact for (_, fact), name in names.items()}),
+        refusals,
+        reads,
     )
 
 
 def _decide(
     session: WarehouseSession, candidates: Sequence[Candidate], planning: IncrementsInput
-) -> tuple[dict[Key, Decision], dict[Key, str]]:
+) -> tuple[dict[Key, Decision], dict[Key, str], dict[str, IndicatorReads]]:
     """The decisions, and the reasons for aggregates without one: the indicator of their fact cannot be read."""
     decisions: dict[Key, Decision] = {}
+    reads: dict[str, IndicatorReads] = {}
     refusals: dict[Key, str] = {}
     by_fact: dict[str, dict[Key, Prospect]] = {}
     for candidate in candidates:
@@ -135,7 +143,7 @@ def _decide(
     for fact, prospects_of_fact in by_fact.items():
         checksums = Checksums(session, planning.sources, fact)
         try:
-            looked_up = _look_up(session, fact, list(prospects_of_fact.values()), planning, checksums)
+            looked_up, whole = _look_up(session, fact, list(prospects_of_fact.values()), planning, checksums)
         except WarehouseError as error:
             check_alive(session, error)
             refusals |= dict.fromkeys(prospects_of_fact, f"dataset `{fact}` cannot be read: {error.reason}")
@@ -149,7 +157,8 @@ def _decide(
                 # Only some of the aggregates read the broken column.
                 check_alive(session, error)
                 refusals[key] = f"dataset `{fact}` cannot be read: {error.reason}"
-    return decisions, refusals
+        reads[fact] = IndicatorReads(whole=whole, ranges=checksums.ranges_read)
+    return decisions, refusals, reads
 
 
 def _with_checksums(
@@ -195,15 +204,19 @@ def _is_not_there(candidate: Candidate, planning: IncrementsInput) -> bool:
 
 def _look_up(
     session: WarehouseSession, fact: str, prospects: Sequence[Prospect], planning: IncrementsInput, checksums: Checksums
-) -> IndicatorFacts:
-    """The indicator of one fact, as far as its aggregates must know it."""
+) -> tuple[IndicatorFacts, int]:
+    """The indicator of one fact, as far as its aggregates must know it, and how often the fact was read for it."""
     first, source = prospects[0], planning.sources[fact]
     bounds = starts(prospects)
     rows = RowRange(column=first.column, kind=first.kind)
     clock = moments(first, planning)
+    reads = 0
 
     def look(above: Sequence[int], up_to: Sequence[int]) -> IndicatorFacts:
+        nonlocal reads
         statement = lookup_statement(rows, source, above=above, up_to=up_to, moments=clock)
+        # Each of its SELECTs stands by itself.
+        reads += 1 + len(list(statement.find_all(exp.Union)))
         return read_lookup(first.kind, session.fetch_all(render(statement, source.dialect)))
 
     looked_up = look(bounds, bounds if planning.settings.count_late_rows else ())
@@ -211,8 +224,8 @@ def _look_up(
         looked_up = replace(looked_up, checksums=_kept_checksums(prospects, checksums))
     if bounds and looked_up.greatest is None and looked_up.is_readable:
         whole = look((), bounds)
-        return replace(whole, above=looked_up.above, checksums=looked_up.checksums)
-    return looked_up
+        return replace(whole, above=looked_up.above, checksums=looked_up.checksums), reads
+    return looked_up, reads
 
 
 def _kept_checksums(

@@ -13,6 +13,7 @@ from datetime import datetime
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
+from airflow_atscale_aggs.engine.lifecycle.build.costs import cost_of
 from airflow_atscale_aggs.engine.lifecycle.build.estimates import estimate_rows
 from airflow_atscale_aggs.engine.lifecycle.build.increment_state import IncrementRequest, decide_increments
 from airflow_atscale_aggs.engine.lifecycle.build.source_marks import take_marks
@@ -41,6 +42,7 @@ def plan_batch(
     aggregates: Collection[str] = (),
     grace_periods: Mapping[str, str] = _NO_OVERRIDES,
     mark_sources: bool = False,
+    with_cost: bool = False,
 ) -> BatchPlan:
     """The batch that a build of the model would run now.
 
@@ -53,6 +55,7 @@ def plan_batch(
         aggregates: names of those to build; empty: all.
         grace_periods: by dataset, instead of the model's; checked before.
         mark_sources: note the state of the datasets first, which costs a scan of each.
+        with_cost: tell what the batch reads and writes, for which the catalog is asked for the sizes of the facts.
 
     Raises:
         NotRegisteredError: no such model.
@@ -97,7 +100,8 @@ def plan_batch(
             surroundings=surroundings,
             refusals={**refusals, **decided.refusals},
         )
-        return replace(note_view_obstacles(workspace, session, make_batch_plan(planning)), sources=marks)
+        plan = replace(note_view_obstacles(workspace, session, make_batch_plan(planning)), sources=marks)
+        return replace(plan, cost=cost_of(workspace, session, plan, planning, decided.reads)) if with_cost else plan
 
 
 def find_refusals(

@@ -125,6 +125,11 @@ class Checksums:
     fact: str
     _checksums: dict[ChecksumRequest, Checksum | None] = field(default_factory=dict)
 
+    @property
+    def ranges_read(self) -> int:
+        """How many ranges of the fact's rows were read for checksums; first pages, which cost nothing, aside."""
+        return sum(bool(request.columns) and checksum is not None for request, checksum in self._checksums.items())
+
     def of(self, request: ChecksumRequest) -> Checksum | None:
         """The checksum of some rows; None where the warehouse cannot make one."""
         if request not in self._checksums:
