@@ -99,6 +99,13 @@ def _recording_case(registry: Registry) -> Case:
     return f"record {len(records)} queries", lambda: registry.queries.record(records, forget_before=old)
 
 
+def cases_of_lists(registry: Registry) -> Iterator[Case]:
+    """All lists over all models, each with what asks for one page of it."""
+    models = [model.id for model in registry.read.models.current()]
+    for cases in (_definition_cases, _instance_cases, _batch_cases, _query_cases):
+        yield from cases(registry, models)
+
+
 def measure(name: str, run: Callable[[], object], times: int) -> None:
     """Print how long something takes."""
     run()
@@ -120,11 +127,9 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=50)
     options = parser.parse_args()
     registry = open_registry(options.url)
-    models = [model.id for model in registry.read.models.current()]
     print(f"{'':40} {'median':>8} {'p95':>8} {'min':>8} (processor)")
-    for cases in (_definition_cases, _instance_cases, _batch_cases, _query_cases):
-        for name, run in cases(registry, models):
-            measure(name, run, options.times)
+    for name, run in cases_of_lists(registry):
+        measure(name, run, options.times)
     measure(*_recording_case(registry), options.times)
     registry.close()
 

@@ -43,7 +43,6 @@ from airflow_atscale_aggs.engine.registry.tables import attempts, batches, insta
 _Row = TypeVar("_Row")
 
 _CHUNK = 20_000
-_DAYS = 90
 _WORDS = ("amount", "quantity", "tax", "discount", "profit", "freight", "returns", "cost")
 _DIMENSIONS = ("calendar", "product", "store", "customer", "promotion", "channel", "supplier", "warehouse")
 _LEVELS = ("Year", "Quarter", "Month", "Week", "Day", "Group", "Category", "Item")
@@ -51,13 +50,14 @@ _LEVELS = ("Year", "Quarter", "Month", "Week", "Day", "Group", "Category", "Item
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much there is. Each model has its share of everything."""
+    """How much there is. Each model has its share of everything; ``days``: since the first batch and query."""
 
     models: int = 3
     definitions: int = 10_000
     batches: int = 3_000
     instances: int = 100_000
     queries: int = 1_000_000
+    days: int = 90
 
 
 @dataclass
@@ -85,7 +85,7 @@ def seed(url: str, sizes: Sizes = Sizes(), *, seed_number: int = 1, now: datetim
             for number, table in enumerate((instances, steps, attempts)):
                 _insert(registry, table, [rows[number] for rows in built])
         _insert_queries(registry, _queries(found, sizes, rng, end))
-        _insert(registry, usages, _usage_rows(found, rng, end))
+        _insert(registry, usages, _usage_rows(found, sizes, rng, end))
         registry.evaluations.record(list(_evaluations(found, rng, end)))
         with registry.database.writing() as connection:
             for model in found:
@@ -109,7 +109,7 @@ def _deploy(registry: Registry, number: int, sizes: Sizes, rng: random.Random, e
         datasets={"sales": Dataset(name="sales", table="sales", columns={})},
         definitions=(),
     )
-    registry.models.record_deployments([deployment], now=end - timedelta(days=_DAYS))
+    registry.models.record_deployments([deployment], now=end - timedelta(days=sizes.days))
     surface = [_attribute(dimension, level) for dimension in _DIMENSIONS for level in _LEVELS]
     seen: set[str] = set()
     while len(model.definitions) < sizes.definitions // sizes.models:
@@ -125,7 +125,7 @@ def _deploy(registry: Registry, number: int, sizes: Sizes, rng: random.Random, e
         )
         for definition in model.definitions
     ]
-    created = end - timedelta(days=_DAYS)
+    created = end - timedelta(days=sizes.days)
     for start in range(0, len(proposed), 500):
         registry.definitions.add(proposed[start : start + 500], now=created + timedelta(minutes=start))
     model.steps = [documents.encode_step(_step(definition)) for definition in model.definitions]
@@ -204,7 +204,7 @@ def _moment(when: datetime) -> str:
 def _batch_times(sizes: Sizes, end: datetime) -> list[datetime]:
     """When the batches of a model began, oldest first."""
     number = sizes.batches // sizes.models
-    return [end - timedelta(days=_DAYS) * (number - index) / number for index in range(number)]
+    return [end - timedelta(days=sizes.days) * (number - index) / number for index in range(number)]
 
 
 def _batch_rows(model: _Model, sizes: Sizes, end: datetime) -> Iterator[dict[str, Any]]:
@@ -289,6 +289,7 @@ def _instance_row(
         "started_at": _moment(started),
         "finished_at": finished,
         "error": error,
+        "dropped_at": None if status == "active" else finished,
     }
     return row, step, attempt
 
@@ -328,7 +329,7 @@ def _queries(found: list[_Model], sizes: Sizes, rng: random.Random, end: datetim
     shapes = _shapes(found, rng)
     records, weights = [record for record, _ in shapes], [weight for _, weight in shapes]
     users = [f"user{number}@example.org" for number in range(50)]
-    step = timedelta(days=_DAYS) / sizes.queries
+    step = timedelta(days=sizes.days) / sizes.queries
     for number, index in enumerate(rng.choices(range(len(records)), weights, k=sizes.queries)):
         record = records[index]
         is_hit = bool(record.actual[0].definition_id)
@@ -357,13 +358,13 @@ def _insert_queries(registry: Registry, records: Iterable[QueryRecord]) -> None:
     print(f"{queries.name}: {number:,} rows in {time.perf_counter() - begun:.1f} s", flush=True)
 
 
-def _usage_rows(found: list[_Model], rng: random.Random, end: datetime) -> Iterator[dict[str, Any]]:
+def _usage_rows(found: list[_Model], sizes: Sizes, rng: random.Random, end: datetime) -> Iterator[dict[str, Any]]:
     """Two definitions of three were used."""
     for model in found:
         for identity in model.ids:
             if rng.random() < 2 / 3:
                 uses = int(10 ** rng.uniform(0, 5))
-                last = end - timedelta(seconds=rng.uniform(0, _DAYS * 86_400))
+                last = end - timedelta(seconds=rng.uniform(0, sizes.days * 86_400))
                 yield {
                     "definition_id": identity,
                     "fact": "sales",
@@ -417,7 +418,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url")
     defaults = Sizes()
-    for name in ("models", "definitions", "batches", "instances", "queries"):
+    for name in ("models", "definitions", "batches", "instances", "queries", "days"):
         parser.add_argument(f"--{name}", type=int, default=getattr(defaults, name))
     options = vars(parser.parse_args())
     seed(options.pop("url"), Sizes(**options))

@@ -28,6 +28,7 @@ from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.mark_queries import columns_of_datasets, value_mark_sql, version_mark_sql
 from airflow_atscale_aggs.engine.sql.probes import (
+    Claim,
     find_wanted_dependencies,
     implied_dependencies,
     keys_to_prove,
@@ -161,7 +162,7 @@ def planning_reads(
     """
     facts = {part.fact for part in parts}
     wanted = find_wanted_dependencies(parts, constraints)
-    claims = [*keys_to_prove(parts), *sorted(wanted - implied_dependencies(wanted, constraints))]
+    claims: list[Claim] = [*keys_to_prove(parts), *sorted(wanted - implied_dependencies(wanted, constraints))]
     asked, _ = proof_statement(claims, sources, constraints)
     proofs = dict.fromkeys(tried, 1)
     for claim in asked:

@@ -165,7 +165,7 @@ def test_planning_reads_the_fact_for_claims_about_its_own_columns_and_for_marks(
     parts = [star.part(["City"], ["Amount"], "sales")]
     reads = planning_reads(parts, star.sources, star.proven(*parts), tried=["sales"], indicator={})
 
-    assert (reads.is_marked, reads.proofs) == ({"sales"}, {"sales": 1})
+    assert reads == PlanningReads(is_marked=frozenset({"sales"}), proofs={"sales": 1})
 
 
 def test_a_fact_that_is_not_there_is_not_marked(star: AskedStar) -> None:
