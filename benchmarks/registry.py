@@ -65,7 +65,8 @@ class _Place:
         yield "activate", self._activate
         yield "evaluate a model", lambda: evaluate(self.workspace, self.model, now=datetime.now(UTC))
         yield "sweep, nothing to do", lambda: sweep(self.workspace, dry_run=True, now=datetime.now(UTC))
-        names = frozenset(self.workspace.read.instances.tables_serving_others(except_model=""))
+        names = frozenset(instance.table or "" for instance in self.workspace.read.instances.serving(self.model_id))
+        yield "other models' tables in the views", lambda: self.workspace.read.instances.tables_that_serve(names)
         yield "tables that came back", lambda: self.workspace.read.tables.that_came_back(names)
 
     def _plan(self) -> None:

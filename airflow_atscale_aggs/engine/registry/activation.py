@@ -71,7 +71,8 @@ def _supersede_replaced_instances(
     retired = _select_retired(model_id)
     is_changed = instances.c.definition_id.in_(retired.where(has_heir))
     is_gone = instances.c.definition_id.in_(retired.where(~has_heir))
-    is_active = instances.c.status == InstanceStatus.ACTIVE
+    # With the model, or every instance of every model would be looked at.
+    is_active = and_(instances.c.model_id == model_id, instances.c.status == InstanceStatus.ACTIVE)
     for condition, drop_at in ((or_(is_replaced, is_changed), drop_after), (is_gone, None)):
         connection.execute(
             update(instances)
@@ -79,7 +80,11 @@ def _supersede_replaced_instances(
             .values(status=InstanceStatus.SUPERSEDED, drop_after=drop_at, superseded_at=now)
         )
     # Older instances of a definition that was retired or blocked, and is now built again.
-    is_retained = and_(instances.c.status == InstanceStatus.SUPERSEDED, instances.c.drop_after.is_(None))
+    is_retained = and_(
+        instances.c.model_id == model_id,
+        instances.c.status == InstanceStatus.SUPERSEDED,
+        instances.c.drop_after.is_(None),
+    )
     connection.execute(update(instances).where(is_retained, is_replaced).values(drop_after=drop_after))
 
 

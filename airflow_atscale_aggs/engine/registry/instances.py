@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, literal, select, update
@@ -22,9 +22,11 @@ from airflow_atscale_aggs.engine.registry.shared_changes import (
     lock_model,
     retire_definitions,
 )
+from airflow_atscale_aggs.engine.registry.signal_records import chunk_values
 from airflow_atscale_aggs.engine.registry.standings import refresh_standings
 from airflow_atscale_aggs.engine.registry.tables import (
     IS_FROM_FACT,
+    attempts,
     batches,
     definitions,
     instances,
@@ -86,15 +88,17 @@ class InstanceReader(RegistryPart):
         query = query.where(instances.c.batch_id == batch_id)
         return {row[0]: documents.decode_outline(row[1]) for row in self._rows(query)}
 
-    def tables_serving_others(self, *, except_model: str) -> Mapping[str, str]:
-        """Tables of the instances that serve other models, and whose they are, in words."""
+    def tables_that_serve(self, tables: Collection[str], *, except_model: str = "") -> Mapping[str, str]:
+        """Of some tables, those of the instances that serve other models, and whose they are, in words."""
         query = (
             select(instances.c.table, definitions.c.name, models.c.catalog, models.c.name)
+            .join(attempts, (attempts.c.instance_id == instances.c.id) & (attempts.c.number == instances.c.attempt))
             .join(definitions, definitions.c.id == instances.c.definition_id)
             .join(models, models.c.id == instances.c.model_id)
             .where(instances.c.status == InstanceStatus.ACTIVE, instances.c.model_id != except_model)
         )
-        return {row[0]: f"aggregate `{row[1]}` of model `{row[2]}.{row[3]}`" for row in self._rows(query)}
+        chunks = (self._rows(query.where(attempts.c.table.in_(chunk))) for chunk in chunk_values(sorted(tables)))
+        return {row[0]: f"aggregate `{row[1]}` of model `{row[2]}.{row[3]}`" for rows in chunks for row in rows}
 
     def built_sources(self, batch_id: str) -> Mapping[str, tuple[int, int]]:
         """(winning attempt, rows) of the batch's built instances, by id."""

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0011"
+SCHEMA_VERSION = "0013"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -279,6 +279,7 @@ attempts = Table(
     Column("verified", LargeBinary),
     PrimaryKeyConstraint("instance_id", "number"),
     Index(f"ix_{_PREFIX}attempts_undropped", "dropped_at"),
+    Index(f"ix_{_PREFIX}attempts_table", "table"),
 )
 
 segments = Table(
@@ -299,6 +300,7 @@ segments = Table(
     Column("checksum", LargeBinary),
     PrimaryKeyConstraint("instance_id", "attempt", "number"),
     Index(f"ix_{_PREFIX}segments_undropped", "dropped_at"),
+    Index(f"ix_{_PREFIX}segments_table", "table"),
 )
 """Tables of incremental aggregates, by the attempt that makes them; written down before they exist. Bounds are whole
 numbers as text, since they may be longer than 64 bits.

@@ -13,15 +13,17 @@ from airflow_atscale_aggs.engine.aggregates.instance import BUILT, AttemptStatus
 from airflow_atscale_aggs.engine.aggregates.segment import SegmentKey
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
-from airflow_atscale_aggs.engine.registry.record_rows import SELECT_INSTANCES, attempt_record, instance_record
+from airflow_atscale_aggs.engine.registry.record_rows import attempt_record
 from airflow_atscale_aggs.engine.registry.records import UnneededSegment, UnneededTable
 from airflow_atscale_aggs.engine.registry.segment_records import is_used
+from airflow_atscale_aggs.engine.registry.signal_records import chunk_values
 from airflow_atscale_aggs.engine.registry.standings import refresh_standings
 from airflow_atscale_aggs.engine.registry.tables import (
     adopted,
     attempts,
     batches,
     instances,
+    models,
     segment_uses,
     segments,
     steps,
@@ -51,8 +53,20 @@ class WrittenTableReader(RegistryPart):
     def views(self) -> frozenset[str]:
         """Names of the stable views of instances that serve or have served and whose tables are still there."""
         statuses = (InstanceStatus.ACTIVE, InstanceStatus.SUPERSEDED)
-        rows = self._rows(SELECT_INSTANCES.where(instances.c.status.in_(statuses)))
-        return frozenset(instance_record(row).step.view for row in rows)
+        return self._views(instances.c.status.in_(statuses))
+
+    def views_that_serve(self) -> frozenset[str]:
+        """Names of the stable views of the instances that serve."""
+        return self._views(instances.c.status == InstanceStatus.ACTIVE)
+
+    def _views(self, condition: ColumnElement[bool]) -> frozenset[str]:
+        # By model, as the index is.
+        query = (
+            select(steps.c.document)
+            .join(instances, instances.c.id == steps.c.instance_id)
+            .where(instances.c.model_id.in_(select(models.c.id)), condition)
+        )
+        return frozenset(documents.decode_outline(row[0]).view for row in self._rows(query))
 
     def to_drop(self, now: datetime) -> tuple[UnneededTable, ...]:
         """Tables that may exist in the warehouse and that nothing needs any more, with the reason.
@@ -74,8 +88,10 @@ class WrittenTableReader(RegistryPart):
             existing: names of the tables in the warehouse now.
         """
         dropped = attempts.c.dropped_at.is_not(None)
-        back = [row[0] for row in self._rows(select(attempts.c.table).where(dropped)) if row[0] in existing]
-        return self._unneeded_tables(and_(dropped, attempts.c.table.in_(back))) if back else ()
+        chunks = chunk_values(sorted(existing))
+        return tuple(
+            table for chunk in chunks for table in self._unneeded_tables(and_(dropped, attempts.c.table.in_(chunk)))
+        )
 
     def segments_to_drop(self, now: datetime) -> tuple[UnneededSegment, ...]:
         """Tables of segments that may exist and that no instance needs, with the reason.
@@ -106,8 +122,10 @@ class WrittenTableReader(RegistryPart):
     def segments_that_came_back(self, existing: AbstractSet[str]) -> tuple[UnneededSegment, ...]:
         """Tables of segments that were dropped, or found absent, and are there again; see `that_came_back`."""
         dropped = segments.c.dropped_at.is_not(None)
-        back = [row[0] for row in self._rows(select(segments.c.table).where(dropped)) if row[0] in existing]
-        return self._unneeded_segments(and_(dropped, segments.c.table.in_(back))) if back else ()
+        chunks = chunk_values(sorted(existing))
+        return tuple(
+            item for chunk in chunks for item in self._unneeded_segments(and_(dropped, segments.c.table.in_(chunk)))
+        )
 
     def _unneeded_tables(self, where: ColumnElement[bool]) -> tuple[UnneededTable, ...]:
         query: Select[Any] = (

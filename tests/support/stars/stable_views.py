@@ -76,7 +76,12 @@ class ViewScene:
 
     def places(self, *views: str, others: Mapping[str, str] = _NO_OTHERS) -> ViewPlaces:
         """What stands in the places of the views."""
-        places = read_view_places(self.session, "aggs", views or (VIEW,), others)
+        places = read_view_places(
+            self.session,
+            "aggs",
+            views or (VIEW,),
+            lambda tables: {name: others[name] for name in tables if name in others},
+        )
         assert places is not None
         return places
 

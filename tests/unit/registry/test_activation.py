@@ -26,6 +26,7 @@ from tests.support.registry_content import (
     run_batch,
     statuses,
 )
+from tests.support.statement_plans import plans_of, scanned
 
 
 def _deploy(registry: Registry, *aggregates: AggregateDefinition, content: str = "2") -> None:
@@ -170,3 +171,16 @@ def test_other_models_are_left_alone(registry: Registry) -> None:
 
     assert statuses(registry)["v-visits"] == "active"
     assert registry.read.models.version("m2") == 2
+
+
+def test_an_activation_looks_at_its_own_model_only(registry: Registry) -> None:
+    """However many instances other models have."""
+    run_batch(registry, "b")
+    open_batch(registry, "c")
+    build(registry, "c-revenue")
+
+    with plans_of(registry) as plans:
+        _activate(registry, "c")
+
+    assert plans
+    assert scanned(plans, "instances", "definitions", "standings", "batches") == []

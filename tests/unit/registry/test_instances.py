@@ -31,6 +31,7 @@ from tests.support.registry_content import (
     statuses,
     with_segments,
 )
+from tests.support.statement_plans import plans_of, scanned
 
 TAX = make_system_aggregate("tax", "tax")
 
@@ -85,9 +86,13 @@ def test_tables_that_serve_other_models_and_whose_they_are(registry: Registry) -
     run_batch(registry, "v", model=OTHER_MODEL)
     open_batch(registry, "w", model=OTHER_MODEL)
 
-    assert registry.read.instances.tables_serving_others(except_model=MODEL) == {
-        "as_agg_v_visitors_a1": "aggregate `visitors` of model `shop.visits`"
+    tables = [f"as_agg_{name}_a1" for name in ("b_revenue", "v_visitors", "w_visitors")]
+    visitors = {"as_agg_v_visitors_a1": "aggregate `visitors` of model `shop.visits`"}
+    assert registry.read.instances.tables_that_serve(tables, except_model=MODEL) == visitors
+    assert registry.read.instances.tables_that_serve(tables) == visitors | {
+        "as_agg_b_revenue_a1": "aggregate `revenue` of model `shop.sales`"
     }
+    assert registry.read.instances.tables_that_serve(["as_agg_w_visitors_a1"]) == {}
 
 
 def test_sources_that_are_built_are_told_with_their_winning_attempts(registry: Registry) -> None:
@@ -289,3 +294,12 @@ def test_the_shortest_build_that_read_the_fact_stands_for_reading_it(any_registr
 
     assert registry.read.instances.shortest_builds(MODEL) == {"sales": 2.0}
     assert registry.read.instances.shortest_builds("another model") == {}
+
+
+def test_whose_tables_are_is_looked_up_by_name(registry: Registry) -> None:
+    """However many aggregates of other models serve."""
+    with plans_of(registry) as plans:
+        registry.read.instances.tables_that_serve(["as_agg_b_revenue_a1"], except_model=MODEL)
+
+    assert plans
+    assert scanned(plans, "attempts", "instances", "definitions", "models") == []

@@ -24,6 +24,7 @@ from tests.support.registry_content import (
     run_batch,
     with_segments,
 )
+from tests.support.statement_plans import plans_of, scanned
 
 _SOON = NOW
 """Leases and delays are not over."""
@@ -255,3 +256,13 @@ def test_a_segment_that_was_dropped_is_told_only_when_it_is_there_again(registry
     assert (segment.key, segment.drop_sql) == (SegmentKey("b-revenue", 1, 1), "DROP TABLE as_seg_b_revenue_1_a1")
     assert (segment.aggregate, segment.schema) == ("revenue", "")
     assert registry.read.tables.segments_that_came_back(frozenset()) == ()
+
+
+def test_what_came_back_is_looked_up_by_name(registry: Registry) -> None:
+    """However many tables there were before."""
+    with plans_of(registry) as plans:
+        registry.read.tables.that_came_back({"as_agg_b_revenue_a1"})
+        registry.read.tables.segments_that_came_back({"as_seg_b_revenue_a1_s1"})
+
+    assert plans
+    assert scanned(plans, "attempts", "segments", "instances", "steps") == []

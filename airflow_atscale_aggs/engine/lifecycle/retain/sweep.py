@@ -109,13 +109,13 @@ class _Sweep:
 
     def sweep_all(self, unneeded: Sequence[Unneeded]) -> tuple[SweptTable, ...]:
         """Sweep all unneeded tables, in order."""
-        read = self.workspace.read
-        shown = {instance.step.view for model in read.models.current() for instance in read.instances.serving(model.id)}
-        serving = read.instances.tables_serving_others(except_model="")
+        if not unneeded:
+            return ()
+        shown = self.workspace.read.tables.views_that_serve()
         readers = self._readers(unneeded)
         return tuple(
             self._sweep_table(
-                unneeded_table, self._let_view_go(unneeded_table, shown, serving), readers.get(_key(unneeded_table), ())
+                unneeded_table, self._let_view_go(unneeded_table, shown), readers.get(_key(unneeded_table), ())
             )
             for unneeded_table in unneeded
         )
@@ -132,7 +132,7 @@ class _Sweep:
             readers |= {(schema, table): dependents.get(table.casefold(), ()) for table in tables}
         return readers
 
-    def _let_view_go(self, unneeded: Unneeded, shown: AbstractSet[str], serving: Mapping[str, str]) -> str:
+    def _let_view_go(self, unneeded: Unneeded, shown: AbstractSet[str]) -> str:
         """Drop the stable view of a table unless the view shows a serving instance.
 
         Returns its name when it is or would be gone.
@@ -142,6 +142,7 @@ class _Sweep:
         if self.dry_run:
             return unneeded.view
         try:
+            serving = self.workspace.read.instances.tables_that_serve
             places = read_view_places(self.session, unneeded.schema, [unneeded.view], serving)
             if places is None:
                 self.session.execute(unneeded.drop_view_sql)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
@@ -25,7 +26,7 @@ def note_view_obstacles(workspace: Workspace, session: WarehouseSession, plan: B
 
     Types are compared when a batch is activated, since only the new tables have them.
     """
-    others = workspace.read.instances.tables_serving_others(except_model=plan.model_id)
+    others = partial(workspace.read.instances.tables_that_serve, except_model=plan.model_id)
     places = read_view_places(session, plan.schema, [step.view for step in plan.steps], others)
     if places is None or not plan.steps:
         return plan

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
-from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import ViewPlaces, read_view_places
+from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import ViewPlaces, find_nothing, read_view_places
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 
@@ -54,7 +54,7 @@ def shown_batches(workspace: Workspace, model_id: str) -> tuple[ShownBatch, ...]
     with workspace.warehouse.session() as session:
         for schema in sorted(set(schemas.values())):
             own = [instance for instance in active if schemas[instance.id] == schema]
-            places = read_view_places(session, schema, [instance.step.view for instance in own], {})
+            places = read_view_places(session, schema, [instance.step.view for instance in own], find_nothing)
             found += [_shown(workspace, places, instance, earlier) for instance in own if places is not None]
     return tuple(found)
 

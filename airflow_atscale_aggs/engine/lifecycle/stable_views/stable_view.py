@@ -5,7 +5,7 @@ What other people gave to a view stays: grants, comments, owner, options, and ev
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,10 @@ _MOST_NAMED = 3
 """Number of dependents that a message names."""
 
 
+FindServing = Callable[[Collection[str]], Mapping[str, str]]
+"""Of some tables, those of aggregates that serve, and whose they are in words."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewPlaces:
     """What is in the places of some stable views, by name in lower case.
@@ -32,7 +36,7 @@ class ViewPlaces:
         catalog: tells what belongs to a view and who reads it. None: the warehouse tells what stands in a place, and
             nothing more; then views are switched by the statements of the step.
         role: of the session; empty where there are no roles.
-        others: tables of other models' aggregates that serve, and whose they are.
+        others: tables of other models' aggregates that serve and that the views read, and whose they are.
     """
 
     catalog: Catalog | None
@@ -55,28 +59,42 @@ class ViewPlaces:
         return self.dependents.get(view.casefold(), ())
 
 
+def find_nothing(tables: Collection[str]) -> Mapping[str, str]:  # noqa: ARG001 - a `FindServing`
+    """For callers who do not ask whose the tables are."""
+    return {}
+
+
 def read_view_places(
-    session: WarehouseSession, schema: str, views: Collection[str], others: Mapping[str, str]
+    session: WarehouseSession, schema: str, views: Collection[str], others: FindServing
 ) -> ViewPlaces | None:
-    """What is in the places of some stable views; None where the warehouse is not known well enough to ask."""
+    """What is in the places of some stable views; None where the warehouse is not known well enough to ask.
+
+    Args:
+        others: asked once, about the tables that the views read.
+    """
     catalog = catalog_of(session, schema)
     if catalog is None:
         return _look_at_places(session, schema, views, others)
+    reads = catalog.reads(views)
     return ViewPlaces(
         catalog=catalog,
         schema=schema,
         role=catalog.rights().role,
         relations=catalog.relations(views),
-        reads=catalog.reads(views),
+        reads=reads,
         dependents=catalog.dependents(views),
         columns=catalog.columns(views),
         belongings=catalog.belongings(views),
-        others=others,
+        others=others(_tables_in(reads)),
     )
 
 
+def _tables_in(reads: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    return frozenset(table for tables in reads.values() for table in tables)
+
+
 def _look_at_places(
-    session: WarehouseSession, schema: str, views: Collection[str], others: Mapping[str, str]
+    session: WarehouseSession, schema: str, views: Collection[str], others: FindServing
 ) -> ViewPlaces | None:
     seen = session.look_at(schema, views)
     if seen is None:
@@ -86,19 +104,19 @@ def _look_at_places(
 
     texts = {name: f"CREATE VIEW v AS {found.text}" for name, found in seen.items() if found.text}
     dialect = session.dialect.sqlglot_name
+    reads = {
+        name: frozenset(relation for _, relation in find_source_names(text, dialect)[0]) for name, text in texts.items()
+    }
     return ViewPlaces(
         catalog=None,
         schema=schema,
         role="",
         relations={name: Relation(name, found.kind, found.owner, True, True) for name, found in seen.items()},
-        reads={
-            name: frozenset(relation for _, relation in find_source_names(text, dialect)[0])
-            for name, text in texts.items()
-        },
+        reads=reads,
         dependents={},
         columns={},
         belongings={},
-        others=others,
+        others=others(_tables_in(reads)),
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_random_exponential
@@ -18,6 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, ViewStaysError
 from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
+    FindServing,
     ViewPlaces,
     drop_helpers,
     drop_stable_view,
@@ -76,7 +78,7 @@ def switch(
     """
     if not tasks:
         return {}
-    others = workspace.read.instances.tables_serving_others(except_model=model_id)
+    others = partial(workspace.read.instances.tables_that_serve, except_model=model_id)
     run = _Switch(workspace, others, {(task.schema, task.view): task for task in tasks})
     if workspace.warehouse.dialect.transactional_ddl:
         _until_true(run.together, min(patience, _TOGETHER_SECONDS))
@@ -103,7 +105,7 @@ class _Switch:
     """Works through the tasks of one switch."""
 
     workspace: Workspace
-    others: Mapping[str, str]
+    others: FindServing
     remaining: dict[tuple[str, str], ViewTask]
     problems: dict[tuple[str, str], str] = field(default_factory=dict)
     held: dict[tuple[str, str], str] = field(default_factory=dict)

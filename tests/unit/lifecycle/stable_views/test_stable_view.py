@@ -10,6 +10,7 @@ from airflow_atscale_aggs.engine.errors import ViewStaysError
 from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
     describe_readers,
     drop_stable_view,
+    find_nothing,
     make_helper,
     obstacle,
     read_view_places,
@@ -344,7 +345,7 @@ def test_a_view_of_another_role_is_not_dropped(scene: ViewScene) -> None:
 def test_a_warehouse_that_nobody_knows_well_enough_is_not_asked(scene: ViewScene) -> None:
     forget_catalog(scene.session)
 
-    assert read_view_places(scene.session, "aggs", [VIEW], {}) is None
+    assert read_view_places(scene.session, "aggs", [VIEW], find_nothing) is None
 
 
 @pytest.mark.parametrize(
