@@ -13,16 +13,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import grpc
-from pyspark.errors import PySparkException, UnsupportedOperationException
-from pyspark.sql.connect.client.retries import DefaultPolicy
-from pyspark.sql.connect.session import SparkSession
-
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver
 from airflow_atscale_aggs.engine.warehouse.spark_catalog import SparkCatalog, look_at
+from airflow_atscale_aggs.engine.warehouse.spark_client import (
+    DefaultPolicy,
+    PySparkException,
+    SparkSession,
+    UnsupportedOperationException,
+    grpc,
+)
 from airflow_atscale_aggs.engine.warehouse.spark_errors import describe_spark, is_lost, spark_failure
 
 _READ_AT_ONCE = 10_000
