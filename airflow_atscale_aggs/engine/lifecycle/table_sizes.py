@@ -23,7 +23,7 @@ def bytes_of_instances(
         WarehouseError: the warehouse cannot be asked.
     """
     read = workspace.read
-    if session.dialect.table_bytes is None or not instances:
+    if not instances:
         return {}
     schemas: dict[str, str] = {}
     places: dict[str, list[tuple[str, str]]] = {}
@@ -55,8 +55,23 @@ def _read_sizes(session: WarehouseSession, places: Sequence[tuple[str, str]]) ->
     spelled = {(schema or own, name): (schema, name) for schema, name in places}
     sizes: dict[tuple[str, str], int] = {}
     names = list(spelled)
+    if session.dialect.table_bytes is None:
+        return _look_at_sizes(session, spelled)
     for begin in range(0, len(names), _AT_ONCE):
         query = bytes_query(names[begin : begin + _AT_ONCE], session.dialect)
         for schema, name, size in session.fetch_all(query) if query is not None else ():
             sizes[spelled[str(schema), str(name)]] = int(size)
+    return sizes
+
+
+def _look_at_sizes(
+    session: WarehouseSession, spelled: Mapping[tuple[str, str], tuple[str, str]]
+) -> dict[tuple[str, str], int]:
+    """The same where the driver tells it of one table after the other; nothing where it cannot."""
+    sizes: dict[tuple[str, str], int] = {}
+    for schema in sorted({schema for schema, _ in spelled}):
+        names = {name.casefold(): name for other, name in spelled if other == schema}
+        for folded, found in (session.look_at(schema, list(names.values())) or {}).items():
+            if found.size_bytes is not None:
+                sizes[spelled[schema, names[folded]]] = found.size_bytes
     return sizes

@@ -5,12 +5,16 @@ DuckDB does not tell, so that a query on its catalog stands in the row of its di
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from airflow_atscale_aggs.engine.lifecycle.table_sizes import bytes_of_instances
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from airflow_atscale_aggs.engine.warehouse.base import SeenRelation
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from tests.support.registry_content import MODEL, NOW, REVENUE, make_deployment, run_batch
 from tests.support.stars.standing_star import model_id, run_sql, serving
 
@@ -70,3 +74,21 @@ def test_a_batch_without_a_schema_has_its_tables_in_that_of_the_session(tmp_path
             session.dialect = replace(session.dialect, table_bytes=_BYTES)
 
             assert bytes_of_instances(session, workspace, [instance]) == {instance.id: 700}
+
+
+def test_a_driver_that_looks_at_one_table_after_the_other_is_asked(
+    built_star: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Spark, which has no query for that, and does not tell it of every table."""
+    known = (serving(built_star, "by_city").table or "").casefold()
+
+    def look_at(_: DbApiSession, schema: str, names: Collection[str]) -> Mapping[str, SeenRelation]:
+        assert schema == "aggs"
+        return {
+            name.casefold(): SeenRelation("table", size_bytes=673 if name.casefold() == known else None)
+            for name in names
+        }
+
+    monkeypatch.setattr(DbApiSession, "look_at", look_at)
+
+    assert _sizes(built_star, query=None) == {"by_city": 673}
