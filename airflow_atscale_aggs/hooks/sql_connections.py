@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -75,20 +75,22 @@ _OF_PROTOCOL = ("use_ssl", "session_id")
 def open_connection(connection: Connection, *, aggregate_schema: str) -> Warehouse:
     """The warehouse behind a connection that is none of PostgreSQL's.
 
-    With ``accept_unproven`` among its extras the engine runs on a warehouse that it was never run on.
+    With ``accept_unproven`` among its extras the engine runs on a warehouse that it was never run on. The extra
+    ``table_options`` says how its tables are made, such as ``USING delta``.
 
     Raises:
         AirflowFailException: no installed provider runs SQL over it.
         UnsupportedOnDialectError: no capability row fits it.
     """
-    from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+    from airflow_atscale_aggs.engine.warehouse.connect import TABLE_OPTIONS, open_warehouse
     from airflow_atscale_aggs.engine.warehouse.first_contact import ACCEPT_UNPROVEN, FirstContact, is_yes, place_of
     from airflow_atscale_aggs.engine.warehouse.other_drivers import open_connections
 
     if connection.conn_type == SPARK_CONNECT:
         return open_warehouse(spark_connect_url(connection), aggregate_schema=aggregate_schema)
     make_hook = _hook_maker(connection)
-    dialect = dialect_of_connection(connection)
+    options = str(extras_of(connection).get(TABLE_OPTIONS, ""))
+    dialect = replace(dialect_of_connection(connection), table_options=options)
     # A hook may keep its connection for itself, and each session closes its own: so each gets a hook.
     warehouse = open_connections(lambda: make_hook().get_conn(), dialect, aggregate_schema=aggregate_schema)
     is_accepted = is_yes(extras_of(connection).get(ACCEPT_UNPROVEN, ""))
@@ -100,16 +102,20 @@ def spark_connect_url(connection: Connection) -> str:
     """The address of a Spark Connect connection, as the hook of Airflow's provider writes it.
 
     Its extras ``use_ssl`` and ``session_id`` are parameters of the address. Extras whose names begin with ``spark.``
-    are settings of each session.
+    are settings of each session, and ``table_options`` says how tables are made.
     """
     host = (connection.host or "localhost").partition("://")[2] or (connection.host or "localhost")
     extras = extras_of(connection)
     given = {"user_id": connection.login, "token": connection.password}
     given |= {name: extras.get(name) for name in _OF_PROTOCOL}
     parameters = ";".join(f"{name}={quote(str(value))}" for name, value in given.items() if value not in {None, ""})
-    options = "&".join(f"{name}={quote(str(value))}" for name, value in extras.items() if name.startswith("spark."))
+    options = "&".join(f"{name}={quote(str(value))}" for name, value in extras.items() if _is_option(name))
     port = f":{connection.port}" if connection.port else ""
     return f"sc://{host}{port}/" + (f";{parameters}" if parameters else "") + (f"?{options}" if options else "")
+
+
+def _is_option(name: str) -> bool:
+    return name.startswith("spark.") or name == "table_options"
 
 
 def _hook_maker(connection: Connection) -> Callable[[], Any]:

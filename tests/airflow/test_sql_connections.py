@@ -141,6 +141,7 @@ def test_a_spark_connect_connection_needs_no_provider(
             {"host": "h", "extra": {"session_id": "x", "spark.sql.ansi.enabled": "true", "note": "n"}},
             "sc://h/;session_id=x?spark.sql.ansi.enabled=true",
         ),
+        ({"host": "h", "extra": {"table_options": "USING delta"}}, "sc://h/?table_options=USING%20delta"),
     ],
 )
 def test_a_spark_connect_connection_is_written_as_its_client_reads_it(fields: Mapping[str, Any], url: str) -> None:

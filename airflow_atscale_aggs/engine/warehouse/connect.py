@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 
 _LOCK_TIMEOUT = "lock_timeout"
-_TABLE_OPTIONS = "table_options"
+TABLE_OPTIONS = "table_options"
+"""A parameter of a warehouse's URL, or an extra of its Airflow connection."""
 
 
 def open_warehouse(url: str, *, aggregate_schema: str = "", lock_timeout: float | None = None) -> DbApiWarehouse:
@@ -71,7 +72,7 @@ def split_table_options(url: str) -> tuple[str, str]:
     ('sc://host:15002/;use_ssl=true?spark.sql.ansi.enabled=true', 'USING delta')
     """
     parts = urlsplit(url)
-    own = [text for text in parts.query.split("&") if text.partition("=")[0] == _TABLE_OPTIONS]
+    own = [text for text in parts.query.split("&") if text.partition("=")[0] == TABLE_OPTIONS]
     if not own:
         return url, ""
     others = "&".join(text for text in parts.query.split("&") if text not in own)
