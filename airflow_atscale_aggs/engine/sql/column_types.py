@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -105,3 +106,21 @@ def explain_unmeasurable(method: str, kind: str, unmeasured: Mapping[str, frozen
     if is_no_number or is_lapse or is_lacking:
         return f"there is no `{method}` of its type ({kind})"
     return ""
+
+
+_PRECISION = re.compile(r"\(\s*([0-9]+)\s*\)")
+_NANOSECONDS = 9
+
+
+def has_more_digits(data_type: str, digits: int) -> bool:
+    """Whether a timestamp of this type has more digits of a second than so many.
+
+    >>> has_more_digits("timestamp(9)", 6), has_more_digits("timestamp", 6), has_more_digits("decimal(9)", 6)
+    (True, False, False)
+    """
+    kind = data_type.casefold()
+    if kind.endswith("_ns"):
+        return digits < _NANOSECONDS
+    precision = _PRECISION.search(kind)
+    is_time = kind.startswith(("timestamp", "datetime"))
+    return is_time and precision is not None and int(precision[1]) > digits

@@ -23,6 +23,7 @@ from airflow_atscale_aggs.engine.aggregates.indicator import (
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.column_types import has_more_digits
 from airflow_atscale_aggs.engine.sql.quoting import alias_as
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource
 
@@ -57,10 +58,7 @@ def indicator_kind(data_type: str, dialect: Dialect) -> IndicatorKind | None:
 
 def is_finer_than_kept(data_type: str) -> bool:
     """True for timestamps with digits beyond microseconds, which drivers cut off."""
-    kind = data_type.casefold()
-    precision = _PRECISION.search(kind)
-    has_digits = precision is not None and int(precision[1]) > _MICROSECONDS
-    return kind.endswith("_ns") or (kind.startswith(_TIMESTAMPS) and has_digits)
+    return has_more_digits(data_type, _MICROSECONDS)
 
 
 def range_condition(rows: RowRange, source: DatasetSource, alias: str) -> exp.Expr | None:

@@ -9,6 +9,7 @@ from airflow_atscale_aggs.engine.sql.column_types import (
     DUCKDB_UNMEASURED,
     POSTGRES_UNMEASURED,
     explain_unmeasurable,
+    has_more_digits,
     is_number,
     is_text,
     is_time,
@@ -128,3 +129,19 @@ def test_duckdb_computes_what_is_not_refused_and_nothing_else() -> None:
 
     assert explained == refused
     assert ("sum", "date") in refused
+
+
+@pytest.mark.parametrize(
+    ("kind", "digits", "expected"),
+    [
+        ("TIMESTAMP(12)", 9, True),
+        ("timestamp(9)", 9, False),
+        ("timestamp_ns", 6, True),
+        ("timestamp_ns", 9, False),
+        ("datetime2(7)", 6, True),
+        ("timestamp with time zone", 6, False),
+        ("varchar(20)", 6, False),
+    ],
+)
+def test_digits_of_a_second_are_those_in_the_type(kind: str, digits: int, expected: bool) -> None:
+    assert has_more_digits(kind, digits) is expected

@@ -13,11 +13,11 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import CheckInput
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
 from airflow_atscale_aggs.engine.model.semantic_model import Attribute, SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
-from airflow_atscale_aggs.engine.sql.column_types import explain_unmeasurable
+from airflow_atscale_aggs.engine.sql.column_types import explain_unmeasurable, has_more_digits
 
 
 def check_columns(checked: CheckInput) -> tuple[ModelIssue, ...]:
-    """Warnings for columns that do not exist, and for metrics that no warehouse can measure."""
+    """Warnings for columns that are not there, metrics that cannot be measured, and keys with too many digits."""
     issues = IssueList()
     for model in checked.models:
         for use in _column_uses(model):
@@ -35,6 +35,13 @@ def check_columns(checked: CheckInput) -> tuple[ModelIssue, ...]:
                     f"{use.who} measures column `{use.column}` of dataset `{dataset.name}`, but {reason}; it is refused"
                 )
                 issues.warning(use.where, "not-measurable", message)
+            if not use.method and has_more_digits(kind, checked.dialect.timestamp_digits):
+                message = (
+                    f"{use.who} uses column `{use.column}` of dataset `{dataset.name}`, a {kind}, of which "
+                    f"{checked.dialect.timestamp_digits} digits of a second reach whoever reads: aggregates keep all, "
+                    "and answers show no more, so that different members may look the same"
+                )
+                issues.warning(use.where, "key-precision", message)
     return issues.all()
 
 

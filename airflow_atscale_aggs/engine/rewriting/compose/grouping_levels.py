@@ -81,9 +81,10 @@ def _level(query: ModelQuery, number: int, names: Sequence[str]) -> exp.Select:
         if key_place in own:
             select.select(column_of(name, here), copy=False)
             continue
-        # A NULL of the type that the key has on another level.
+        # A NULL of the type that the key has on another level. Sail takes for never NULL what no row of a table is.
         other = names[next(level for level, places in enumerate(query.sets) if key_place in places)]
-        typed = exp.Select(expressions=[column_of(name, other)]).from_(exp.Table(this=identifier(other)), copy=False)
+        nothing = exp.Nullif(this=column_of(name, other), expression=column_of(name, other))
+        typed = exp.Select(expressions=[nothing]).from_(exp.Table(this=identifier(other)), copy=False)
         select.select(alias_as(exp.Subquery(this=typed.where(exp.false(), copy=False)), name), copy=False)
     for output in _outputs(query, ()):
         select.select(column_of(output.name, here), copy=False)

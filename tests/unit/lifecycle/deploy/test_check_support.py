@@ -245,3 +245,15 @@ def test_a_join_rule_that_nobody_knows_is_taken_for_yes(value: str, is_told: boo
     )
     expected = [f"warning in Shop.yml, unknown-value: {message}"] if is_told else []
     assert lines_of(check_support(check_input(documents))) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_told"), [("timestamp_ns", True), ("timestamp(12)", True), ("timestamp", False), ("varchar", False)]
+)
+def test_a_key_with_digits_that_readers_do_not_get_is_told(kind: str, is_told: bool) -> None:
+    tables = TABLES | {"shop": TABLES["shop"].replace("city varchar", f"city {kind}")}
+    lines = lines_of(check_columns(check_input(star(), tables)))
+
+    assert len(lines) == is_told
+    assert all("key-precision: attribute `City` uses column `city`" in line for line in lines)
+    assert all("6 digits of a second" in line for line in lines)

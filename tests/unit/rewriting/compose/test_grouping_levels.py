@@ -59,7 +59,8 @@ def test_a_key_that_a_level_has_not_is_a_null_of_its_type(market: AskedStar) -> 
     assert (
         'SELECT "levels"."key 0" AS "City", "levels"."metric 0" AS "Amount", "levels"."grouping 0" AS "g" FROM ('
         'SELECT "level 1"."key 0", "level 1"."metric 0", 0 AS "grouping 0" FROM "level 1" UNION ALL '
-        'SELECT (SELECT "level 1"."key 0" FROM "level 1" WHERE FALSE) AS "key 0", "level 2"."metric 0", '
+        'SELECT (SELECT NULLIF("level 1"."key 0", "level 1"."key 0") FROM "level 1" WHERE FALSE) AS "key 0", '
+        '"level 2"."metric 0", '
         '1 AS "grouping 0" FROM "level 2") AS "levels"'
     ) in text
 

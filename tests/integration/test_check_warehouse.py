@@ -1,0 +1,146 @@
+"""The check of a warehouse on those that we can run: what works there, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from airflow_atscale_aggs.engine.lifecycle.conformance.capability import Verdict
+from airflow_atscale_aggs.engine.lifecycle.conformance.check_warehouse import (
+    DEFAULT_SCHEMA,
+    CheckOptions,
+    check_warehouse,
+)
+from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+from tests.conftest import PostgresDatabase
+from tests.support.command_line import run_command, start_command
+from tests.support.sail_server import shared_session
+
+_NO_SKETCHES = {"sketches for estimated distinct counts"}
+_ON_SAIL = {"what SQL means", "readers of views"}
+"""Its sums of BIGINT wrap, and it switches views one after the other: a reader may see that, or not."""
+
+
+def _differences(url: str) -> set[str]:
+    """What works with a difference; the rest works, and nothing is left."""
+    warehouse = open_warehouse(url)
+    report = check_warehouse(warehouse)
+    assert [found for found in report.capabilities if found.verdict is Verdict.FAILS] == []
+    assert len(report.capabilities) == 20
+    with warehouse.session() as session:
+        assert not session.has_schema(DEFAULT_SCHEMA)
+    warehouse.close()
+    return {found.name for found in report.capabilities if found.verdict is Verdict.DIFFERS}
+
+
+def test_duckdb() -> None:
+    assert _differences("duckdb://") == _NO_SKETCHES
+
+
+@pytest.mark.postgres
+def test_postgres(postgres_url: str) -> None:
+    assert _differences(postgres_url) == _NO_SKETCHES
+
+
+def test_sail(sail_address: str) -> None:
+    assert {"what SQL means"} <= _differences(shared_session(sail_address)) <= _ON_SAIL
+
+
+def test_sessions_of_sail_that_share_no_catalog_are_told(sail_address: str) -> None:
+    warehouse = open_warehouse(sail_address)
+    report = check_warehouse(warehouse)
+    warehouse.close()
+    (found,) = [found for found in report.capabilities if found.name == "tables and rows"]
+
+    assert found.verdict is Verdict.FAILS
+    assert "session_id" in found.detail
+
+
+def test_a_collation_that_takes_texts_for_equal_is_found_by_the_queries() -> None:
+    warehouse = open_warehouse("duckdb://?default_collation=nocase")
+    found = {capability.name: capability for capability in check_warehouse(warehouse).capabilities}
+    warehouse.close()
+
+    assert found["what SQL means"].verdict is Verdict.DIFFERS
+    assert found["queries answered from the facts"].verdict is Verdict.FAILS
+    assert "`cities that differ in case" in found["queries answered from the facts"].detail
+
+
+def test_the_verb_prints_a_table_and_ends_with_0(tmp_path: Path) -> None:
+    code, out, err = run_command(tmp_path, "check-warehouse", "duckdb:///w.duckdb", "--schema", "scratch")
+
+    assert code == 0
+    assert "queries answered from aggregates" in out
+    assert "works with a difference" in out
+    assert "[5/9] queries ..." in err
+    assert "duckdb (run in CI, v" in err
+    assert "of 20 capabilities 19 work, 1 with a difference, 0 not" in err
+
+
+def test_the_verb_prints_one_document_and_ends_with_1_where_something_does_not_work(tmp_path: Path) -> None:
+    url = f"duckdb:///{tmp_path}/w.duckdb?default_collation=nocase"
+    code, out, err = run_command(tmp_path, "check-warehouse", url, "--json")
+    document = json.loads(out)
+
+    assert (code, err, document["works"]) == (1, "", False)
+    assert {found["verdict"] for found in document["capabilities"]} == set(map(str, Verdict))
+    assert (document["dialect"], document["proven"]) == ("duckdb", "run in CI")
+
+
+def test_the_verb_says_what_is_wrong_with_a_warehouse_that_does_not_answer(tmp_path: Path) -> None:
+    """No secret is in the message."""
+    url = "postgresql+psycopg://me:hunter22@127.0.0.1:1/db"
+    code, _, err = run_command(tmp_path, "check-warehouse", url)
+
+    assert code == 1
+    assert "127.0.0.1" in err
+    assert "hunter22" not in err
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_check_drops_everything(
+    postgres_database: PostgresDatabase, tmp_path: Path, number: signal.Signals
+) -> None:
+    """What was there before stays."""
+    with postgres_database("interrupted") as url:
+        dsn = urlsplit(url)._replace(scheme="postgresql").geturl()
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("CREATE SCHEMA mine")
+            connection.execute("CREATE TABLE mine.precious AS SELECT 1 AS a")
+            process = start_command(tmp_path, "check-warehouse", url)
+            assert process.stderr is not None
+            for line in process.stderr:
+                if "by_month_and_city from" in line:
+                    break
+            os.kill(process.pid, number)
+            for line in process.stderr:
+                if "dropped ..." in line:
+                    # Somebody who has no patience.
+                    os.kill(process.pid, number)
+                    break
+            _, said = process.communicate(timeout=60)
+            schemas = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_|^inf|^public'")
+
+            assert (process.returncode, "wait a little" in said) == (130, True)
+            assert schemas.fetchall() == [("mine",)]
+            assert connection.execute("SELECT a FROM mine.precious").fetchall() == [(1,)]
+
+
+def test_what_is_kept_is_told(tmp_path: Path) -> None:
+    url = f"duckdb:///{tmp_path}/w.duckdb"
+    warehouse = open_warehouse(url)
+    check_warehouse(warehouse, CheckOptions(schema="kept", keep=True))
+    with warehouse.session() as session:
+        assert len(session.tables("kept")) > 20
+    warehouse.close()
+
+    code, _, err = run_command(tmp_path, "check-warehouse", url, "--schema", "kept")
+    assert code == 1
+    assert "schema `kept` is not empty" in err
