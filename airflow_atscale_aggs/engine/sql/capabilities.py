@@ -149,6 +149,7 @@ class Dialect:
             text.
         average: what AVG of an exact number is; None where it was never tried, or is neither.
         functions: how PostgreSQL's functions are said.
+        casts_cut: a number that is cast to a whole one loses its digits behind the point, where PostgreSQL rounds.
         divides_whole_numbers: sqlglot's IntDiv leaves the remainder out as PostgreSQL's `/` does, also below zero.
         quantile: how an exact quantile is said; None where only estimates are aggregates.
         statistics: a query, with a place for ``{tables}``, for schema, table, estimated rows (negative: unknown),
@@ -224,6 +225,7 @@ class Dialect:
     timestamp_format: str | None = None
     average: AverageType | None = None
     functions: FunctionStyle = FunctionStyle.PORTABLE
+    casts_cut: bool = False
     divides_whole_numbers: bool = False
     quantile: QuantileStyle | None = None
     statistics: str | None = None

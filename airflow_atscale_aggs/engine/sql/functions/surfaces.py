@@ -135,7 +135,25 @@ def check_portable(node: exp.Expr, written: str, dialect: Dialect) -> None:
     if written != SURFACE_DIALECT or dialect.functions is not FunctionStyle.PORTABLE:
         return
     for part in node.walk():
+        if dialect.casts_cut and _is_cast_of_digits(part):
+            reason = f"a number that is cast to a whole one loses its digits on {dialect.name}; PostgreSQL rounds it"
+            raise refusal_of(part, reason, "Leave the cast out, or cast to DECIMAL(38, 0), which rounds.")
         is_other_unit = isinstance(part, exp.Extract) and part.name.casefold() not in _PORTABLE_UNITS
-        if is_other_unit or not isinstance(part, _PORTABLE):
+        # The length of a text is cut to here, and refused there.
+        is_number_size = isinstance(part, exp.DataTypeParam) and _is_decimal(part.parent)
+        if is_other_unit or not (is_number_size or isinstance(part, _PORTABLE)):
             reason = f"`{function_name(part)}` is not proven to mean on {dialect.name} what it means in PostgreSQL"
             raise refusal_of(part, reason, "Use comparisons, arithmetic, CASE, COALESCE, EXTRACT and DATE_TRUNC.")
+
+
+def _is_cast_of_digits(node: exp.Expr) -> bool:
+    """Whether a cast to whole numbers may have digits behind the point to lose."""
+    if not isinstance(node, exp.Cast) or node.to.this not in exp.DataType.INTEGER_TYPES:
+        return False
+    value = node.this.unnest()
+    is_whole = isinstance(value, exp.Literal) and value.is_int
+    return not is_whole and not isinstance(value, (exp.Count, exp.Null, exp.Boolean))
+
+
+def _is_decimal(kind: exp.Expr | None) -> bool:
+    return isinstance(kind, exp.DataType) and kind.this is exp.DataType.Type.DECIMAL

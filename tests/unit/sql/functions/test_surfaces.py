@@ -82,3 +82,18 @@ def test_what_was_never_tried_on_a_warehouse_is_refused_there_and_nowhere_else(e
 
     check_portable(parsed(expression), "postgres", find_dialect("duckdb"))
     check_portable(parsed(expression), "snowflake", find_dialect("snowflake"))
+
+
+@pytest.mark.parametrize(
+    "expression", ["CAST(1 AS INT)", "COUNT(*)::bigint", "CAST(NULL AS INT)", "CAST(a AS DECIMAL(38, 0))"]
+)
+def test_casts_that_lose_no_digits_are_passed_on(expression: str) -> None:
+    check_portable(parsed(expression), "postgres", find_dialect("spark"))
+
+
+def test_a_cast_that_rounds_here_and_cuts_there_is_refused() -> None:
+    """CAST(2.5 AS INT) is 3 in PostgreSQL and 2 on Spark."""
+    with pytest.raises(UnsupportedQueryError, match="loses its digits on spark; PostgreSQL rounds it"):
+        check_portable(parsed("1 + CAST(a / 2 AS BIGINT)"), "postgres", find_dialect("spark"))
+
+    check_portable(parsed("CAST(a / 2 AS BIGINT)"), "postgres", find_dialect("snowflake"))
