@@ -28,7 +28,12 @@ MOST_ROWS = 1000
 """The longest page; a longer one is cut to it."""
 
 _MOST_SPLITS = 100
-"""SQLite puts no more than 500 SELECTs together, and reading each by itself takes its time."""
+"""So many are read by one statement: SQLite puts no more than 500 SELECTs together, and reading each by itself takes
+its time.
+"""
+
+_MOST_IDS = 30_000
+"""SQLite takes no more than 32,766 values in one statement."""
 
 _LONGEST_CURSOR = 8000
 _DIGEST_BYTES = 6
@@ -194,17 +199,29 @@ def _read(
     connection: Connection, query: Select[Any], order: Order, most: int, splits: Sequence[ColumnElement[bool]]
 ) -> Sequence[Any]:
     """The first rows of a query in order."""
-    if len(splits) > _MOST_SPLITS:
+    parts = range(0, len(splits), _MOST_SPLITS)
+    if len(parts) * most > _MOST_IDS:
         query, splits = query.where(or_(*splits)), ()
     if len(splits) > 1:
-        places = query.with_only_columns(order.key.label("page_key"), order.identity.label("page_id"))
-        firsts = [_sorted(places.where(split), order, order.key, order.identity).limit(most) for split in splits]
-        merged = union_all(*(select(first.subquery()) for first in firsts)).subquery()
-        ids = connection.scalars(
-            _sorted(select(merged.c.page_id), order, merged.c.page_key, merged.c.page_id).limit(most)
-        )
-        query, splits = query.where(order.identity.in_(ids.all())), ()
+        ids = [
+            identity
+            for start in parts
+            for identity in _first_ids(connection, query, order, most, splits[start : start + _MOST_SPLITS])
+        ]
+        query, splits = query.where(order.identity.in_(ids)), ()
     return connection.execute(_sorted(query.where(*splits), order, order.key, order.identity).limit(most)).all()
+
+
+def _first_ids(
+    connection: Connection, query: Select[Any], order: Order, most: int, splits: Sequence[ColumnElement[bool]]
+) -> Sequence[Any]:
+    """Ids of the first rows of a query of which one of the conditions holds."""
+    places = query.with_only_columns(order.key.label("page_key"), order.identity.label("page_id"))
+    firsts = [_sorted(places.where(split), order, order.key, order.identity).limit(most) for split in splits]
+    merged = union_all(*(select(first.subquery()) for first in firsts)).subquery()
+    return connection.scalars(
+        _sorted(select(merged.c.page_id), order, merged.c.page_key, merged.c.page_id).limit(most)
+    ).all()
 
 
 def _sorted(query: Select[Any], order: Order, *columns: ColumnElement[Any]) -> Select[Any]:

@@ -11,7 +11,19 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import BigInteger, Column, Connection, Float, MetaData, String, Table, create_engine, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Float,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+    select,
+)
 
 from airflow_atscale_aggs.engine.errors import CursorError
 from airflow_atscale_aggs.engine.registry.page import (
@@ -107,6 +119,24 @@ def test_paging_visits_each_row_once_in_the_order_of_the_whole_list(
     if key != "text":
         present = [value for value in found if value is not None]
         assert present == sorted(present, reverse=order.descending)
+
+
+@pytest.mark.parametrize("most", [3, 20_000], ids=["by an index", "sorted"])
+def test_any_number_of_parts_are_one_list(connection: Connection, most: int) -> None:
+    """As many as models: 250 of them are read by three statements, where that is shorter than sorting all rows."""
+    order = _order("number", descending=True)
+    with connection.begin_nested() as transaction:
+        connection.execute(insert(_things), [{"id": str(number), "number": number} for number in range(500)])
+        splits = [_things.c.number % 250 == part for part in range(250)]
+        run: list[str] = []
+        event.listen(connection, "before_cursor_execute", lambda *given: run.append(given[2]))
+        rows = read_after(
+            connection, with_position(select(_things), order), order, Position(400, "400"), most, splits=splits
+        )
+        transaction.rollback()
+
+    assert [row.number for row in rows] == list(range(399, -1, -1))[:most]
+    assert sum("UNION ALL" in statement for statement in run) == (3 if most == 3 else 0)
 
 
 @pytest.mark.parametrize(
