@@ -109,15 +109,19 @@ class InstanceReader(RegistryPart):
 
     def last_rows(self, model_id: str) -> Mapping[tuple[str, str], int]:
         """Rows of the newest built instance by (definition id, fact); staged ones are not known to go live."""
-        query = (
-            select(instances.c.definition_id, instances.c.fact, instances.c.rows)
+        kind = (instances.c.definition_id, instances.c.fact)
+        place = func.row_number().over(partition_by=kind, order_by=instances.c.finished_at.desc())
+        # The database chooses: a model may have a year of instances, and few definitions.
+        built = (
+            select(*kind, instances.c.rows, place.label("place"))
             .where(
                 instances.c.model_id == model_id,
                 instances.c.rows.is_not(None),
                 instances.c.status != InstanceStatus.DONE,
             )
-            .order_by(instances.c.finished_at)
+            .subquery()
         )
+        query = select(built.c.definition_id, built.c.fact, built.c.rows).where(built.c.place == 1)
         return {(row[0], row[1]): row[2] for row in self._rows(query)}
 
     def shortest_builds(self, model_id: str) -> Mapping[str, float]:
