@@ -61,12 +61,14 @@ def _started(service: str, port: int, settings: dict[str, str]) -> Iterator[None
     with tempfile.TemporaryDirectory(prefix="spark", ignore_cleanup_errors=True) as folder:
         own = {**_SETTINGS, **settings, "spark.sql.warehouse.dir": f"{folder}/warehouse"}
         options = [word for name, value in own.items() for word in ("--conf", f"{name}={value}")]
-        command = [str(HOME / "bin" / "spark-submit"), "--master", "local[2]", "--driver-memory", "1500m", *options]
+        # The kernel ends it with us, however we end.
+        with_us = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        submit = [*with_us, str(HOME / "bin" / "spark-submit"), "--master", "local[2]", "--driver-memory", "1500m"]
         environment = {**os.environ, "SPARK_HOME": str(HOME), "PYTHONPATH": ""}
         log = Path(folder) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*command, "--class", service, "spark-internal"],
+                [*submit, *options, "--class", service, "spark-internal"],
                 cwd=folder,
                 env=environment,
                 stdout=output,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -88,7 +89,7 @@ def instance_table(instance_id: str, aggregate: str, dialect: Dialect, attempt_t
     The first eight hexadecimal digits of the instance id and the first 14 characters of the aggregate's name, as the
     product names its tables, then the attempt: a late zombie and a newer attempt write different tables.
     """
-    name = name_word(aggregate)[:14].strip("_")
+    name = _spelled(name_word(aggregate), dialect)[:14].strip("_")
     fixed = f"as_agg_{instance_id.replace('-', '')[:8]}_"
     room = dialect.max_identifier - len(fixed) - len("_a9999_s9")
     return f"{fixed}{_cut(name, room)}_a{attempt_token}"
@@ -112,16 +113,17 @@ def segment_table(instance_table: str, number: int) -> str:
 def view_names(model: str, aggregates: Sequence[str], dialect: Dialect) -> list[str]:
     """Stable view names ``agg_<model>_<aggregate>``, one per aggregate, unique without regard to case.
 
-    A name that is too long or meets another ends in a hash of the whole, so that it stays the same from batch to batch
-    whatever else the batch holds.
+    A name that is too long, meets another, or lost letters that the warehouse does not take ends in a hash of the
+    whole, so that it stays the same from batch to batch whatever else the batch holds.
     """
-    plain = [f"agg_{name_word(model)}_{name_word(aggregate)}" for aggregate in aggregates]
+    whole = [f"agg_{name_word(model)}_{name_word(aggregate)}" for aggregate in aggregates]
+    plain = [_spelled(name, dialect) for name in whole]
     limit = dialect.max_identifier
     return [
         name
-        if plain.count(name) == 1 and len(name.encode()) <= limit
+        if plain.count(name) == 1 and name == asked and len(name.encode()) <= limit
         else _append_hash(name, f"{model}\x00{aggregate}", limit)
-        for name, aggregate in zip(plain, aggregates, strict=True)
+        for name, asked, aggregate in zip(plain, whole, aggregates, strict=True)
     ]
 
 
@@ -160,6 +162,14 @@ def _unique(name: str, taken: set[str], limit: int) -> str:
         number += 1
     taken.add(chosen)
     return chosen
+
+
+def _spelled(name: str, dialect: Dialect) -> str:
+    """A word as the warehouse takes it in names of tables."""
+    if not dialect.ascii_names or name.isascii():
+        return name
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", errors="ignore").decode()
+    return name_word(letters)
 
 
 def _append_hash(name: str, whole: str, limit: int) -> str:

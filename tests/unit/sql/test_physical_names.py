@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import Role
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
-from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
+from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, find_dialect
 from airflow_atscale_aggs.engine.sql.physical_names import (
     instance_table,
     is_instance_table,
@@ -172,3 +173,18 @@ def test_views_that_would_be_named_alike_or_too_long_end_in_a_hash_of_their_own(
 )
 def test_views_are_known_by_their_names(name: str, expected: bool) -> None:
     assert is_view_name(name) is expected
+
+
+def test_letters_that_a_warehouse_takes_in_no_table_name_are_left_out() -> None:
+    """Views that lost some are told apart by a hash; others have the names that they have everywhere."""
+    spark = find_dialect("spark")
+
+    views = view_names("m", ["größe", "große", "日本", "plain"], spark)
+
+    assert all(re.fullmatch(r"[a-z0-9_]+", view) for view in views)
+    assert len(set(views)) == 4
+    assert views[-1] == "agg_m_plain"
+    assert views[0].startswith("agg_m_groe_")
+    assert instance_table("e0bc4492-0", "größe", spark, "1") == "as_agg_e0bc4492_groe_a1"
+    assert instance_table("e0bc4492-0", "日本", spark, "1") == "as_agg_e0bc4492_x_a1"
+    assert view_names("m", ["größe"], find_dialect("duckdb")) == ["agg_m_größe"]

@@ -34,6 +34,8 @@ DATABRICKS = Dialect(
     schemes=("databricks",),
     sml_dialects=("DatabricksSQL",),
     max_identifier=255,
+    # Of the Hive catalog.
+    ascii_names=True,
     folding=Folding.KEEP,
     replace_view=ReplaceViewStyle.ALTER,
     session_settings=SPARK_SETTINGS,
