@@ -72,7 +72,7 @@ def attention_of(
         *_of_dags(place, model),
         *_of_notes(batch),
         *_found("missing_table", "warning", fallbacks),
-        *_found("stale", "warning", stale.number, stale.ids, hours=_count(hours, "hour")),
+        *_stale(stale.number, stale.ids, hours),
         *_of_definitions(place, model),
         *_found("never_used", "info", never_used.number, never_used.ids, days=_count(days_unused, "day")),
     ]
@@ -139,6 +139,12 @@ def _of_definitions(place: Place, model: ModelRecord) -> Iterator[Attention]:
     number = lists.count(which).number
     ids = [listing.id for listing in lists.page(which, limit=_MOST_NAMED).rows] if number else []
     yield from _found("not_built", "info", number, ids)
+
+
+def _stale(number: int, definition_ids: Sequence[str], hours: int) -> Iterator[Attention]:
+    """With the age, by which the page finds them."""
+    for attention in _found("stale", "warning", number, definition_ids, hours=_count(hours, "hour")):
+        yield attention.model_copy(update={"hours": hours})
 
 
 def _found(

@@ -160,6 +160,8 @@ class Attention(Document):
     count: int
     definition_ids: list[str]
     batch_id: str | None = None
+    hours: int | None = None
+    """Of `stale`: the age, in hours, from which the model's settings call an aggregate so."""
 
 
 class SizeTile(Document):

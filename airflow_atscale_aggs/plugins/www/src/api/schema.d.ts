@@ -1157,6 +1157,11 @@ export interface components {
             /** Definition Ids */
             definition_ids: string[];
             /**
+             * Hours
+             * @description Of `stale`: the age, in hours, from which the model's settings call an aggregate so.
+             */
+            hours?: number | null;
+            /**
              * Kind
              * @description `failed`, `stale`, `never_used`, `late_rows`, `refused_joins`, `missing_table`, `not_built` or `no_dag`.
              */

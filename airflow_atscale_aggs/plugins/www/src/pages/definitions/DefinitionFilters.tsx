@@ -5,7 +5,7 @@ import { FilterMenu } from "src/components/FilterMenu";
 import { SearchBox } from "src/components/SearchBox";
 
 import {
-  BUILT_CHOICES,
+  builtChoicesOf,
   DEFAULT_STATE,
   type Filters,
   isFiltered,
@@ -58,7 +58,7 @@ export const DefinitionFilters = ({ filters, onChange, onClear }: Props) => {
         }}
       />
       <FilterMenu
-        choices={BUILT_CHOICES}
+        choices={builtChoicesOf(filters.built)}
         chosen={filters.built}
         isSingle
         label="Built"

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { filtersOf, isFiltered, NO_FILTERS, paramsOf, requestOf } from "./definition_filters";
+import { builtChoicesOf, filtersOf, isFiltered, NO_FILTERS, paramsOf, requestOf } from "./definition_filters";
 
 const of = (address: string) => filtersOf(new URLSearchParams(address));
 const NOW = Date.UTC(2026, 10, 29, 9, 41, 7);
@@ -69,6 +69,10 @@ describe("the filters of the Definitions tab", () => {
   it("ask for what is older than the overview finds new", () => {
     expect(requestOf(of("built=not-36h"), "m", NOW).built_before).toBe("2026-11-27T21:41:07.000Z");
     expect(isFiltered(of("built=not-36h"))).toBe(true);
-    expect(requestOf(of("built=not-12h"), "m", NOW)).not.toHaveProperty("built_before");
+    expect(requestOf(of("built=not-50h"), "m", NOW).built_before).toBe("2026-11-27T07:41:07.000Z");
+    expect(builtChoicesOf(["not-50h"]).at(-1)).toEqual({ value: "not-50h", label: "not for 50 hours" });
+    expect(builtChoicesOf(["not-7d"])).toBe(builtChoicesOf([]));
+    expect(requestOf(of("built=nonsense"), "m", NOW).built_before).toBeUndefined();
+    expect(requestOf(of("built=12h"), "m", NOW)).not.toHaveProperty("built_before");
   });
 });

@@ -2,6 +2,7 @@
 import type { operations } from "src/api/schema";
 import type { Sort } from "src/components/DataTable";
 import { STATUSES } from "src/components/statuses";
+import { plural } from "src/utils/numbers";
 
 import { ORIGINS } from "./origins";
 
@@ -80,6 +81,25 @@ const words = (text: string | null, known: readonly { value: string }[]): string
   return known.map((choice) => choice.value).filter((value) => value !== "" && asked.includes(value));
 };
 
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+/** How long something was not built, in milliseconds; undefined where the word says nothing of the kind. */
+const notBuiltForOf = (word: string | undefined): number | undefined => {
+  const [, number, unit] = /^not-([1-9]\d{0,5})([hd])$/.exec(word ?? "") ?? [];
+  return number === undefined ? undefined : Number(number) * (unit === "h" ? HOUR : DAY);
+};
+
+/** The choices of the filter, and the one that a link has brought, whose age a model's settings decide. */
+export const builtChoicesOf = (built: readonly string[]): { value: string; label: string }[] => {
+  const [word] = built;
+  if (word === undefined || BUILT_CHOICES.some(({ value }) => value === word)) {
+    return BUILT_CHOICES;
+  }
+  const hours = (notBuiltForOf(word) ?? 0) / HOUR;
+  return [...BUILT_CHOICES, { value: word, label: `not for ${plural(hours, "hour")}` }];
+};
+
 /** What an address asks for; what it does not know is left out. */
 export const filtersOf = (params: URLSearchParams): Filters => {
   const sort = params.get("sort") ?? "";
@@ -91,7 +111,7 @@ export const filtersOf = (params: URLSearchParams): Filters => {
     type: words(params.get("type"), TYPE_CHOICES),
     status: words(params.get("status"), STATUS_CHOICES),
     used: words(params.get("used"), USED_CHOICES).slice(0, 1),
-    built: words(params.get("built"), BUILT_CHOICES).slice(0, 1),
+    built: [params.get("built") ?? ""].filter((word) => notBuiltForOf(word) !== undefined),
     state: states.length > 0 || state === ANY_STATE ? states : DEFAULT_STATE,
     sort: SORTS.some((known) => known === by)
       ? { by, isDescending: sort.startsWith("-") }
@@ -138,18 +158,9 @@ export const isFiltered = ({ search, type, status, used, built, state }: Filters
   type.length + status.length + used.length + built.length > 0 ||
   state.join() !== DEFAULT_STATE.join();
 
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
-
 /** The moment some time before another, to the hour: the same request within an hour is answered from the cache. */
 const before = (now: number, milliseconds: number): string =>
   new Date(Math.floor(now / HOUR) * HOUR - milliseconds).toISOString();
-
-const NOT_BUILT_FOR: Record<string, number> = {
-  "not-36h": 36 * HOUR,
-  "not-7d": 7 * DAY,
-  "not-30d": 30 * DAY,
-};
 
 /**
  * What the API is asked.
@@ -159,7 +170,7 @@ const NOT_BUILT_FOR: Record<string, number> = {
 export const requestOf = (filters: Filters, modelId: string, now: number): Query => {
   const [used] = filters.used;
   const days = Number(used);
-  const notBuiltFor = NOT_BUILT_FOR[filters.built[0] ?? ""];
+  const notBuiltFor = notBuiltForOf(filters.built[0]);
   return {
     model: [modelId],
     origin: filters.type as Query["origin"],

@@ -18,10 +18,17 @@ const LOOKS: Record<string, { label: string; palette: string; icon: typeof LuInf
 
 // The definitions of these kinds are also a filter of the Definitions tab. Those that failed stand in their batch:
 // what served before serves on, so that the status of the definition does not tell of it.
-const FILTERS: Record<string, Record<string, string>> = {
-  stale: { status: "active", built: "not-36h" },
-  never_used: { status: "active", used: "never", sort: "created_at" },
-  not_built: { status: "pending" },
+const filterOf = ({ kind, hours }: Attention): Record<string, string> | undefined => {
+  switch (kind) {
+    case "stale":
+      return { status: "active", built: `not-${hours ?? 36}h` };
+    case "never_used":
+      return { status: "active", used: "never", sort: "created_at" };
+    case "not_built":
+      return { status: "pending" };
+    default:
+      return undefined;
+  }
 };
 
 type Place = { label: string; address: string };
@@ -37,7 +44,7 @@ export const placesOf = (model: Model, item: Attention): Place[] => {
   }
   const [first] = item.definition_ids;
   if (first !== undefined) {
-    const filter = FILTERS[item.kind];
+    const filter = filterOf(item);
     if (item.count === 1 && item.definition_ids.length === 1) {
       places.push({
         label: "Open the definition",

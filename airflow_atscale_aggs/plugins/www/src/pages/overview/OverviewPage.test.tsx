@@ -123,9 +123,9 @@ describe("what wants attention", () => {
     expect(addresses(attentionOf({ batch_id: "b1", definition_ids: ["a", "b"], kind: "failed" }))).toEqual([
       "&batch=b1",
     ]);
-    expect(addresses(attentionOf({ kind: "stale", count: 2, definition_ids: ["a", "b"] }))).toEqual([
-      "&status=active&built=not-36h",
-    ]);
+    expect(
+      addresses(attentionOf({ kind: "stale", count: 2, hours: 48, definition_ids: ["a", "b"] })),
+    ).toEqual(["&status=active&built=not-48h"]);
     expect(addresses(attentionOf({ definition_ids: [] }))).toEqual([]);
   });
 });
