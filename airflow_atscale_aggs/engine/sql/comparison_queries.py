@@ -28,7 +28,13 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, join_tree
 from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
-from airflow_atscale_aggs.engine.sql.queries import as_double, measure_expression, select_from_fact
+from airflow_atscale_aggs.engine.sql.queries import (
+    as_double,
+    measure_expression,
+    select_from_fact,
+    sum_argument,
+    type_of_sum,
+)
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 from airflow_atscale_aggs.engine.sql.statements import render
@@ -114,7 +120,7 @@ class VerificationComposer:
                 select.where(condition, copy=False)
             names = []
             for measure in sorted(self._measures[fact, fanning]):
-                value = measure_expression(measure, source, alias)
+                value = _as_wide_as_it_gets(measure_expression(measure, source, alias))
                 names.append(str(measure))
                 _add(select, _in_comparable_form(measure, value), f"t{len(names)}")
                 if measure.function in _SUMS and _roundoff(source, measure.column) is not None:
@@ -128,6 +134,11 @@ def _fanning(part: FactPart) -> tuple[BoundAttribute, ...]:
     """The attributes that multiply fact rows; sorted, so that equal sets make equal SQL."""
     fanning = (bound for bound in part.attributes if bound.is_many_to_many)
     return tuple(sorted(fanning, key=lambda bound: bound.attribute))
+
+
+def _as_wide_as_it_gets(total: exp.Expr) -> exp.Expr:
+    """A total that is compared, not stored: where the sum of a group fits its type, that of all groups may not."""
+    return total.this if isinstance(total, exp.Cast) and isinstance(total.this, exp.Sum) else total
 
 
 def _table_totals(part: FactPart, target: exp.Expr, source: DatasetSource) -> TotalsQuery:
@@ -144,7 +155,9 @@ def _table_totals(part: FactPart, target: exp.Expr, source: DatasetSource) -> To
         elif measure.function in _COUNTS:
             value = exp.Coalesce(this=exp.Sum(this=stored), expressions=[exp.Literal.number(0)])
         else:
-            value = exp.Sum(this=as_double(stored) if source.may_be_single(measure.column) else stored)
+            kind = type_of_sum(source, measure.column)
+            wide = stored if kind is None else sum_argument(stored, kind, source.dialect)
+            value = exp.Sum(this=as_double(stored) if source.may_be_single(measure.column) else wide)
         names.append(str(measure))
         _add(select, _in_comparable_form(measure, value), f"t{len(names)}")
     return TotalsQuery(sql=render(select, source.dialect), names=tuple(names))

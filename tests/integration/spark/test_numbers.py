@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
+from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.queries import measure_expression
 from airflow_atscale_aggs.engine.sql.row_hashes import hash_row
 from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+from tests.support.stars import tiny_star
 from tests.support.stars.small_star import described_sources, measures
 
 SPARK = find_dialect("spark")
@@ -54,3 +60,27 @@ def test_rows_that_differ_in_their_nulls_have_other_hashes(session: WarehouseSes
 
     assert len(set(numbers)) == 4
     assert session.fetch_all(f"SELECT SUM({render(hashed, SPARK)}) FROM {rows}") == [(sum(numbers),)]
+
+
+@pytest.mark.parametrize("spark_url", ["sail"], indirect=True)
+def test_a_total_of_groups_that_fit_need_not_fit_itself(spark_url: str, tmp_path: Path) -> None:
+    """Two groups hold almost the largest number each. They are built and compared with their facts."""
+    largest = 2**63 - 1
+    model = tiny_star.write_model(tmp_path / "model", {"by_city": (("City",), ("Quantity",))})
+    registry = f"sqlite:///{tmp_path / 'registry.sqlite'}"
+    with open_workspace(registry=registry, warehouse=spark_url, aggregate_schema="aggs") as workspace:
+        tiny_star.run_sql(
+            workspace,
+            *tiny_star.SETUP_SQL[:2],
+            tiny_star.SETUP_SQL[2].replace("quantity INTEGER", "quantity BIGINT"),
+            *tiny_star.SETUP_SQL[3:5],
+            f"INSERT INTO sales VALUES (1, 1, {largest - 1}, 1), (1, 2, 1, 1), (1, 3, {largest}, 1)",
+        )
+        deploy(workspace, model, now=utc_now())
+        run_batch(workspace, "tiny_sales", owner="test")
+
+        rows = answer(workspace, 'SELECT "City", SUM("Quantity") FROM tiny_sales GROUP BY 1 ORDER BY 1').rows
+        with pytest.raises(PermanentWarehouseError):
+            answer(workspace, 'SELECT SUM("Quantity") FROM tiny_sales')
+
+    assert [(str(city), int(total)) for city, total in rows] == [("North", largest), ("South", largest)]
