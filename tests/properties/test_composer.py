@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import Phase, event, given, settings
 from hypothesis import strategies as st
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
@@ -59,7 +59,7 @@ def test_aggregates_equal_their_group_by_on_postgres(on_postgres: Database, data
 
 
 @given(data=st.data())
-@settings(PROFILE, max_examples=SAIL_EXAMPLES)
+@settings(PROFILE, max_examples=SAIL_EXAMPLES, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_aggregates_equal_their_group_by_on_sail(on_sail: Database, data: st.DataObject) -> None:
     """They are built from facts or derived along any path, on Sail, as on Spark."""
     _check(on_sail, data)
