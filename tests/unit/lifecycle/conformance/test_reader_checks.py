@@ -7,6 +7,7 @@ import pytest
 from airflow_atscale_aggs.engine.lifecycle.conformance import reader_checks
 from airflow_atscale_aggs.engine.lifecycle.conformance.capability import Verdict
 from airflow_atscale_aggs.engine.lifecycle.conformance.check_context import CheckContext
+from airflow_atscale_aggs.engine.lifecycle.conformance.check_star import StarRows, read_rows
 from airflow_atscale_aggs.engine.lifecycle.conformance.reader_checks import check_readers
 from tests.support.stars.tiny_star import run_sql
 
@@ -45,3 +46,14 @@ def test_both_counts_are_read_by_one_statement(built: CheckContext) -> None:
     query = reader_checks._both_counts(["a", "b"], "s", dialect)
 
     assert query == ('SELECT (SELECT SUM("row_count") FROM "s"."a"), (SELECT SUM("row_count") FROM "s"."b")')
+
+
+def test_an_answer_of_two_batches_does_not_work(built: CheckContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of no known day are counted by one of the two aggregates only."""
+    rows = read_rows("check_sale")
+    nowhere = next(row for row in rows.rows if row[1] == "99" and row[6] is not None)
+    monkeypatch.setattr(reader_checks, "_one_row", lambda _: StarRows(rows.columns, (nowhere,)))
+    _, models = check_readers(built)
+
+    assert models.verdict is Verdict.FAILS
+    assert "an answer was made of aggregates of two batches" in models.detail
