@@ -82,6 +82,7 @@ bench: $(STAMP) ## Run the benchmarks (an hour)
 	$(BIN)/python benchmarks/replay.py ssb
 	$(BIN)/python benchmarks/transfer.py
 	$(BIN)/python benchmarks/api.py
+	$(BIN)/python benchmarks/registry.py
 
 clean: ## Remove the environment, the demo and caches
 	rm -rf $(VENV) .demo .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
