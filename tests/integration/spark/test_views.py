@@ -17,6 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answ
 from airflow_atscale_aggs.engine.lifecycle.stable_views.shown_batches import shown_batches, views_that_lag
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+from tests.support.command_line import run_command
 from tests.support.kill.kill_places import Place
 from tests.support.kill.kill_process import start_worker
 from tests.support.stars import tiny_star
@@ -71,7 +72,7 @@ def test_what_is_somebody_elses_stays(star: Workspace) -> None:
 
 
 @pytest.mark.parametrize("spark_url", ["sail"], indirect=True)
-def test_a_switch_that_was_killed_half_way_is_told_and_finished(star: Workspace, place: Place) -> None:
+def test_a_switch_that_was_killed_half_way_is_told_and_finished(star: Workspace, place: Place, tmp_path: Path) -> None:
     """One view shows the new batch, the other the old one. The router knows only the new one."""
     first = run_batch(star, "tiny_sales", owner="test").batch.id
     _sell(star)
@@ -87,6 +88,9 @@ def test_a_switch_that_was_killed_half_way_is_told_and_finished(star: Workspace,
     assert str(behind) == f"view `{behind.view}` shows batch {first}, and batch {second.id} serves"
     with QueryRouter(star) as router:
         assert _totals(router) == (1786, 157)
+    connection = ("--registry", place.registry, "--warehouse", place.warehouse, "--schema", "aggs")
+    code, out, err = run_command(tmp_path, "instances", "--model", "tiny_sales", *connection)
+    assert (code, f"View {str(behind).removeprefix('view ')}." in out + err) == (0, True), out + err
 
     assert switch_pending_views(star) == ()
 
