@@ -81,11 +81,9 @@ class SparkDatabase(Database):
     @contextlib.contextmanager
     def example(self) -> Iterator[None]:
         """Forget all that is done within the block."""
-        warehouse = open_warehouse(self.address)
-        with warehouse.session() as session:
+        with contextlib.closing(open_warehouse(self.address)) as warehouse, warehouse.session() as session:
             self.fetch_all = session.fetch_all
             yield
-        warehouse.close()
 
 
 def spark_at(address: str) -> Database:
