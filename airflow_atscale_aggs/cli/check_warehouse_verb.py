@@ -6,17 +6,18 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
-from airflow_atscale_aggs.cli.connection_options import remember_connection
+from airflow_atscale_aggs.cli.connection_options import hide_secrets, remember_connection
 from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, seconds
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
-    from airflow_atscale_aggs.engine.lifecycle.conformance.capability import CheckReport
+    from airflow_atscale_aggs.engine.lifecycle.conformance.capability import Capability, CheckReport
 
 
 @click.command(cls=Verb, example="atscale-aggs check-warehouse trino://me@host:8080/catalog --schema scratch")
@@ -54,6 +55,8 @@ def check_warehouse(ctx: click.Context, /, url: str, schema: str, *, keep: bool,
             report = run(warehouse, CheckOptions(schema=schema, keep=keep, listen=listen))
     finally:
         warehouse.close()
+    # What drivers say may repeat the URL.
+    report = replace(report, capabilities=tuple(_without_secrets(found, ctx) for found in report.capabilities))
     if as_json:
         print_json(_document(report))
     else:
@@ -82,6 +85,10 @@ def _interrupted_once() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _without_secrets(found: Capability, ctx: click.Context) -> Capability:
+    return replace(found, detail=hide_secrets(found.detail, ctx.find_root().obj))
 
 
 def _show(report: CheckReport, *, is_kept: bool) -> None:

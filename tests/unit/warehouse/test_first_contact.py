@@ -203,3 +203,14 @@ def test_the_acceptance_is_no_option_of_a_driver(url: str, split: tuple[str, boo
 @pytest.mark.parametrize(("value", "expected"), [(True, True), ("Yes", True), ("", False), ("no", False), (0, False)])
 def test_yes_is_said_in_many_ways(value: object, expected: bool) -> None:
     assert is_yes(value) is expected
+
+
+@pytest.mark.parametrize("option", ["integer_division=true", "default_collation=nocase"])
+def test_what_a_setting_of_duckdb_changes_is_known(option: str) -> None:
+    """Batches note these settings, and answers under others are told."""
+    warehouse = open_warehouse(f"duckdb://?{option}")
+    with warehouse.session() as session:
+        assert session.fetch_all("SELECT 1") == [(1,)]
+        found = find_differences(session, statements_for(warehouse.dialect))
+
+    assert set(found) & set(warehouse.dialect.differences) == set(found) != set()

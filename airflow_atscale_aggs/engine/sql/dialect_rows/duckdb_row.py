@@ -44,9 +44,10 @@ _DUCKDB_COMPARABLE = (
 )
 
 _BY_COLLATION = "the session's default_collation compares texts; batches note it, and queries under another are told"
-_DIFFERENCES = dict.fromkeys(
-    ("case_tells_texts_apart", "spaces_tell_texts_apart", "bytes_tell_texts_apart"), _BY_COLLATION
-)
+_DIFFERENCES = {
+    **dict.fromkeys(("case_tells_texts_apart", "spaces_tell_texts_apart", "bytes_tell_texts_apart"), _BY_COLLATION),
+    "quotient_of_whole_numbers": "the session's integer_division cuts quotients off in calculations; batches note it",
+}
 
 DUCKDB = Dialect(
     name="duckdb",
