@@ -27,6 +27,7 @@ from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import definition_record
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
 from airflow_atscale_aggs.engine.registry.shared_changes import count_change, lock_model
+from airflow_atscale_aggs.engine.registry.signal_records import chunk_values
 from airflow_atscale_aggs.engine.registry.standings import name_key, refresh_standings
 from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, instances, models
 
@@ -58,17 +59,15 @@ class DefinitionReader(RegistryPart):
         if not include_retired:
             query = query.where(definitions.c.status == DefinitionStatus.DEFINED)
         rows = self._rows(query.order_by(definitions.c.created_at, definitions.c.name))
-        decoder = documents.DefinitionDecoder(self._attributes)
-        return tuple(definition_record(row, decoder) for row in rows)
+        return self._records(rows)
 
     def get(self, definition_id: str) -> DefinitionRecord:
         """A definition by id. Raises NotRegisteredError."""
         row = self._row(select(definitions), definitions.c.id, definition_id, "definition")
-        return definition_record(row, documents.DefinitionDecoder(self._attributes))
+        return self._records([row])[0]
 
     def some(self, definition_ids: Sequence[str]) -> tuple[DefinitionRecord, ...]:
         """Definitions by id, in any order; those that are not there are left out."""
-        decoder = documents.DefinitionDecoder(self._attributes)
         rows = [
             row
             for start in range(0, len(definition_ids), _CHUNK)
@@ -76,7 +75,7 @@ class DefinitionReader(RegistryPart):
                 select(definitions).where(definitions.c.id.in_(definition_ids[start : start + _CHUNK]))
             )
         ]
-        return tuple(definition_record(row, decoder) for row in rows)
+        return self._records(rows)
 
     def names_and_statuses(self, model_id: str) -> Mapping[str, tuple[str, DefinitionStatus]]:
         """(name, status) of all definitions of a model by id; documents are not read."""
@@ -95,9 +94,21 @@ class DefinitionReader(RegistryPart):
         query = select(instances.c.definition_id).where(instances.c.model_id == model_id).distinct()
         return {row[0] for row in self._rows(query)}
 
-    def _attributes(self) -> Mapping[str, bytes]:
-        """Documents of the attributes that definitions refer to."""
-        return {row[0]: row[1] for row in self._rows(select(attributes.c.id, attributes.c.document))}
+    def _records(self, rows: Sequence[Any]) -> tuple[DefinitionRecord, ...]:
+        decoder = documents.DefinitionDecoder(lambda: self._attributes(rows))
+        return tuple(definition_record(row, decoder) for row in rows)
+
+    def _attributes(self, rows: Sequence[Any]) -> Mapping[str, bytes]:
+        """Documents of the attributes that definitions refer to.
+
+        Many definitions refer to so many that reading all is quicker; few must not pay for those of other models.
+        """
+        query = select(attributes.c.id, attributes.c.document)
+        if len(rows) > _CHUNK:
+            return {row[0]: row[1] for row in self._rows(query)}
+        referred = sorted(documents.referred_attributes(row.document for row in rows))
+        chunks = (self._rows(query.where(attributes.c.id.in_(chunk))) for chunk in chunk_values(referred))
+        return {row[0]: row[1] for found in chunks for row in found}
 
 
 class DefinitionWriter(RegistryPart):

@@ -159,7 +159,7 @@ class InstanceReader(RegistryPart):
         """
         query = (
             select(
-                definitions.c.id,
+                instances.c.definition_id.label("id"),
                 func.min(instances.c.activated_at).label("first_at"),
                 func.min(instances.c.activated_at)
                 .filter(instances.c.activated_at >= func.coalesce(definitions.c.defined_at, definitions.c.created_at))
@@ -168,8 +168,8 @@ class InstanceReader(RegistryPart):
                 func.sum(instances.c.seconds).label("seconds"),
             )
             .join(instances, instances.c.definition_id == definitions.c.id)
-            .where(definitions.c.model_id == model_id, instances.c.status.in_(_SERVED))
-            .group_by(definitions.c.id)
+            .where(instances.c.model_id == model_id, instances.c.status.in_(_SERVED))
+            .group_by(instances.c.definition_id)
         )
         return {
             row.id: ServiceRecord(

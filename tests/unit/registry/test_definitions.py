@@ -6,11 +6,13 @@ import threading
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.registry.definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
 from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.registry.tables import attributes
 from tests.support.registry_content import (
     LATER,
     MODEL,
@@ -24,6 +26,7 @@ from tests.support.registry_content import (
     propose,
 )
 from tests.support.stars.small_star import CITY, attribute
+from tests.support.statement_plans import plans_of, scanned
 
 TAX = make_system_aggregate("tax", "tax")
 
@@ -182,7 +185,8 @@ def test_attributes_are_kept_once_for_all_definitions(registry: Registry) -> Non
 
     assert [record.definition for record in _system_defined(registry)] == [by_both, by_city]
     assert registry.read.definitions.get(by_both.id).definition == by_both
-    assert len(registry.read.definitions._attributes()) == 2
+    with registry.database.reading() as connection:
+        assert len(connection.execute(select(attributes.c.id)).all()) == 2
 
 
 def test_names_and_statuses_are_told_without_documents(registry: Registry) -> None:
@@ -234,3 +238,17 @@ def test_definitions_are_found_by_name(any_registry: Registry) -> None:
 
     assert found == {"revenue": same_name.id, "units": UNITS.id}
     assert any_registry.read.definitions.ids_of_names("another", ["units"]) == {}
+
+
+def test_attributes_of_other_models_are_not_read(registry: Registry) -> None:
+    """Those that definitions refer to are looked up, one by one and for a model."""
+    with_city = replace(TAX, parts=(replace(TAX.parts[0], attributes=(CITY,)),))
+    propose(registry, with_city)
+
+    with plans_of(registry) as plans:
+        (record,) = _system_defined(registry)
+        assert registry.read.definitions.get(record.definition.id) == record
+        assert registry.read.definitions.some([record.definition.id]) == (record,)
+
+    assert record.definition.grain == with_city.grain
+    assert scanned(plans, "attributes", "definitions") == []

@@ -303,3 +303,12 @@ def test_whose_tables_are_is_looked_up_by_name(registry: Registry) -> None:
 
     assert plans
     assert scanned(plans, "attempts", "instances", "definitions", "models") == []
+
+
+def test_services_are_read_from_the_instances_of_one_model(registry: Registry) -> None:
+    run_batch(registry, "b")
+
+    with plans_of(registry) as plans:
+        assert registry.read.instances.services(MODEL).keys() == {REVENUE.id, UNITS.id}
+
+    assert scanned(plans, "instances", "definitions") == []
