@@ -19,6 +19,8 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import (
     process_owner,
     utc_now,
 )
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
+from airflow_atscale_aggs.engine.warehouse.first_contact import place_of, statements_for
 from tests.support.registry_content import MODEL, NOW, make_deployment
 
 _KEY = "aggregates.batch.max.failures"
@@ -157,3 +159,18 @@ def test_a_process_that_has_ended_is_dead_before_its_parent_looks() -> None:
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert is_dead_process(owner)
     assert is_dead_process(owner)
+
+
+def test_what_was_proven_of_a_warehouse_is_in_the_registry(tmp_path: Path) -> None:
+    """Before that, nothing is: nothing is asked of a warehouse that nobody uses."""
+    place, digest = place_of("duckdb://"), statements_for(find_dialect("duckdb")).digest
+    with _open(tmp_path) as workspace:
+        assert workspace.read.warehouse_proofs.find(place) == ""
+        with workspace.warehouse.session() as session:
+            ((version,),) = session.fetch_all("SELECT VERSION()")
+        assert workspace.read.warehouse_proofs.find(place) == f"{digest} {version}"
+    with _open(tmp_path) as workspace:
+        workspace.registry.warehouse_proofs.put(place, "of another version")
+        with workspace.warehouse.session() as session:
+            session.fetch_all("SELECT 1")
+        assert workspace.read.warehouse_proofs.find(place) == f"{digest} {version}"

@@ -428,3 +428,36 @@ def test_all_open_sessions_are_cancelled_and_no_closed_one() -> None:
 
     warehouse.cancel_all()
     assert len(cancelled) == 2
+
+
+def test_each_connection_begins_with_the_settings_of_its_row(database: duckdb.DuckDBPyConnection) -> None:
+    """Before anything else, also before what is made sure of in the first session."""
+    row = replace(_DUCKDB, settings_at_start={"TimeZone": "Asia/Tokyo"})
+    zones: list[object] = []
+
+    def prepare(session: DbApiSession) -> None:
+        zones.extend(session.fetch_all("SELECT CURRENT_SETTING('TimeZone')"))
+
+    for _ in range(2):
+        session = DbApiSession(_driver(database), row, prepare=prepare)
+        zones.extend(session.fetch_all("SELECT CURRENT_SETTING('TimeZone')"))
+        session.close()
+
+    assert zones == [("Asia/Tokyo",)] * 4
+
+
+def test_a_session_that_cannot_be_prepared_is_closed_and_tries_again(database: duckdb.DuckDBPyConnection) -> None:
+    times: list[int] = []
+
+    def prepare(session: DbApiSession) -> None:
+        times.append(len(times))
+        if len(times) == 1:
+            session.execute("SELECT no_such_column")
+
+    session = DbApiSession(_driver(database), _DUCKDB, prepare=prepare)
+    with pytest.raises(PermanentWarehouseError, match="no_such_column"):
+        session.fetch_all("SELECT 1")
+
+    assert session.fetch_all("SELECT 1") == [(1,)]
+    assert session.fetch_all("SELECT 2") == [(2,)]
+    assert times == [0, 1]
