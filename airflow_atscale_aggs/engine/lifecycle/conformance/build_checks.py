@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
@@ -31,19 +31,26 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import Answer, QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 from airflow_atscale_aggs.engine.settings import VerificationLevel
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.quoting import column_of
 from airflow_atscale_aggs.engine.sql.self_test_texts import NEEDS, describe_difference
 from airflow_atscale_aggs.engine.sql.statements import render, table
 from airflow_atscale_aggs.engine.warehouse.first_contact import find_differences, statements_for
 
-_SKETCHES = "sketches for estimated distinct counts"
 _KINDS = {
     "sums, counts, averages, deviations": ("by_day_and_shop", "by_channel", "stock_by_day_and_shop"),
     "aggregates made from other aggregates": ("by_month_and_city", "by_month", "by_city"),
     "exact distinct counts": ("distinct_by_city",),
-    _SKETCHES: ("estimates_by_month",),
+    "sketches of distinct counts": ("estimates_by_month",),
+    "sketches of percentiles": ("percentiles_by_month",),
 }
 """Kind of aggregates to those of the model that are of it."""
+
+_NEEDS_SKETCH: Mapping[str, Callable[[Dialect], object]] = {
+    "sketches of distinct counts": lambda dialect: dialect.distinct_sketch,
+    "sketches of percentiles": lambda dialect: dialect.percentile_sketch,
+}
+"""What a dialect's row must have for a kind."""
 
 _SPOILED = "by_channel"
 """The aggregate whose table gets a wrong row."""
@@ -110,8 +117,9 @@ def _judge_kind(context: CheckContext, batch: BatchReport, kind: str) -> Capabil
     built = {instance.step.aggregate: instance for instance in batch.instances}
     instances = [built[name] for name in _KINDS[kind] if name in built]
     missing = [name for name in _KINDS[kind] if name not in built]
-    if kind == _SKETCHES and context.workspace.warehouse.dialect.distinct_sketch is None:
-        detail = "It has no sketches that can be stored; estimates are answered from the facts."
+    needed = _NEEDS_SKETCH.get(kind)
+    if missing and needed is not None and needed(context.workspace.warehouse.dialect) is None:
+        detail = "Its row has none that can be stored in a table; queries that ask for them read the facts."
         return Capability(kind, Verdict.DIFFERS, detail)
     wrongs = [note for note in batch.batch.notes if note.startswith(tuple(missing))] if missing else []
     wrongs += describe_failures(context, instances)
