@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, WarehouseError
+from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.conformance.check_star import StarRows, column_names
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
@@ -37,7 +37,7 @@ class Scratch:
         """Take the schema, and make it when it is not there.
 
         Raises:
-            PermanentWarehouseError: something is in it, or it cannot be made. Nothing was changed.
+            WarehouseError: something is in it, or it cannot be made. Nothing was changed.
         """
         with self.warehouse.session() as session:
             if session.has_schema(self.schema):
@@ -54,7 +54,7 @@ class Scratch:
                 f"schema `{self.schema}` is not empty ({some}), and a check works in one that is its own. Drop what an "
                 "earlier check has left there, or name another schema with --schema. Nothing was changed"
             )
-            raise PermanentWarehouseError(self.warehouse.dialect.name, "", reason)
+            raise WarehouseError(self.warehouse.dialect.name, "", reason)
 
     def load(self, name: str, rows: StarRows) -> None:
         """Make a table with rows."""

@@ -82,7 +82,7 @@ def test_what_is_to_be_kept_stays(warehouse: DbApiWarehouse, monkeypatch: pytest
 
     with warehouse.session() as session:
         assert session.tables("mine") == {"check_day"}
-    with pytest.raises(PermanentWarehouseError, match="schema `mine` is not empty"):
+    with pytest.raises(WarehouseError, match="duckdb: schema `mine` is not empty"):
         check_warehouse(warehouse, CheckOptions(schema="mine"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
+from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.conformance.check_context import CheckContext
 from airflow_atscale_aggs.engine.lifecycle.conformance.check_star import read_rows
 from airflow_atscale_aggs.engine.lifecycle.conformance.scratch import Scratch, quietly_dropped
@@ -15,7 +15,7 @@ from tests.support.stars.tiny_star import run_sql
 def test_a_schema_with_something_in_it_is_refused_and_stays(context: CheckContext) -> None:
     run_sql(context.workspace, "CREATE SCHEMA mine", "CREATE TABLE mine.precious AS SELECT 1 AS a")
 
-    with pytest.raises(PermanentWarehouseError, match=r"schema `mine` is not empty \(precious\).*--schema"):
+    with pytest.raises(WarehouseError, match=r"duckdb: schema `mine` is not empty \(precious\).*--schema"):
         Scratch(context.scratch.warehouse, "mine").open()
     with context.workspace.warehouse.session() as session:
         assert session.tables("mine") == {"precious"}
