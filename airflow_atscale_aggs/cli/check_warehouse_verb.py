@@ -50,9 +50,10 @@ def check_warehouse(ctx: click.Context, /, url: str, schema: str, *, keep: bool,
     remember_connection(ctx, {"warehouse": url})
     warehouse = open_warehouse(url)
     try:
-        with _interrupted_once():
+        with _interrupted_once() as came:
             listen = (lambda _: None) if as_json else say
-            report = run(warehouse, CheckOptions(schema=schema, keep=keep, listen=listen))
+            options = CheckOptions(schema=schema, keep=keep, listen=listen, is_stopped=came.is_set)
+            report = run(warehouse, options)
     finally:
         warehouse.close()
     # What drivers say may repeat the URL.
@@ -65,8 +66,11 @@ def check_warehouse(ctx: click.Context, /, url: str, schema: str, *, keep: bool,
 
 
 @contextlib.contextmanager
-def _interrupted_once() -> Iterator[None]:
-    """The first SIGINT or SIGTERM ends the check; later ones do not keep it from dropping what it has made."""
+def _interrupted_once() -> Iterator[threading.Event]:
+    """The first SIGINT or SIGTERM ends the check; later ones do not keep it from dropping what it has made.
+
+    The block gets the event of a signal that came.
+    """
     came = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -77,11 +81,11 @@ def _interrupted_once() -> Iterator[None]:
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield came
         return
     handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield came
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -114,10 +114,11 @@ def test_an_interrupted_check_drops_everything(
                     # Somebody who has no patience.
                     os.kill(process.pid, number)
                     break
-            _, said = process.communicate(timeout=60)
+            process.communicate(timeout=60)
             schemas = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_|^inf|^public'")
 
-            assert (process.returncode, "wait a little" in said) == (130, True)
+            # The second signal may find that everything is done.
+            assert process.returncode in {130, -number}
             assert schemas.fetchall() == [("mine",)]
             assert connection.execute("SELECT a FROM mine.precious").fetchall() == [(1,)]
 

@@ -55,11 +55,14 @@ class CheckOptions:
         schema: to work in; it must be empty, or not there.
         keep: leave everything in it afterwards.
         listen: is told what is going on, line by line.
+        is_stopped: whether somebody wants it to end. It is asked between checks, since what runs in one may take an
+            interrupt for an error of its own.
     """
 
     schema: str = DEFAULT_SCHEMA
     keep: bool = False
     listen: Listen = lambda _: None
+    is_stopped: Callable[[], bool] = lambda: False
 
 
 def check_warehouse(warehouse: DbApiWarehouse, options: CheckOptions = CheckOptions()) -> CheckReport:
@@ -81,7 +84,7 @@ def check_warehouse(warehouse: DbApiWarehouse, options: CheckOptions = CheckOpti
     found: list[Capability] = []
     with _open_context(scratch, options.listen) as context:
         try:
-            found += _run_checks(context)
+            found += _run_checks(context, options.is_stopped)
         finally:
             if not options.keep:
                 options.listen("Everything that was made is dropped ...")
@@ -98,12 +101,15 @@ def check_warehouse(warehouse: DbApiWarehouse, options: CheckOptions = CheckOpti
     )
 
 
-def _run_checks(context: CheckContext) -> list[Capability]:
+def _run_checks(context: CheckContext, is_stopped: Callable[[], bool]) -> list[Capability]:
+    """Raises KeyboardInterrupt when somebody wants it to end."""
     found: list[Capability] = []
     for number, (name, check) in enumerate(CHECKS, 1):
         context.listen(f"[{number}/{len(CHECKS)}] {name} ...")
         results = tried(name, lambda check=check: check(context))  # type: ignore[misc]
         found += results
+        if is_stopped():
+            raise KeyboardInterrupt
         if name == _NEEDED and any(result.verdict is Verdict.FAILS for result in results):
             break
     return found
