@@ -34,7 +34,7 @@ from tests.support.oracles.group_by_oracle import differences, expected_rows
 from tests.support.stars.throwaway_database import PROFILE, Database
 from tests.support.strategies.strategies import Star, aggregates_of, stars
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 POSTGRES_EXAMPLES = max(EXAMPLES // 4, 1)
 SAIL_EXAMPLES = max(EXAMPLES // 16, 1)
 """A statement costs some thirty times as much as on DuckDB."""

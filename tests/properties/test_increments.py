@@ -1,7 +1,7 @@
 """Increments equal a full rebuild (law 4): any loads that are late by no more than the grace period, merges, kills,
 rows in the future, other types, reloads, damaged segments.
 
-200 stories on DuckDB, a quarter per kind of indicator, and a tenth as many on PostgreSQL, where each costs several
+100 stories on DuckDB, a quarter per kind of indicator, and a tenth as many on PostgreSQL, where each costs several
 times as much. With ``FUZZ_EXAMPLES`` two and a half times as many as that: 5,000 for the 2,000 of ``make fuzz``.
 """
 
@@ -30,7 +30,7 @@ from tests.support.stars import incremental_star as star
 from tests.support.stars import tiny_star
 from tests.support.stars.incremental_star import INDICATORS, START, Sale
 
-EXAMPLES = int(float(os.environ.get("FUZZ_EXAMPLES", "80")) * 2.5) // len(INDICATORS)
+EXAMPLES = int(float(os.environ.get("FUZZ_EXAMPLES", "40")) * 2.5) // len(INDICATORS)
 GRACE = 10
 AGGREGATES = {
     **dict.fromkeys(("milliseconds", "timestamp"), ("by_city", "by_month")),

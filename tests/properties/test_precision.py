@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from tests.support.stars import tiny_star
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "80")) // 8
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "48")) // 8
 
 METHODS = {
     "Total": "sum",
