@@ -182,7 +182,7 @@ def test_a_request_that_is_cancelled_while_it_waits_never_begins(client: _Client
     status, said = client.send("POST", f"batches/{waiting}/cancel")
 
     assert (status, client.batch(waiting)["steps"]) == (200, []), said
-    assert client.batch(waiting)["status"] == "failed"
+    assert client.batch(waiting)["status"] == "cancelled"
     assert client.wait(running, "done", "failed", "cancelled")["status"] == "done"
 
 
