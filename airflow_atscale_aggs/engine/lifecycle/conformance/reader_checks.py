@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.conformance.capability import Capabil
 from airflow_atscale_aggs.engine.lifecycle.conformance.check_context import OWNER, CheckContext, shortened
 from airflow_atscale_aggs.engine.lifecycle.conformance.check_star import MODEL, StarRows, read_rows
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import LOOK_EVERY
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.quoting import column_of
@@ -60,6 +62,8 @@ def check_readers(context: CheckContext) -> list[Capability]:
             context.scratch.append("check_sale", _one_row(number))
             request = BatchRequest(aggregates=_READ_TOGETHER)
             run_batch(workspace, MODEL, owner=OWNER, request=request)
+            # So long a reader of models may go on with the batch that it knows.
+            time.sleep(LOOK_EVERY.total_seconds())
             context.listen(f"  {number + 1} of {_SWITCHES} switches, {of_views.reads + of_models.reads} reads")
     if of_models.mixed:
         # The router reads the tables of one batch, whatever the views show.
