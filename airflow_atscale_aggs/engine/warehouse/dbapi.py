@@ -64,7 +64,7 @@ class DbApiSession:
 
     def fetch_first(self, sql: str, bounds: RowBounds) -> FirstRows:
         """Run one query that changes nothing, and read its first rows. See `base.WarehouseSession.fetch_first`."""
-        with self._cursor(sql), self._driver.read_query(self._connection, sql) as (names, rows):
+        with self._cursor(sql), self._driver.read(self._connection, sql) as (names, rows):
             kept: list[Row] = []
             size = 0
             for row in rows:

@@ -90,18 +90,23 @@ _READ_AT_ONCE = 1000
 """Rows that are fetched together, after which the size of what is there is looked at."""
 
 
-def fetch_rows(cursor: Any) -> Iterator[Row]:
+Decode = Callable[[Any, list[Row]], list[Row]]
+"""Makes Python's values of a cursor's description and rows."""
+
+
+def fetch_rows(cursor: Any, decode: Decode | None = None) -> Iterator[Row]:
     """The rows of a cursor, some of them at a time."""
-    while rows := cursor.fetchmany(_READ_AT_ONCE):
-        yield from map(tuple, rows)
+    while found := cursor.fetchmany(_READ_AT_ONCE):
+        rows = [tuple(row) for row in found]
+        yield from rows if decode is None else decode(cursor.description, rows)
 
 
 @contextlib.contextmanager
-def _read_query(connection: Any, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
+def _read_query(connection: Any, sql: str, decode: Decode | None) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
     cursor = connection.cursor()
     try:
         cursor.execute(sql)
-        yield tuple(str(column[0]) for column in cursor.description or ()), fetch_rows(cursor)
+        yield tuple(str(column[0]) for column in cursor.description or ()), fetch_rows(cursor, decode)
     finally:
         cursor.close()
 
@@ -128,7 +133,8 @@ class Driver:
         reason: what the driver says, for people; None: its text, and what its `failure` means.
         hides_signal: whether an error that is none of the driver's stands for a signal, such as Ctrl-C, that came
             meanwhile.
-        read_query: runs one query; where the driver can, refuses several statements and every change.
+        read_query: runs one query, and refuses several statements and every change; None: the driver cannot refuse
+            them, and its cursors are read some rows at a time.
         decode: makes Python values of a cursor's description and rows, where the driver gives others than DB-API says,
             such as dates as texts; None: it gives the right ones.
         look_at: what bears some names in a schema, where the dialect has no queries for that.
@@ -147,12 +153,20 @@ class Driver:
     failure: Callable[[BaseException, str], Failure] = _unknown
     reason: Callable[[BaseException], str] | None = None
     hides_signal: Callable[[RuntimeError], bool] = field(default=lambda _: False)
-    read_query: ReadQuery = field(default=_read_query)
-    decode: Callable[[Any, list[Row]], list[Row]] | None = None
+    read_query: ReadQuery | None = None
+    decode: Decode | None = None
     look_at: Look | None = None
     settings: SettingAccess | None = None
     commits: bool = False
     cursors_are_connections: bool = False
+
+    def read(
+        self, connection: Any, sql: str
+    ) -> contextlib.AbstractContextManager[tuple[tuple[str, ...], Iterator[Row]]]:
+        """Run one query: names of columns, and the rows as they come, decoded."""
+        if self.read_query is not None:
+            return self.read_query(connection, sql)
+        return _read_query(connection, sql, self.decode)
 
     def describe(self, error: BaseException) -> str:
         """What the driver says, and what it means, on one line."""

@@ -6,7 +6,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -39,8 +39,6 @@ _OF_ARGUMENTS = (ValueError, NotImplementedError, AssertionError)
 
 _CLASS = re.compile(r"^\[[A-Z0-9_.]+\] [\w.$]+: (?=\[)")
 """The name of the condition and of its class, before both are said again."""
-
-_READ_AT_ONCE = 1000
 
 
 class _Connection:
@@ -150,27 +148,11 @@ def open_spark_thrift(url: str, dialect: Dialect, *, aggregate_schema: str) -> D
         is_lost=_is_lost,
         failure=spark_failure,
         reason=lambda error: describe_spark(OperationalError(_message_of(error))),
-        read_query=_read_query,
         decode=decode_dates,
         look_at=look_at,
         settings=_Settings(),
     )
     return DbApiWarehouse(driver, dialect, aggregate_schema=aggregate_schema, close=lambda: None)
-
-
-@contextlib.contextmanager
-def _read_query(connection: Any, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
-    cursor = connection.cursor()
-    try:
-        cursor.execute(sql)
-        yield tuple(str(column[0]) for column in cursor.description or ()), _rows(cursor)
-    finally:
-        cursor.close()
-
-
-def _rows(cursor: _Cursor) -> Iterator[Row]:
-    while rows := cursor.fetchmany(_READ_AT_ONCE):
-        yield from decode_dates(cursor.description, rows)
 
 
 def connect_arguments(url: str) -> dict[str, Any]:

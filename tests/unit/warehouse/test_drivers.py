@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
+from airflow_atscale_aggs.engine.warehouse.base import RowBounds
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from airflow_atscale_aggs.engine.warehouse.drivers import MEANINGS, Driver, Failure, fetch_rows
 from airflow_atscale_aggs.engine.warehouse.information_schema import InformationSchema
 
@@ -34,6 +38,14 @@ def test_each_failure_is_told_in_a_sentence_of_its_own(failure: Failure) -> None
 def test_of_what_nobody_knows_only_the_message_is_told() -> None:
     assert _driver(Failure.OTHER).describe(sqlite3.Error("syntax")) == "syntax"
     assert _driver(Failure.OTHER).describe(sqlite3.Error()) == "Error"
+
+
+def test_first_rows_are_decoded_as_all_rows_are() -> None:
+    """By drivers that read with cursors, such as those of other people's connections to Spark."""
+    driver = replace(_driver(Failure.OTHER), decode=lambda _, rows: [(f"{row[0]}!",) for row in rows])
+    session = DbApiSession(driver, find_dialect("duckdb"))
+
+    assert session.fetch_all("SELECT 'a'") == session.fetch_first("SELECT 'a'", RowBounds(9, 999)).rows == [("a!",)]
 
 
 def test_rows_come_as_tuples_some_at_a_time() -> None:
