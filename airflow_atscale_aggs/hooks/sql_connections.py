@@ -104,7 +104,7 @@ def spark_connect_url(connection: Connection) -> str:
     Its extras ``use_ssl`` and ``session_id`` are parameters of the address. Extras whose names begin with ``spark.``
     are settings of each session, and ``table_options`` says how tables are made.
     """
-    host = (connection.host or "localhost").partition("://")[2] or (connection.host or "localhost")
+    host = (connection.host or "localhost").rpartition("://")[2]
     extras = extras_of(connection)
     given = {"user_id": connection.login, "token": connection.password}
     given |= {name: extras.get(name) for name in _OF_PROTOCOL}

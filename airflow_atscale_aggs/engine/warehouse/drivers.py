@@ -47,6 +47,17 @@ MEANINGS: Mapping[Failure, str] = {
 """Half a sentence about each failure, for people."""
 
 
+def one_line(error: BaseException) -> str:
+    """What an error says, on one line; its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def with_meaning(message: str, failure: Failure) -> str:
+    """A message of a warehouse, and what it means where that is known."""
+    meaning = MEANINGS.get(failure)
+    return f"{message} ({meaning})" if meaning else message
+
+
 class TableCatalog(Protocol):
     """How a warehouse is asked which tables and schemas it has. An error of the catalog never counts as absence.
 
@@ -172,6 +183,4 @@ class Driver:
         """What the driver says, and what it means, on one line."""
         if self.reason is not None:
             return self.reason(error)
-        message = " ".join(str(error).split()) or type(error).__name__
-        meaning = MEANINGS.get(self.failure(error, ""))
-        return f"{message} ({meaning})" if meaning else message
+        return with_meaning(one_line(error), self.failure(error, ""))

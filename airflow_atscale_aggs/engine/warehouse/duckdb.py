@@ -16,7 +16,7 @@ from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
-from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure, fetch_rows
+from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure, fetch_rows, one_line
 from airflow_atscale_aggs.engine.warehouse.information_schema import InformationSchema
 
 DEFAULT_LOCK_TIMEOUT_SECONDS = 30.0
@@ -111,7 +111,7 @@ def open_duckdb(path: str, *, config: Mapping[str, str], lock_timeout: float, ag
         rows_written=_count_written_rows,
         interrupt=lambda connection: connection.interrupt(),
         failure=_failure,
-        reason=lambda error: " ".join(str(error).split()) or type(error).__name__,
+        reason=one_line,
         hides_signal=lambda error: str(error) == "Query interrupted",
         read_query=_read_query,
         cursors_are_connections=True,

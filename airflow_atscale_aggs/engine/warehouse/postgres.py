@@ -14,7 +14,7 @@ from psycopg.pq import ExecStatus
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
-from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure
+from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure, one_line
 from airflow_atscale_aggs.engine.warehouse.information_schema import InformationSchema
 
 _TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
@@ -153,7 +153,7 @@ def failure_of(error: BaseException, _name: str = "") -> Failure:
 
 def reason_of(error: BaseException) -> str:
     """What the server says, and what that means."""
-    message = " ".join(str(error).split()) or type(error).__name__
+    message = one_line(error)
     state: str | None = getattr(error, "sqlstate", None)
     if state is None:
         if _WRONG_CONNECTION.search(message):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from airflow_atscale_aggs.engine.warehouse.drivers import MEANINGS, Failure
+from airflow_atscale_aggs.engine.warehouse.drivers import Failure, with_meaning
 
 _CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+)")
 """The name of an error condition in a message: ``[TABLE_OR_VIEW_NOT_FOUND] …``."""
@@ -68,9 +68,7 @@ def is_lost(error: BaseException) -> bool:
 
 def describe_spark(error: BaseException) -> str:
     """What the server says without its stack, and what that means."""
-    message = _sentence(str(error)) or type(error).__name__
-    meaning = MEANINGS.get(spark_failure(error, ""))
-    return f"{message} ({meaning})" if meaning else message
+    return with_meaning(_sentence(str(error)) or type(error).__name__, spark_failure(error, ""))
 
 
 def _sentence(text: str) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.shown_status import ShownStatus
+from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.lifecycle.build.batch import NOT_BUILT
 from airflow_atscale_aggs.engine.lifecycle.settings_in_force import settings_in_force
 from airflow_atscale_aggs.engine.planning.increment_notes import LATE_ROWS
@@ -74,7 +75,7 @@ def attention_of(
         *_found("missing_table", "warning", fallbacks),
         *_stale(stale.number, stale.ids, hours),
         *_of_definitions(place, model),
-        *_found("never_used", "info", never_used.number, never_used.ids, days=_count(days_unused, "day")),
+        *_found("never_used", "info", never_used.number, never_used.ids, days=counted(days_unused, "day")),
     ]
     return sorted(everything, key=lambda attention: _SEVERITIES.index(attention.severity))
 
@@ -143,7 +144,7 @@ def _of_definitions(place: Place, model: ModelRecord) -> Iterator[Attention]:
 
 def _stale(number: int, definition_ids: Sequence[str], hours: int) -> Iterator[Attention]:
     """With the age, by which the page finds them."""
-    for attention in _found("stale", "warning", number, definition_ids, hours=_count(hours, "hour")):
+    for attention in _found("stale", "warning", number, definition_ids, hours=counted(hours, "hour")):
         yield attention.model_copy(update={"hours": hours})
 
 
@@ -158,7 +159,3 @@ def _found(
 def _say(what: str, number: int, **words: str) -> str:
     one, several = _SENTENCES[what]
     return (one if number == 1 else several).format(f"{number:,}", **words)
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"
