@@ -84,7 +84,8 @@ def _published(airflow: LocalAirflow, **more: str) -> dict[str, str]:
 def test_the_last_step_of_an_etl_job_starts_a_batch_and_waits_for_it(airflow: LocalAirflow) -> None:
     done = _run(_script(0), **_own(airflow))
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     first, last = done.stdout.splitlines()
     assert re.fullmatch(r"Batch [0-9a-f-]{36} is asked for\.", first)
     assert last == "The aggregates are up to date."
@@ -93,7 +94,8 @@ def test_the_last_step_of_an_etl_job_starts_a_batch_and_waits_for_it(airflow: Lo
 def test_a_script_for_the_published_paths_does_the_same(airflow: LocalAirflow) -> None:
     done = _run(_script(1), **_published(airflow))
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     asked, instances = done.stdout.split("\n", 1)
     rows = json.loads(instances)["data"]
     assert {row["batchId"] for row in rows} == {asked.split()[1]}
@@ -106,7 +108,8 @@ def test_the_address_may_say_the_connection(airflow: LocalAirflow) -> None:
 
     done = _run(_script(1), **_published(airflow, ATSCALE_URL=address))
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
 
 
 def test_a_script_ends_with_the_sentence_of_a_refusal(airflow: LocalAirflow) -> None:
@@ -116,8 +119,10 @@ def test_a_script_ends_with_the_sentence_of_a_refusal(airflow: LocalAirflow) -> 
     strange = _run(_script(1), **_published(airflow, MODEL_ID="00000000-0000-0000-0000-000000000001"))
     airflow.call("PATCH", f"dags/{_DAG_ID}", {"is_paused": True})
     paused = _run(_script(1), **_published(airflow))
+    airflow.unpause(_DAG_ID)
 
     assert "401" in nobody.stderr
+    assert "is paused, so that a run of it would wait" in paused.stderr
     assert "404" in unknown.stderr
     assert "404" in strange.stderr
     assert "409" in paused.stderr
