@@ -56,6 +56,7 @@ def test_each_tab_is_used_by_the_keyboard_alone(demo: Demo, browser: Browser) ->
         look.open(demo.page(), shows="Rows by aggregate")
         _press_until(look, "Tab", "Definitions")
         look.page.keyboard.press("Enter")
+        look.page.get_by_role("grid").wait_for()  # The overview also names aggregates.
         look.settle("store_month_category")
         _definitions(look)
         _lattice(look)

@@ -138,16 +138,17 @@ def test_ten_thousand_definitions_are_read_as_one_scrolls(bare: Demo, browser: B
 
 
 def test_the_first_paint_is_measured(demo: Demo, browser: Browser, capsys: pytest.CaptureFixture[str]) -> None:
-    with looking(browser) as look:
-        for number, kind in enumerate(("with an empty cache", "with what the browser kept")):
-            look.page.goto("about:blank")
-            look.page.goto(demo.page())
-            look.page.get_by_role("heading", name="Aggregates", exact=True).wait_for()
-            ours = look.page.evaluate("() => performance.now()")
-            look.settle("Rows by aggregate")
-            shown = look.page.evaluate("() => performance.now()")
-            paints = look.page.evaluate(_PAINTS)
-            times = ", ".join(f"{name} {time / 1000:.2f} s" for name, time in paints)
-            with capsys.disabled():
-                print(f"\n{kind}: {times}, our heading {ours / 1000:.2f} s, all of the overview {shown / 1000:.2f} s")
-            assert len(paints) == 2, number
+    """Beside Airflow's own list of DAGs, by turns, each with an empty cache: what comes first is Airflow's frame."""
+    times: dict[str, list[float]] = {}
+    for _ in range(3):
+        for name, url in (("Airflow's DAGs", f"{demo.url}/dags"), ("Aggregates", demo.page())):
+            with looking(browser) as look:
+                look.page.goto(url)
+                look.settle("retail" if name == "Airflow's DAGs" else "Rows by aggregate")
+                shown = look.page.evaluate("() => performance.now()")
+                paints = dict(look.page.evaluate(_PAINTS))
+                times.setdefault(f"{name}, first paint", []).append(paints["first-paint"])
+                times.setdefault(f"{name}, all of it", []).append(shown)
+    with capsys.disabled():
+        for name, taken in times.items():
+            print(f"\n{name}: {', '.join(f'{time / 1000:.2f} s' for time in sorted(taken))}", end="")

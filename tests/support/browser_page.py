@@ -41,6 +41,9 @@ _SIDEWAYS = """() => {
     .map(([name, part]) => `${name} (${part.scrollWidth} pixels in ${part.clientWidth})`);
 }"""
 
+_NOTHING_FADES = """() => document.getAnimations().every(({ playState, effect }) =>
+  playState !== "running" || effect.getComputedTiming().endTime === Infinity)"""
+
 
 @dataclass
 class Look:
@@ -66,6 +69,7 @@ class Look:
 
     def faults(self) -> list[str]:
         """What is wrong with what is seen: the console's complaints, axe's serious findings, scrolling sideways."""
+        self.page.wait_for_function(_NOTHING_FADES, timeout=20_000)  # What fades in has little contrast for a moment.
         found = list(self.complaints)
         for violation in Axe().run(self.page, _OURS).response["violations"]:
             if violation["impact"] in _SERIOUS:
