@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from sail_server import sail_server
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
-from tests.support.sail_server import sail_server
 
 PostgresDatabase = Callable[[str], AbstractContextManager[str]]
 

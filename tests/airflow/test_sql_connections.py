@@ -14,6 +14,7 @@ import sqlalchemy
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException
+from sail_server import shared_session
 
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
@@ -24,7 +25,6 @@ from airflow_atscale_aggs.hooks.sql_connections import (
     url_of,
 )
 from tests.conftest import PostgresDatabase
-from tests.support.sail_server import shared_session
 
 pytestmark = pytest.mark.airflow
 

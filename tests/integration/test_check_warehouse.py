@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import duckdb
 import psycopg
 import pytest
+from sail_server import shared_session
 
 from airflow_atscale_aggs.engine.lifecycle.conformance.capability import Verdict
 from airflow_atscale_aggs.engine.lifecycle.conformance.check_warehouse import DEFAULT_SCHEMA, check_warehouse
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from tests.conftest import PostgresDatabase
 from tests.support.command_line import run_command, start_command
-from tests.support.sail_server import shared_session
 
 _NO_SKETCHES = {"sketches of distinct counts", "sketches of percentiles"}
 _ON_SAIL = {"what SQL means", "readers of views", "sketches of percentiles"}

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sail_server import shared_session
 
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
-from tests.support.sail_server import shared_session
 from tests.support.spark_server import reason_without_spark, spark_connect_server
 from tests.support.stars.retail_model import MODEL_FOLDER, SCALE, TABLES
 from tests.support.stars.tpc_data import generate, load_spark

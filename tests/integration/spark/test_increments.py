@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sail_server import shared_session
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
-from tests.support.sail_server import shared_session
 from tests.support.stars import incremental_star as star
 from tests.support.stars.incremental_star import INDICATORS, START, Sale
 from tests.support.stars.throwaway_database import PROFILE

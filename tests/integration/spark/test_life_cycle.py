@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sail_server import shared_session
 
 from airflow_atscale_aggs.engine.lifecycle.advise.recommend import recommend
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
@@ -18,7 +19,6 @@ from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import evaluate
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.settings import VerificationLevel
-from tests.support.sail_server import shared_session
 from tests.support.stars import tiny_star
 
 _MORE_FACTS = "INSERT INTO sales SELECT a.day_id, b.shop_id, a.quantity, b.amount FROM sales a CROSS JOIN sales b"

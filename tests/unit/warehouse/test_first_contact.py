@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sail_server import shared_session
 
 from airflow_atscale_aggs.engine.errors import RegistryError, RegistryUnavailableError, UnsupportedOnDialectError
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect, Proven
@@ -23,7 +24,6 @@ from airflow_atscale_aggs.engine.warehouse.first_contact import (
     statements_for,
 )
 from airflow_atscale_aggs.engine.warehouse.sqlalchemy_urls import open_url
-from tests.support.sail_server import shared_session
 
 _SQLITE = Dialect(
     name="sqlite",

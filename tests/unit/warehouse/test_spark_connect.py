@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from sail_server import shared_session
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError
 from airflow_atscale_aggs.engine.warehouse.base import RowBounds
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from airflow_atscale_aggs.engine.warehouse.spark_connect import split_options
-from tests.support.sail_server import shared_session
 
 _ZONE = "spark.sql.session.timeZone"
 
