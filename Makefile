@@ -11,7 +11,7 @@ SPARK := .cache/spark
 SPARK_VERSION := 4.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint unit page browser chromium fuzz spark chaos demo bench clean
+.PHONY: help test lint unit page browser chromium fuzz spark chaos demo spark-demo bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times (KILLS=200 EX
 
 demo: $(STAMP) ## Start a real Airflow with our DAGs on generated data (WAIT=0 exits when done)
 	$(BIN)/python dags/demo/run_demo.py
+
+spark-demo: $(STAMP) ## The same on Sail, a server of Spark Connect, and compare all aggregates with DuckDB's (WAIT=0 exits when done)
+	$(BIN)/python dags/demo/run_spark_demo.py
 
 bench: $(STAMP) ## Run the benchmarks (an hour)
 	$(BIN)/python benchmarks/batch_build.py trivial

@@ -11,6 +11,8 @@ TABLES = (
     *("date_dim", "time_dim", "item", "customer", "customer_address", "store", "promotion", "warehouse"),
     *("store_sales", "web_sales", "catalog_sales", "inventory"),
 )
+SOURCES = {"duckdb": ("read_parquet({})", "'"), "spark": ("parquet.{}", "`")}
+"""How a Parquet file is read in SQL, and how its name is quoted, by warehouse."""
 
 
 @dag(
@@ -23,17 +25,22 @@ TABLES = (
             os.environ.get("RETAIL_DATA_FOLDER", "data"),
             type="string",
             description="Folder with one Parquet file a table",
-        )
+        ),
+        "source": Param(
+            os.environ.get("RETAIL_SOURCE", "duckdb"),
+            enum=list(SOURCES),
+            description="Whose SQL reads the files: that of the warehouse behind the connection",
+        ),
     },
 )
 def etl_retail() -> None:
-    """Replace all tables in one transaction, then tell whoever waits for the facts."""
+    """Replace all tables, in one transaction where the warehouse has them, then tell whoever waits for the facts."""
 
     @task(retries=2, retry_delay=timedelta(seconds=10), outlets=[Asset("retail_facts_loaded")])
     def load(params: dict[str, str] | None = None) -> dict[str, int]:
         from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
 
-        folder = (params or {})["data_folder"].replace("'", "''")
+        folder, (source, quote) = (params or {})["data_folder"], SOURCES[(params or {})["source"]]
         rows: dict[str, int] = {}
         with (
             AggregatesHook("retail_aggs").get_conn() as workspace,
@@ -42,8 +49,12 @@ def etl_retail() -> None:
         ):
             session.execute("CREATE SCHEMA IF NOT EXISTS retail")
             for table in TABLES:
-                source = f"read_parquet('{folder}/{table}.parquet')"
-                rows[table] = session.execute(f"CREATE OR REPLACE TABLE retail.{table} AS SELECT * FROM {source}") or 0
+                file = f"{folder}/{table}.parquet".replace(quote, quote * 2)
+                session.execute(f"DROP TABLE IF EXISTS retail.{table}")
+                session.execute(
+                    f"CREATE TABLE retail.{table} AS SELECT * FROM {source.format(f'{quote}{file}{quote}')}"
+                )
+                ((rows[table],),) = session.fetch_all(f"SELECT COUNT(*) FROM retail.{table}")
         return rows
 
     load()

@@ -4,16 +4,20 @@ Generated data, a real Airflow, the ETL DAG, the batch it starts, the page that 
 some queries as analysts ask them.
 
 WAIT=0 exits when the aggregates are active; otherwise the UI stays up until Ctrl-C. SCALE=0.1 is the size of the data.
+DEMO_FOLDER says where everything is kept: .demo in the checkout.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +27,12 @@ from airflow_atscale_aggs.cli.list_verbs import print_instances
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 
-_ROOT = Path(__file__).resolve().parents[2]
-_DEMO = _ROOT / ".demo"
-_MODEL = "retail"
-_BATCH_DAG = f"batch_build_{_MODEL}"
-_BATCH_SECONDS = 240
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = Path(os.environ.get("DEMO_FOLDER", ROOT / ".demo"))
+MODEL = "retail"
+_BATCH_DAG = f"batch_build_{MODEL}"
+_ETL_SECONDS = 300
+_BATCH_SECONDS = 600
 _QUERIES = tuple(
     f"SELECT {columns} FROM retail_demo.retail {rest}".rstrip()
     for columns, rest in (
@@ -50,51 +55,90 @@ that a smaller one is recommended.
 def main() -> int:
     """Run the demo; the exit code."""
     started = time.monotonic()
-    data = _generate(os.environ.get("SCALE", "0.1"))
-    warehouse, registry = f"duckdb:///{_DEMO / 'warehouse.duckdb'}", f"sqlite:///{_DEMO / 'registry.sqlite'}"
+    data = generate(os.environ.get("SCALE", "0.1"))
+    remove(DEMO / "airflow", *DEMO.glob("warehouse.duckdb*"), *DEMO.glob("registry.sqlite*"))
+    warehouse, registry = f"duckdb:///{DEMO / 'warehouse.duckdb'}", f"sqlite:///{DEMO / 'registry.sqlite'}"
     connection = {"registry_url": registry, "warehouse_url": warehouse, "aggregate_schema": "aggregates"}
     environment = {
         "AIRFLOW_CONN_RETAIL_AGGS": json.dumps({"conn_type": "atscale_aggs", "extra": connection}),
         "RETAIL_DATA_FOLDER": str(data),
     }
-    _say("Starting Airflow: API server, scheduler, dag processor, triggerer ...")
-    with terminated_by_signals(), LocalAirflow(_DEMO / "airflow", _ROOT / "dags", environment) as airflow:
-        _say(f"Airflow is up: {airflow.url}")
-        airflow.unpause(_BATCH_DAG)
-        etl_run = airflow.trigger("etl_retail")
-        airflow.wait_for(lambda: _has_ended(airflow, "etl_retail", etl_run), "the ETL run", 120)
-        page = f"{airflow.url}/plugin/aggregates?conn=retail_aggs&model={_MODEL}"
-        _say("The ETL DAG has loaded the facts and emitted its asset, which starts the batch DAG.")
-        _say(f"The page Aggregates shows the batch while it runs: {page}")
-        run_id = str(airflow.wait_for(lambda: _run_after_etl(airflow), "the batch run", 60))
-        _follow(airflow, run_id)
+    with terminated_by_signals(), built_in_airflow(DEMO / "airflow", environment) as run:
         with open_workspace(registry=registry, warehouse=warehouse) as workspace:
-            active = workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)
-            print_instances(active)
-            ask_as_analysts(workspace)
-        url = f"{airflow.url}/dags/{_BATCH_DAG}/runs/{run_id}"
-        _say(f"\n{len(active)} aggregates are active after {time.monotonic() - started:.0f} s. The run: {url}")
-        _say(f"The page Aggregates: {page}")
-        if os.environ.get("WAIT") != "0":
-            _say("The UI stays up until Ctrl-C.")
-            _sleep_until_interrupt()
+            tell_what_is_active(workspace, run, started)
+        wait_for_people()
     return 0
 
 
-def _generate(scale: str) -> Path:
+@dataclass(frozen=True)
+class DemoRun:
+    """A batch that Airflow has built: its run, and the page that shows it."""
+
+    url: str
+    page: str
+
+
+@contextlib.contextmanager
+def built_in_airflow(home: Path, environment: Mapping[str, str]) -> Iterator[DemoRun]:
+    """A real Airflow in which the ETL DAG has loaded the data, and the batch that it started has built all aggregates.
+
+    Args:
+        environment: the connection ``retail_aggs``, and what the ETL DAG reads.
+    """
+    say("Starting Airflow: API server, scheduler, dag processor, triggerer ...")
+    with LocalAirflow(home, ROOT / "dags", environment) as airflow:
+        say(f"Airflow is up: {airflow.url}")
+        page = f"{airflow.url}/plugin/aggregates?conn=retail_aggs&model={MODEL}"
+        loading = time.monotonic()
+        airflow.unpause(_BATCH_DAG)
+        etl_run = airflow.trigger("etl_retail")
+        airflow.wait_for(lambda: _has_ended(airflow, "etl_retail", etl_run), "the ETL run", _ETL_SECONDS)
+        say(
+            f"The ETL DAG has loaded the facts in {time.monotonic() - loading:.0f} s and emitted its asset, which "
+            "starts the batch DAG."
+        )
+        say(f"The page Aggregates shows the batch while it runs: {page}")
+        building = time.monotonic()
+        run_id = str(airflow.wait_for(lambda: _run_after_etl(airflow), "the batch run", 60))
+        _follow(airflow, run_id)
+        say(f"The batch DAG has built all of them in {time.monotonic() - building:.0f} s.")
+        yield DemoRun(f"{airflow.url}/dags/{_BATCH_DAG}/runs/{run_id}", page)
+
+
+def tell_what_is_active(workspace: Workspace, run: DemoRun, started: float) -> None:
+    """The table of aggregates, how many queries they answer, and where to look.
+
+    Args:
+        started: when the demo was, by the monotonic clock.
+    """
+    active = workspace.read.instances.serving(workspace.read.models.get(MODEL).id)
+    print_instances(active)
+    ask_as_analysts(workspace)
+    say(f"\n{len(active)} aggregates are active after {time.monotonic() - started:.0f} s. The run: {run.url}")
+    say(f"The page Aggregates: {run.page}")
+
+
+def wait_for_people() -> None:
+    """Keep the UI up until Ctrl-C, unless the environment says WAIT=0."""
+    if os.environ.get("WAIT") != "0":
+        say("The UI stays up until Ctrl-C.")
+        _sleep_until_interrupt()
+
+
+def remove(*left_over: Path) -> None:
+    """Remove folders and files of an earlier run."""
+    for path in left_over:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def generate(scale: str) -> Path:
     """TPC-DS tables as Parquet files, made once per scale."""
-    folder = _DEMO / f"tpcds-{scale}"
-    shutil.rmtree(_DEMO / "airflow", ignore_errors=True)
-    for left_over in (
-        "warehouse.duckdb",
-        "warehouse.duckdb.wal",
-        "registry.sqlite",
-        "registry.sqlite-wal",
-        "registry.sqlite-shm",
-    ):
-        (_DEMO / left_over).unlink(missing_ok=True)
+    folder = DEMO / f"tpcds-{scale}"
     if not (folder / "warehouse.parquet").exists():
-        _say(f"Generating TPC-DS data at scale {scale} ...")
+        say(f"Generating TPC-DS data at scale {scale} ...")
         folder.mkdir(parents=True, exist_ok=True)
         generator = Path(sys.executable).parent / "tpcgen-cli"
         command = [str(generator), "tpcds", "parquet", "-s", scale, "--output-dir", str(folder), "-q"]
@@ -124,7 +168,7 @@ def _follow(airflow: LocalAirflow, run_id: str) -> None:
         for instance in sorted(builds, key=lambda instance: int(instance["map_index"])):
             if instance["state"] == "success" and instance["map_index"] not in seen:
                 seen.add(instance["map_index"])
-                _say(f"[{len(seen)}/{len(builds)}] built {_name(instance)}")
+                say(f"[{len(seen)}/{len(builds)}] built {_name(instance)}")
         return _has_ended(airflow, _BATCH_DAG, run_id)
 
     airflow.wait_for(tell, "the batch to be active", _BATCH_SECONDS, pause=1)
@@ -137,7 +181,7 @@ def ask_as_analysts(workspace: Workspace) -> None:
         asked = [sql for number, sql in enumerate(_QUERIES) for _ in range(number + 1)]
         for sql in asked:
             answered += router.answer(sql).plan.uses_aggregates
-    _say(f"\n{answered} of {len(asked)} queries of analysts were answered from aggregates.")
+    say(f"\n{answered} of {len(asked)} queries of analysts were answered from aggregates.")
 
 
 def _name(task_instance: dict[str, Any]) -> str:
@@ -149,10 +193,11 @@ def _sleep_until_interrupt() -> None:
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
-        _say("Stopping Airflow ...")
+        say("Stopping Airflow ...")
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """One line, at once."""
     print(text, flush=True)
 
 
