@@ -127,6 +127,13 @@ class BuildStep:
             sql if source_attempt is None else sql.replace(SOURCE_ATTEMPT, str(source_attempt)) for sql in sqls
         )
 
+    @property
+    def reads_of_facts(self) -> tuple[str, ...]:
+        """All statements that read the fact and its dimensions: those that build from them, and those that compare."""
+        from_facts = self.sources[-1]
+        sqls = [sql for sql in (from_facts.create_sql, *from_facts.segment_sqls) if sql]
+        return (*sqls, *((self.verification.facts.sql,) if self.verification is not None else ()))
+
     def create_statement(self, source: SourceOption, source_attempt: int | None) -> str:
         """The same as one text, for people."""
         return ";\n".join(self.create_statements(source, source_attempt))

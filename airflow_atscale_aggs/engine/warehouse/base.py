@@ -88,10 +88,15 @@ class WarehouseSession(Protocol):
     def transaction(self) -> AbstractContextManager[None]:
         """All statements inside take effect together, or none, where the dialect's row says so for DDL."""
 
-    def snapshot(self) -> AbstractContextManager[bool]:
+    def snapshot(self, reading: Sequence[str] = ()) -> AbstractContextManager[bool]:
         """A `transaction` whose statements all see the data of one moment, whatever others write meanwhile.
 
         The block is told whether that is so; where the dialect's row knows no such thing, statements commit one by one.
+
+        Args:
+            reading: statements that the block will run. Where tables have versions instead, all statements of the block
+                read the tables that these read as of the version at its beginning; it is told so when each of them has
+                one.
         """
 
     def columns(self, tables: Sequence[TableKey]) -> ExistingTables:

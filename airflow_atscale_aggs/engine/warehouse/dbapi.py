@@ -39,9 +39,11 @@ class DbApiSession:
         self._setting_names = [] if setting_names is None else setting_names
         self._connection: Any = None
         self._is_in_transaction = self._is_prepared = False
+        self._versions: Mapping[tuple[str, ...], str] = {}
 
     def execute(self, sql: str) -> int | None:
         """Run one statement; rows written where the driver tells."""
+        sql = self._as_of(sql)
         with self._cursor(sql) as cursor:
             cursor.execute(sql)
             written = self._driver.rows_written(cursor)
@@ -51,6 +53,7 @@ class DbApiSession:
 
     def fetch_all(self, sql: str) -> list[Row]:
         """Run a query and read its result."""
+        sql = self._as_of(sql)
         with self._cursor(sql) as cursor:
             cursor.execute(sql)
             return self._rows(cursor)
@@ -90,13 +93,39 @@ class DbApiSession:
             yield
 
     @contextlib.contextmanager
-    def snapshot(self) -> Iterator[bool]:
+    def snapshot(self, reading: Sequence[str] = ()) -> Iterator[bool]:
         """The block sees the data of one moment, and is told whether it does. See `base.WarehouseSession.snapshot`."""
         if self.dialect.begin_snapshot is None:
-            yield False
+            with self._at_versions(reading) as is_one_moment:
+                yield is_one_moment
             return
         with self._open_transaction(self.dialect.begin_snapshot):
             yield True
+
+    @contextlib.contextmanager
+    def _at_versions(self, reading: Sequence[str]) -> Iterator[bool]:
+        """The block reads the tables of some statements as of their versions now; told whether all of them have one."""
+        if self._driver.version_clause is None or not reading:
+            yield False
+            return
+        # Only warehouses with versions need an SQL library here.
+        from airflow_atscale_aggs.engine.sql.table_versions import places_read  # noqa: PLC0415
+
+        places = frozenset().union(*(places_read(sql, self.dialect.sqlglot_name) for sql in reading))
+        clauses = {place: self._driver.version_clause(self, place) for place in sorted(places)}
+        self._versions = {place: clause for place, clause in clauses.items() if clause}
+        try:
+            yield len(self._versions) == len(places)
+        finally:
+            self._versions = {}
+
+    def _as_of(self, sql: str) -> str:
+        """The statement, which reads the tables as of their versions in a block of `_at_versions`."""
+        if not self._versions:
+            return sql
+        from airflow_atscale_aggs.engine.sql.table_versions import with_versions  # noqa: PLC0415
+
+        return with_versions(sql, self._versions, self.dialect.sqlglot_name)
 
     @contextlib.contextmanager
     def _open_transaction(self, begin: str) -> Iterator[None]:

@@ -84,6 +84,10 @@ Look = Callable[["DbApiSession", str, Collection[str]], Mapping[str, SeenRelatio
 """What bears some names in a schema, by name in lower case. See `base.WarehouseSession.look_at`."""
 
 
+VersionClause = Callable[["DbApiSession", Sequence[str]], str]
+"""What stands behind a table's name (its parts) so that it is read as it is now; empty: it has no versions."""
+
+
 class SettingAccess(Protocol):
     """How settings of a session are read and written where no SQL statement does it."""
 
@@ -149,6 +153,7 @@ class Driver:
         decode: makes Python values of a cursor's description and rows, where the driver gives others than DB-API says,
             such as dates as texts; None: it gives the right ones.
         look_at: what bears some names in a schema, where the dialect has no queries for that.
+        version_clause: how a table is read as of one version, where the warehouse has versions instead of transactions.
         settings: how settings are read and written, where the dialect's statements do not do it.
         commits: each statement is followed by a commit, for drivers that cannot do that themselves.
         cursors_are_connections: DuckDB's cursors have a transaction of their own, so statements go to the connection.
@@ -167,6 +172,7 @@ class Driver:
     read_query: ReadQuery | None = None
     decode: Decode | None = None
     look_at: Look | None = None
+    version_clause: VersionClause | None = None
     settings: SettingAccess | None = None
     commits: bool = False
     cursors_are_connections: bool = False

@@ -88,7 +88,7 @@ def look_at(session: DbApiSession, schema: str, names: Collection[str]) -> Mappi
     seen: dict[str, SeenRelation] = {}
     for name in dict.fromkeys(names):
         try:
-            _, facts = _ask(session, (schema, name))
+            _, facts = describe_extended(session, (schema, name))
         except PermanentWarehouseError as error:
             if session.failure_of(error) is not Failure.ABSENT:
                 raise
@@ -115,7 +115,7 @@ def quote(name: str) -> str:
 
 def _describe(session: DbApiSession, key: TableKey, own: tuple[str, str]) -> TableColumns:
     """Columns, and behind a line that begins with ``#`` what else is known of a table. Raises where it is not there."""
-    columns, facts = _ask(session, key)
+    columns, facts = describe_extended(session, key)
     spelled = (
         facts.get("Catalog") or key[0] or own[0],
         facts.get("Database") or facts.get("Namespace") or key[1] or own[1],
@@ -124,7 +124,7 @@ def _describe(session: DbApiSession, key: TableKey, own: tuple[str, str]) -> Tab
     return TableColumns(columns, spelled, _KINDS.get(facts.get("Type", ""), "foreign"))
 
 
-def _ask(session: DbApiSession, key: Sequence[str | None]) -> tuple[dict[str, str], dict[str, str]]:
+def describe_extended(session: DbApiSession, key: Sequence[str | None]) -> tuple[dict[str, str], dict[str, str]]:
     """Types of columns, and what stands behind them by its name."""
     rows = session.fetch_all(f"DESCRIBE TABLE EXTENDED {'.'.join(quote(part) for part in key if part)}")
     ends = next((number for number, row in enumerate(rows) if not row[0] or str(row[0]).startswith("#")), len(rows))

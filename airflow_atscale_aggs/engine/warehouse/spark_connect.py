@@ -26,6 +26,7 @@ from airflow_atscale_aggs.engine.warehouse.spark_client import (
     grpc,
 )
 from airflow_atscale_aggs.engine.warehouse.spark_errors import describe_spark, is_lost, spark_failure
+from airflow_atscale_aggs.engine.warehouse.spark_versions import version_clause
 
 _READ_AT_ONCE = 10_000
 """Rows of a result that are made into Python's values together."""
@@ -188,6 +189,7 @@ def open_spark_connect(url: str, dialect: Dialect, *, aggregate_schema: str) -> 
         read_query=_read_query,
         look_at=look_at,
         settings=_Settings(),
+        version_clause=version_clause,
     )
     return DbApiWarehouse(driver, dialect, aggregate_schema=aggregate_schema, close=sessions.close)
 

@@ -23,6 +23,7 @@ from airflow_atscale_aggs.engine.warehouse.drivers import Driver
 from airflow_atscale_aggs.engine.warehouse.spark_catalog import SparkCatalog, look_at
 from airflow_atscale_aggs.engine.warehouse.spark_errors import describe_spark, is_lost, spark_failure
 from airflow_atscale_aggs.engine.warehouse.spark_values import decode_dates
+from airflow_atscale_aggs.engine.warehouse.spark_versions import version_clause
 
 _ARGUMENTS = ("auth", "kerberos_service_name", "scheme", "check_hostname", "ssl_cert")
 """Parameters of the URL that PyHive takes as they are; others are settings of the session."""
@@ -151,6 +152,7 @@ def open_spark_thrift(url: str, dialect: Dialect, *, aggregate_schema: str) -> D
         decode=decode_dates,
         look_at=look_at,
         settings=_Settings(),
+        version_clause=version_clause,
     )
     return DbApiWarehouse(driver, dialect, aggregate_schema=aggregate_schema, close=lambda: None)
 

@@ -268,7 +268,7 @@ def _in_one_snapshot(
             parts = reused or _fill(session, claim, source, tell)
         return _BuildResult(parts, source, Verified(level=VerificationLevel.OFF))
     totals = _find_earlier_totals(workspace, claim, source, facts_key(verification))
-    with session.snapshot() as is_snapshot:
+    with session.snapshot(claim.instance.step.reads_of_facts) as is_snapshot:
         reused = reuse_segments(session, claim, tell) if way.may_reuse else None
         if reused is not None:
             return _BuildResult(reused, source, Verified(level=level))

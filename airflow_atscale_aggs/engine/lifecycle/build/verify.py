@@ -196,7 +196,8 @@ class _Run:
         settings = (
             {} if surroundings is None else {setting: surroundings.settings.get(setting, "") for setting in needed}
         )
-        with self._session.apply_settings(settings), self._session.snapshot() as is_snapshot:
+        reading = (*instance.step.of_attempt(instance.attempt).reads_of_facts, verification.facts.sql)
+        with self._session.apply_settings(settings), self._session.snapshot(reading) as is_snapshot:
             return compare(self._session, self._comparison(instance, verification, is_snapshot=is_snapshot))
 
     def _comparison(self, instance: InstanceRecord, verification: Verification, *, is_snapshot: bool) -> Comparison:
