@@ -21,7 +21,6 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
-from airflow_atscale_aggs.engine.warehouse.spark_versions import version_clause
 from tests.support.stars import tiny_star
 
 _LOAD = "INSERT INTO sales VALUES (1, 1, 1000, 1000)"
@@ -105,23 +104,3 @@ def test_a_wrong_table_is_refused_although_rows_are_loaded_meanwhile(loading: Ca
     """Versions tell a wrong table from facts that have changed."""
     with pytest.raises(BatchFailedError):
         loading("USING delta", VerificationLevel.TOTALS, _LOAD, "INSERT INTO {table} SELECT * FROM {table} LIMIT 1")
-
-
-def test_versions_are_found_where_the_server_does_not_tell_them(sail_address: str) -> None:
-    """By asking for them. Tables without versions, views, and what is not there have none."""
-    with (
-        open_workspace(
-            registry="sqlite://", warehouse=shared_session(sail_address), aggregate_schema="aggs"
-        ) as workspace,
-        workspace.warehouse.session() as session,
-    ):
-        session.execute("CREATE TABLE versions USING delta AS SELECT 0 AS n")
-        seen = [version_clause(session, ("versions",))]
-        for n in range(1, 12):
-            session.execute(f"INSERT INTO versions VALUES ({n})")
-            seen.append(version_clause(session, ("default", "versions")))
-        session.execute("CREATE TABLE plain USING parquet AS SELECT CAST(0 AS INT) AS n")
-        session.execute("CREATE VIEW shown AS SELECT * FROM versions")
-
-        assert seen == [f"VERSION AS OF {n}" for n in range(12)]
-        assert [version_clause(session, (name,)) for name in ("plain", "shown", "nowhere")] == ["", "", ""]
