@@ -130,18 +130,20 @@ def _sum_of_decimals(dialect: Dialect) -> exp.Expr:  # noqa: ARG001
 
 
 def _sum_of_most(kind: str, most: str) -> Callable[[Dialect], exp.Expr]:
-    """The greatest number of a type and one more: the sum is exact, or an error."""
+    """The sum of the greatest number of a type and one more is exact, and that of two of them no less; or an error."""
 
     def condition(dialect: Dialect) -> exp.Expr:  # noqa: ARG001
-        def total(*more: exp.Expr) -> exp.Expr:
-            rows = _relation("t", {"x": kind}, [(most,), ("1",)])
+        def total(other: str, *taken: exp.Expr) -> exp.Expr:
+            rows = _relation("t", {"x": kind}, [(most,), (other,)])
             value: exp.Expr = exp.Sum(this=column_of("x"))
-            for other in more:
-                value = exp.Sub(this=value, expression=other)
+            for part in taken:
+                value = exp.Sub(this=value, expression=part)
             return exp.Subquery(this=exp.select(value).from_(rows))
 
-        is_one = exp.EQ(this=total(exp.cast(exp.Literal.string(most), kind)), expression=exp.Literal.number(1))
-        return exp.and_(exp.GT(this=total(), expression=exp.Literal.number(0)), is_one)
+        greatest = exp.cast(exp.Literal.string(most), kind)
+        is_one = exp.EQ(this=total("1", greatest), expression=exp.Literal.number(1))
+        # Some decimals have room for one more than their digits say, and none for twice as much.
+        return exp.and_(exp.GT(this=total(most), expression=exp.Literal.number(0)), is_one)
 
     return condition
 
