@@ -18,6 +18,8 @@ import pytest
 from sail_server import sail_server
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 
 PostgresDatabase = Callable[[str], AbstractContextManager[str]]
 
@@ -90,6 +92,13 @@ def docker_compose_file() -> str:
 def docker_setup() -> list[str]:
     """Only the warehouse; the Airflow of the tests runs on the machine itself."""
     return ["up --detach --wait warehouse"]
+
+
+@pytest.fixture
+def clickhouse() -> Iterator[DbApiSession]:
+    """A session of ClickHouse in this process, in memory. No other folder of chDB's may be open meanwhile."""
+    with contextlib.closing(open_warehouse("chdb://")) as warehouse, warehouse.session() as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,9 @@ from tests.conftest import PostgresDatabase
 from tests.support.command_line import run_command, start_command
 
 _NO_SKETCHES = {"sketches of distinct counts", "sketches of percentiles"}
+_ON_CLICKHOUSE = {*_NO_SKETCHES, "what SQL means", "readers of views"}
+"""Sums beyond their range wrap, and views are switched one after the other: a reader may see that, or not."""
+
 _ON_SAIL = {"what SQL means", "readers of views", "sketches of percentiles"}
 """Its sums of BIGINT wrap, and it switches views one after the other: a reader may see that, or not."""
 
@@ -39,6 +42,10 @@ def _differences(url: str) -> set[str]:
 @pytest.mark.postgres
 def test_postgres(postgres_url: str) -> None:
     assert _differences(postgres_url) == _NO_SKETCHES
+
+
+def test_clickhouse(tmp_path: Path) -> None:
+    assert {*_NO_SKETCHES, "what SQL means"} <= _differences(f"chdb://{tmp_path}/data") <= _ON_CLICKHOUSE
 
 
 def test_sail(sail_address: str) -> None:

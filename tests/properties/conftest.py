@@ -6,13 +6,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.stars.throwaway_database import Database, duckdb_in_memory, postgres_at, spark_at
+from tests.support.stars.throwaway_database import (
+    Database,
+    clickhouse_in_memory,
+    duckdb_in_memory,
+    postgres_at,
+    spark_at,
+)
 
 
 @pytest.fixture(scope="module")
 def on_duckdb() -> Iterator[Database]:
     """A DuckDB in memory."""
     with duckdb_in_memory() as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def on_clickhouse() -> Iterator[Database]:
+    """ClickHouse in this process."""
+    with clickhouse_in_memory() as database:
         yield database
 
 

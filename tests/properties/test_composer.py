@@ -36,6 +36,7 @@ from tests.support.strategies.strategies import Star, aggregates_of, stars
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 POSTGRES_EXAMPLES = max(EXAMPLES // 4, 1)
+CLICKHOUSE_EXAMPLES = max(EXAMPLES // 8, 1)
 SAIL_EXAMPLES = max(EXAMPLES // 16, 1)
 """A statement costs some thirty times as much as on DuckDB."""
 
@@ -63,6 +64,13 @@ def test_aggregates_equal_their_group_by_on_postgres(on_postgres: Database, data
 def test_aggregates_equal_their_group_by_on_sail(on_sail: Database, data: st.DataObject) -> None:
     """They are built from facts or derived along any path, on Sail, as on Spark."""
     _check(on_sail, data)
+
+
+@given(data=st.data())
+@settings(PROFILE, max_examples=CLICKHOUSE_EXAMPLES, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+def test_aggregates_equal_their_group_by_on_clickhouse(on_clickhouse: Database, data: st.DataObject) -> None:
+    """They are built from facts or derived along any path, on ClickHouse."""
+    _check(on_clickhouse, data)
 
 
 def _check(database: Database, data: st.DataObject) -> None:

@@ -11,7 +11,7 @@ from hypothesis import Phase, event, given, settings
 from hypothesis import strategies as st
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
-from tests.support.oracles.routed_answers import EXAMPLES, POSTGRES_EXAMPLES, SAIL_EXAMPLES, check
+from tests.support.oracles.routed_answers import CLICKHOUSE_EXAMPLES, EXAMPLES, POSTGRES_EXAMPLES, SAIL_EXAMPLES, check
 from tests.support.stars.throwaway_database import PROFILE, Database
 
 _REFUSED_BY_SAIL = ("Error during planning", "Invalid argument error", "Internal error", "No field named")
@@ -36,6 +36,13 @@ def test_routed_answers_equal_the_facts_on_sail(on_sail: Database, data: st.Data
         if not error.reason.startswith(_REFUSED_BY_SAIL):
             raise
         event("refused by Sail")
+
+
+@given(data=st.data())
+@settings(PROFILE, max_examples=CLICKHOUSE_EXAMPLES, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+def test_routed_answers_equal_the_facts_on_clickhouse(on_clickhouse: Database, data: st.DataObject) -> None:
+    """Routed answer = base answer = plain Python, on ClickHouse."""
+    check(on_clickhouse, data)
 
 
 @pytest.mark.postgres

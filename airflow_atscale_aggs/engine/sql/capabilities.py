@@ -72,6 +72,14 @@ class FunctionStyle(StrEnum):
     """Never tried: only what means the same everywhere is passed on."""
 
 
+class Wording(StrEnum):
+    """In which words our SQL is said, where the printer's words mean something else."""
+
+    STANDARD = "standard"
+    CLICKHOUSE = "clickhouse"
+    """See `sql/clickhouse_wording.py`."""
+
+
 class Proven(StrEnum):
     """How it was shown that a warehouse does what its row says; the words of the README's table."""
 
@@ -129,6 +137,8 @@ class Dialect:
             first.
         sums_wrap: SUM of BIGINT may leave its range without an error. So it is added up in decimals and cast back,
             which is an error where it does not fit.
+        wide_sum_digits: SUM of decimals may leave their 38 digits without an error. So wide ones are added up in
+            decimals of so many digits and cast back, which is an error where it does not fit. 0: it may not.
         decimal_sum_digits: SUM of DECIMAL(p, s) is DECIMAL(p + so many, s), with 38 digits at most, so sums of sums are
             cast back: a quotient has as many digits as its operands allow. 0: a sum of sums is of the sum's type.
         adds_singles_as_they_are: SUM of single-precision numbers is added up, and answered, in single precision.
@@ -150,6 +160,7 @@ class Dialect:
             text.
         average: what AVG of an exact number is; None where it was never tried, or is neither.
         functions: how PostgreSQL's functions are said.
+        wording: in which words a statement is said when it is printed.
         casts_cut: a number that is cast to a whole one loses its digits behind the point, where PostgreSQL rounds.
         divides_whole_numbers: sqlglot's IntDiv leaves the remainder out as PostgreSQL's `/` does, also below zero.
         quantile: how an exact quantile is said; None where only estimates are aggregates.
@@ -212,6 +223,7 @@ class Dialect:
     percentile_sketch: SketchFunctions | None = None
     widens_integer_sums: bool = True
     sums_wrap: bool = False
+    wide_sum_digits: int = 0
     decimal_sum_digits: int = 0
     adds_singles_as_they_are: bool = False
     refuses_underflow: bool = False
@@ -227,6 +239,7 @@ class Dialect:
     timestamp_format: str | None = None
     average: AverageType | None = None
     functions: FunctionStyle = FunctionStyle.PORTABLE
+    wording: Wording = Wording.STANDARD
     casts_cut: bool = False
     divides_whole_numbers: bool = False
     quantile: QuantileStyle | None = None

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from airflow_atscale_aggs.engine.errors import UnsupportedOnDialectError, near_names
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.dialect_rows.clickhouse_row import CLICKHOUSE
 from airflow_atscale_aggs.engine.sql.dialect_rows.cloud_rows import BIGQUERY, REDSHIFT, SNOWFLAKE, TRINO, TSQL
 from airflow_atscale_aggs.engine.sql.dialect_rows.duckdb_row import DUCKDB
 from airflow_atscale_aggs.engine.sql.dialect_rows.postgres_row import POSTGRES
 from airflow_atscale_aggs.engine.sql.dialect_rows.spark_rows import DATABRICKS, SPARK
 
-_ROWS = (DUCKDB, POSTGRES, SNOWFLAKE, BIGQUERY, DATABRICKS, SPARK, REDSHIFT, TRINO, TSQL)
+_ROWS = (DUCKDB, POSTGRES, CLICKHOUSE, SNOWFLAKE, BIGQUERY, DATABRICKS, SPARK, REDSHIFT, TRINO, TSQL)
 
 DIALECTS: Mapping[str, Dialect] = {row.name: row for row in _ROWS}
 """Every dialect by name. DuckDB and PostgreSQL are proven by running; the others by rendering and parsing back."""

@@ -30,13 +30,16 @@ from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 SMALL_INTEGERS = frozenset({"int", "integer", "int4", "smallint", "int2", "tinyint"})
 """Types of at most 32 bits, as warehouses and SML spell them."""
 
-_LARGE_INTEGERS = frozenset({"long", "bigint", "int8"})
+_LARGE_INTEGERS = frozenset({"long", "bigint", "int8", "ubigint"})
 _INTEGERS = SMALL_INTEGERS | _LARGE_INTEGERS
 
 _DECIMAL = re.compile(r"(?:decimal|dec|numeric)\((\d+)(?:, ?(\d+))?\)")
 
 _MOST_DIGITS = 38
 """Of a decimal, where sums grow with their type."""
+
+_SAFE_DIGITS = 18
+"""A sum of decimals with so many digits has no more than 38, whatever the number of rows."""
 
 
 def as_bigint(expression: exp.Expr) -> exp.Cast:
@@ -171,7 +174,10 @@ def sum_of(column: exp.Expr, source: DatasetSource, name: str, *, is_distinct: b
     """
     value = widen_for_sum(column, source, name)
     total = exp.Sum(this=exp.Distinct(expressions=[value]) if is_distinct else value)
-    return as_bigint(total) if _wraps(source, name) else total
+    if _wraps(source, name):
+        return as_bigint(total)
+    digits = _digits_that_wrap(source, name)
+    return total if digits is None else _as_decimal(total, _MOST_DIGITS, digits)
 
 
 def type_of_sum(source: DatasetSource, name: str) -> exp.DataType | None:
@@ -179,6 +185,9 @@ def type_of_sum(source: DatasetSource, name: str) -> exp.DataType | None:
     kind, dialect = source.data_type(name), source.dialect
     if (dialect.sums_wrap and is_whole(kind)) or (kind in SMALL_INTEGERS and dialect.bigint_sums_widen):
         return exp.DataType(this=exp.DataType.Type.BIGINT, nested=False)
+    digits_that_wrap = _digits_that_wrap(source, name)
+    if digits_that_wrap is not None:
+        return _decimal(_MOST_DIGITS, digits_that_wrap)
     decimal = _DECIMAL.fullmatch(kind)
     if decimal is None or not dialect.decimal_sum_digits:
         return None
@@ -195,8 +204,29 @@ def _wraps(source: DatasetSource, name: str) -> bool:
     return source.dialect.sums_wrap and is_large and not source.is_calculated(name)
 
 
+def _digits_that_wrap(source: DatasetSource, name: str) -> int | None:
+    """The digits behind the point of a decimal column whose sum may leave its range without an error; None: it cannot.
+
+    What SML says of a calculation does not count, as in `_wraps`.
+    """
+    decimal = _DECIMAL.fullmatch(source.data_type(name))
+    if decimal is None or not source.dialect.wide_sum_digits or source.is_calculated(name):
+        return None
+    return int(decimal[2] or 0) if _SAFE_DIGITS < int(decimal[1]) <= _MOST_DIGITS else None
+
+
+def _decimal(digits: int, behind_point: int) -> exp.DataType:
+    return exp.DataType.build(f"decimal({digits}, {behind_point})")
+
+
+def _as_decimal(expression: exp.Expr, digits: int, behind_point: int) -> exp.Cast:
+    return exp.Cast(this=expression, to=_decimal(digits, behind_point))
+
+
 def sum_argument(column: exp.Expr, kind: exp.DataType, dialect: Dialect) -> exp.Expr:
     """A stored sum of a type, as the sum of such sums needs it."""
+    if dialect.wide_sum_digits and kind.this is exp.DataType.Type.DECIMAL:
+        return _as_decimal(column, dialect.wide_sum_digits, int(kind.expressions[1].name))
     return as_wide_decimal(column) if dialect.sums_wrap and kind.this is exp.DataType.Type.BIGINT else column
 
 
@@ -210,6 +240,9 @@ def widen_for_sum(column: exp.Expr, source: DatasetSource, name: str) -> exp.Exp
         return as_double(column)
     if _wraps(source, name):
         return as_wide_decimal(column)
+    digits = _digits_that_wrap(source, name)
+    if digits is not None:
+        return _as_decimal(column, source.dialect.wide_sum_digits, digits)
     if source.dialect.widens_integer_sums or source.data_type(name) not in _INTEGERS:
         return column
     return exp.cast(column, "bigint")

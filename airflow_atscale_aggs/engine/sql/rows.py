@@ -243,7 +243,7 @@ class FactRows:
         """The same from facts as from stored sums and counts, to the last digit but one."""
         if self._source.data_type(name).startswith("bool"):
             column = exp.cast(column, "int")
-        elif self._source.dialect.average is AverageType.CUT:
+        elif self._source.dialect.average is AverageType.CUT or self._source.dialect.sums_wrap:
             count = exp.Count(this=column.copy(), big_int=True)
             return exp.Div(this=as_double(sum_of(column, self._source, name)), expression=_or_null(count))
         return as_double(exp.Avg(this=column))

@@ -94,6 +94,16 @@ DUCKDB_SETTINGS = SessionSettings(
     write="SET {word} = {value}",
 )
 
+CLICKHOUSE_SETTINGS = SessionSettings(
+    reach=_calculations("session_timezone", "compatibility", "date_time_input_format", "cast_string_to_date_time_mode"),
+    # Without a zone of its own a session has the server's.
+    read=(
+        "SELECT 'session_timezone', timezone() UNION ALL SELECT name, value FROM system.settings "
+        "WHERE name IN ({names}) AND name <> 'session_timezone'"
+    ),
+    write="SET {word} = {value}",
+)
+
 REDSHIFT_SETTINGS = SessionSettings(
     reach=_calculations("TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits", "search_path"),
     read=" UNION ALL ".join(

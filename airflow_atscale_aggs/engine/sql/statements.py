@@ -15,7 +15,8 @@ from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
-from airflow_atscale_aggs.engine.sql.capabilities import CreateTableStyle, Dialect, ReplaceViewStyle
+from airflow_atscale_aggs.engine.sql import clickhouse_wording
+from airflow_atscale_aggs.engine.sql.capabilities import CreateTableStyle, Dialect, ReplaceViewStyle, Wording
 from airflow_atscale_aggs.engine.sql.functions.surface import PostgresSurface, check_intervals, keep_functions
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 
@@ -48,6 +49,8 @@ def render(expression: exp.Expr, dialect: Dialect, *, pretty: bool = False) -> s
     Raises:
         sqlglot.UnsupportedError: something in it cannot be said in the dialect; never translated by guess (law 7).
     """
+    if dialect.wording is Wording.CLICKHOUSE:
+        expression = clickhouse_wording.reword(expression.copy())
     return expression.sql(
         dialect=dialect.sqlglot_name, identify=True, unsupported_level=ErrorLevel.RAISE, pretty=pretty
     )
@@ -55,6 +58,8 @@ def render(expression: exp.Expr, dialect: Dialect, *, pretty: bool = False) -> s
 
 def render_last(expression: exp.Expr, dialect: Dialect) -> str:
     """Render an expression that nobody uses afterwards. Rendering may change it. Raises as `render`."""
+    if dialect.wording is Wording.CLICKHOUSE:
+        expression = clickhouse_wording.reword(expression)
     return sqlglot_dialect(dialect.sqlglot_name).generate(
         expression, copy=False, identify=True, unsupported_level=ErrorLevel.RAISE
     )

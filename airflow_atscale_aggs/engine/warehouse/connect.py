@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url
 from airflow_atscale_aggs.engine.warehouse.first_contact import FirstContact, place_of, split_acceptance
 
@@ -54,6 +55,8 @@ def _open(url: str, aggregate_schema: str, longest_wait: float) -> DbApiWarehous
         scheme, _, rest = url.partition("://")
         dsn = f"{scheme.partition('+')[0]}://{rest}"
         warehouse = _driver_room("postgres").open_postgres(dsn, aggregate_schema=aggregate_schema)
+    elif url.startswith("chdb:"):
+        warehouse = _chdb(url, dialect, aggregate_schema, longest_wait)
     elif url.startswith("sc:"):
         room = _driver_room("spark_connect", extra="spark")
         warehouse = room.open_spark_connect(url, dialect, aggregate_schema=aggregate_schema)
@@ -84,17 +87,38 @@ def _duckdb(url: str, aggregate_schema: str, longest_wait: float) -> DbApiWareho
     path = unquote(parts.path)[1:] or ":memory:"
     config = dict(parse_qsl(parts.query, keep_blank_values=True))
     room = _driver_room("duckdb")
-    text = config.pop(_LOCK_TIMEOUT, str(room.DEFAULT_LOCK_TIMEOUT_SECONDS))
-    try:
-        lock_timeout = float(text)
-    except ValueError as error:
-        raise PermanentWarehouseError(
-            "duckdb", "", f"`{_LOCK_TIMEOUT}={text}` in its URL is no number of seconds"
-        ) from error
+    lock_timeout = _lock_timeout("duckdb", config, room.DEFAULT_LOCK_TIMEOUT_SECONDS)
     warehouse: DbApiWarehouse = room.open_duckdb(
         path, config=config, lock_timeout=min(lock_timeout, longest_wait), aggregate_schema=aggregate_schema
     )
     return warehouse
+
+
+def _chdb(url: str, dialect: Dialect, aggregate_schema: str, longest_wait: float) -> DbApiWarehouse:
+    parts = urlsplit(url)
+    room = _driver_room("chdb_driver", extra="chdb")
+    path = unquote(parts.netloc + parts.path).rstrip("/") or room.IN_MEMORY
+    settings = dict(parse_qsl(parts.query, keep_blank_values=True))
+    lock_timeout = _lock_timeout("clickhouse", settings, room.DEFAULT_LOCK_TIMEOUT_SECONDS)
+    warehouse: DbApiWarehouse = room.open_chdb(
+        path,
+        dialect,
+        settings=settings,
+        lock_timeout=min(lock_timeout, longest_wait),
+        aggregate_schema=aggregate_schema,
+    )
+    return warehouse
+
+
+def _lock_timeout(dialect: str, settings: dict[str, str], otherwise: float) -> float:
+    """Seconds that a URL says to wait; they are taken out of its settings."""
+    text = settings.pop(_LOCK_TIMEOUT, str(otherwise))
+    try:
+        return float(text)
+    except ValueError as error:
+        raise PermanentWarehouseError(
+            dialect, "", f"`{_LOCK_TIMEOUT}={text}` in its URL is no number of seconds"
+        ) from error
 
 
 def _driver_room(name: str, *, extra: str = "") -> Any:

@@ -41,6 +41,7 @@ EXAMPLES = 10 * int(os.environ.get("FUZZ_EXAMPLES", "25"))
 """20,000 for the 2,000 of ``make fuzz``."""
 
 POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)
+CLICKHOUSE_EXAMPLES = max(EXAMPLES // 20, 1)
 SAIL_EXAMPLES = max(EXAMPLES // 50, 1)
 
 _QUERIES = 4

@@ -95,6 +95,29 @@ def spark_at(address: str) -> Database:
     return SparkDatabase(find_dialect("spark"), refuse, address=address)
 
 
+@dataclass
+class ClickHouseDatabase(Database):
+    """ClickHouse in this process, in memory: each example has a database of its own."""
+
+    @contextlib.contextmanager
+    def example(self) -> Iterator[None]:
+        """Drop all that is made within the block."""
+        self.fetch_all("CREATE DATABASE example")
+        self.fetch_all("USE example")
+        try:
+            yield
+        finally:
+            self.fetch_all("DROP DATABASE example")
+
+
+@contextlib.contextmanager
+def clickhouse_in_memory() -> Iterator[Database]:
+    """ClickHouse in memory, for the length of a ``with`` block. No other folder of chDB's may be open meanwhile."""
+    url = "chdb://?default_table_engine=Memory&max_threads=1"
+    with contextlib.closing(open_warehouse(url)) as warehouse, warehouse.session() as session:
+        yield ClickHouseDatabase(session.dialect, session.fetch_all)
+
+
 @contextlib.contextmanager
 def duckdb_in_memory() -> Iterator[Database]:
     """A database in memory with one thread, for the length of a ``with`` block."""

@@ -9,6 +9,7 @@ import sqlglot
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.statements import render
 
 FACT_ROWS = 60
 
@@ -125,7 +126,7 @@ def said_for(sql: str, dialect: Dialect) -> str:
     """A statement as a warehouse takes it."""
     if dialect.sqlglot_name in {"duckdb", "postgres"}:
         return sql
-    return sqlglot.transpile(sql, read="duckdb", write=dialect.sqlglot_name)[0]
+    return render(sqlglot.parse_one(sql, read="duckdb"), dialect)
 
 
 def write_model(folder: Path, aggregates: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None) -> Path:

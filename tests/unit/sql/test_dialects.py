@@ -17,7 +17,10 @@ def test_a_dialect_is_found_by_its_name(name: str) -> None:
     ("name", "words"),
     [
         ("postgre", "known: postgres$"),
-        ("oracle", "known: duckdb, postgres, snowflake, bigquery, databricks, spark, redshift, trino, tsql"),
+        (
+            "oracle",
+            "known: duckdb, postgres, clickhouse, snowflake, bigquery, databricks, spark, redshift, trino, tsql",
+        ),
     ],
 )
 def test_an_unknown_dialect_is_refused_with_names_near_it_or_all_names(name: str, words: str) -> None:

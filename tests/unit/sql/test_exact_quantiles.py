@@ -16,6 +16,7 @@ from tests.support.stars.small_star import DUCKDB, SmallStar
 _TEXTS = {
     "duckdb": 'SELECT QUANTILE_CONT(CAST("t"."x" AS DOUBLE), 0.25 ORDER BY CAST("t"."x" AS DOUBLE))',
     "postgres": 'SELECT PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY CAST("t"."x" AS DOUBLE PRECISION))',
+    "clickhouse": """SELECT quantileExactInclusive(0.25)(toNullable(CAST("t"."x", 'Float64')))""",
     "redshift": 'SELECT PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY CAST("t"."x" AS DOUBLE PRECISION))',
     "snowflake": 'SELECT PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY CAST("t"."x" AS DOUBLE))',
     "databricks": "SELECT PERCENTILE(CAST(`t`.`x` AS DOUBLE), 0.25)",
