@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from airflow_atscale_aggs.engine.aggregates.whole_numbers import exact_whole, nearest_whole
+
 _MODULUS = 2**61
 _NUMBER = re.compile(r" #[0-9]+")
 """The number of a column in its table, which is left out of messages."""
@@ -65,9 +67,14 @@ def add_checksums(checksums: Iterable[Checksum | None]) -> Checksum | None:
     return None if columns is None else Checksum(columns=columns, buckets=buckets)
 
 
-def read_checksum(columns: tuple[str, ...], rows: Iterable[tuple[object, object, object]]) -> Checksum:
-    """A checksum from rows of bucket, rows and sum."""
-    buckets = {str(bucket): (int(str(count)), int(str(total)) % _MODULUS) for bucket, count, total in rows}
+def read_checksum(columns: tuple[str, ...], rows: Iterable[tuple[object, object, object]]) -> Checksum | None:
+    """A checksum from rows of bucket, rows and sum; None where a sum has lost digits, and so says nothing."""
+    buckets: dict[str, tuple[int, int]] = {}
+    for bucket, count, total in rows:
+        whole = exact_whole(total)
+        if whole is None:
+            return None
+        buckets[str(bucket)] = (nearest_whole(count), whole % _MODULUS)
     return Checksum(columns=columns, buckets=buckets)
 
 

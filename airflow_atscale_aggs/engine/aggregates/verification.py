@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
 
+from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
+
 Totals = Mapping[str, str | None]
 """Text by name: a measure, or `scale_of` a measure."""
 
@@ -34,6 +36,8 @@ _MOST_TOLERANCE = 1e-2
 """A comparison with a wider tolerance would prove nothing and is not made."""
 
 _FLOATING = "~"
+_MOST_NAMED = 3
+"""Measures that a sentence names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class Verification:
             many-to-many attributes, since there a fact row counts once per member).
         table: totals over the table, whose name holds the attempt token.
         roundoff: by measure that may be a floating sum: relative error of one addition.
+        exact: counts and sums that are exact by the types of their columns.
         groups: the comparison by group of the level in force when the batch was planned; None at level ``totals``.
     """
 
@@ -81,6 +86,7 @@ class Verification:
     table: TotalsQuery
     roundoff: Mapping[str, float]
     groups: GroupsQuery | None = None
+    exact: tuple[str, ...] = ()
 
     def replace_text(self, token: str, text: str) -> Verification:
         """The same with a token of the table's name put in."""
@@ -161,7 +167,7 @@ def tolerance(rows: int, roundoff: float) -> float:
 def differences(verification: Verification, fact_totals: Totals, table_totals: Totals) -> tuple[Difference, ...]:
     """The measures whose total over the table is not that over the facts, the row count first."""
     rows = fact_totals[verification.rows]
-    if rows != "0" and table_totals[TABLE_ROWS] == "0":
+    if _rows(rows) and not _rows(table_totals[TABLE_ROWS]):
         return (Difference(verification.rows, "", shown(rows), "0, the table is empty"),)
     return tuple(
         Difference(name, "", shown(fact_totals[name]), shown(table_totals[name]))
@@ -189,14 +195,28 @@ def first_disagreement(verification: Verification, totals: Totals, other: Totals
     return next(iter(_differing(verification, totals, other, names)), "")
 
 
-def undecidable(verification: Verification, fact_totals: Totals) -> tuple[str, ...]:
-    """The measures whose totals say nothing: floating sums over more rows than their precision can tell apart."""
-    rows = _whole(fact_totals[verification.rows])
-    return tuple(
+def undecidable(verification: Verification, fact_totals: Totals, table_totals: Totals) -> tuple[str, ...]:
+    """What totals that agree do not prove.
+
+    Floating sums over more rows than their precision can tell apart say nothing. Exact numbers that a warehouse adds up
+    as floating ones have lost their last digits.
+    """
+    rows = _rows(fact_totals[verification.rows])
+    floating = [
+        name
+        for name in verification.exact
+        if any((totals.get(name) or "").startswith(_FLOATING) for totals in (fact_totals, table_totals))
+    ]
+    shown_names = ", ".join(f"`{name}`" for name in floating[:_MOST_NAMED]) + (", …" if floating[_MOST_NAMED:] else "")
+    lost_digits = (
+        f"exact numbers came back as floating ones ({shown_names}), which agree and say nothing of the last digits"
+    )
+    imprecise = tuple(
         f"`{name}`: floating sums over {rows:,} rows are not precise enough to be compared"
         for name, roundoff in sorted(verification.roundoff.items())
         if (fact_totals.get(name) or "").startswith(_FLOATING) and tolerance(rows, roundoff) > _MOST_TOLERANCE
     )
+    return (*imprecise, lost_digits) if floating else imprecise
 
 
 def group_differences(query: GroupsQuery, rows: Sequence[Sequence[object]], row_count: str) -> tuple[Difference, ...]:
@@ -208,7 +228,7 @@ def group_differences(query: GroupsQuery, rows: Sequence[Sequence[object]], row_
             f"{key} = {shown(as_text(value))}" for key, value in zip(query.keys, row[:width], strict=True)
         )
         group = group or "all rows"
-        in_table, in_facts = int(str(row[width])), int(str(row[width + 1]))
+        in_table, in_facts = nearest_whole(row[width]), nearest_whole(row[width + 1])
         triples = [row[width + 2 + 3 * number : width + 5 + 3 * number] for number in range(len(query.measures))]
         counted = dict(zip(query.measures, triples, strict=True)).get(row_count, (0, None, None))
         if not in_table:
@@ -221,7 +241,7 @@ def group_differences(query: GroupsQuery, rows: Sequence[Sequence[object]], row_
             all_differences += [
                 Difference(measure, group, shown(as_text(expected)), shown(as_text(got)))
                 for measure, (differs, expected, got) in zip(query.measures, triples, strict=True)
-                if int(str(differs))
+                if nearest_whole(differs)
             ]
     return tuple(all_differences)
 
@@ -233,7 +253,7 @@ def shown(text: str | None) -> str:
 
 def _differing(verification: Verification, totals: Totals, other_totals: Totals, names: Sequence[str]) -> list[str]:
     """The names under which two totals disagree, the row count first."""
-    most = max(_whole(totals[verification.rows]), _whole(other_totals[verification.rows]))
+    most = max(_rows(totals[verification.rows]), _rows(other_totals[verification.rows]))
     return [
         name
         for name in sorted(names, key=lambda name: name != verification.rows)
@@ -293,5 +313,5 @@ def _plain(value: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
-def _whole(text: str | None) -> int:
-    return int(text) if text else 0
+def _rows(text: str | None) -> int:
+    return nearest_whole(text.removeprefix(_FLOATING)) if text else 0

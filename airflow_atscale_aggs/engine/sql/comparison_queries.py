@@ -95,6 +95,12 @@ class VerificationComposer:
                 if measure.function in _SUMS and (roundoff := _roundoff(source, measure.column)) is not None
             },
             groups=groups,
+            exact=tuple(
+                str(measure)
+                for measure in part.measures
+                if measure.function in _COUNTS
+                or (measure.function in _SUMS and _roundoff(source, measure.column) is None)
+            ),
         )
 
     def merging(self, part: FactPart, target: exp.Table, merged: exp.Expr) -> Verification:

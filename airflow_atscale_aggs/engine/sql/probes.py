@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, dependency_of
+from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, Role
 from airflow_atscale_aggs.engine.sql.fact_joins import (
@@ -100,7 +101,7 @@ def with_proofs(
     constraints: ProvenConstraints, claims: Sequence[Claim], rows: Iterable[Sequence[object]]
 ) -> ProvenConstraints:
     """The facts plus the claims for which `proof_statement` counted no violation."""
-    proven = [claims[int(str(number))] for number, violations in rows if int(str(violations)) == 0]
+    proven = [claims[nearest_whole(number)] for number, violations in rows if nearest_whole(violations) == 0]
     return replace(
         constraints,
         unique_keys=constraints.unique_keys | {(c.dataset, c.columns) for c in proven if isinstance(c, UniqueKey)},

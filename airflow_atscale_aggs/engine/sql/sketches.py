@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, join_tree
 from airflow_atscale_aggs.engine.sql.row_hashes import hash_columns
@@ -73,11 +74,11 @@ def read_estimates(rows: Iterable[Sequence[object]], number_of_parts: int, diale
     """The number of groups of each part from the result of `estimate_statement`; at least 1 where there are rows."""
     if dialect.approx_count_distinct is not None:
         row = next(iter(rows))
-        return [int(str(value or 0)) for value in row]
+        return [nearest_whole(value or 0) for value in row]
     ranks: list[dict[int, int]] = [{} for _ in range(number_of_parts)]
     for part, register, least in rows:
         # 1 + number of leading zeros; the least hash has most of them.
-        ranks[int(str(part))][int(str(register))] = _WORD_BITS + 1 - int(str(least)).bit_length()
+        ranks[nearest_whole(part)][nearest_whole(register)] = _WORD_BITS + 1 - nearest_whole(least).bit_length()
     return [round(estimate_from_registers(ranks_of_part)) for ranks_of_part in ranks]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
@@ -78,7 +79,7 @@ def read_statistics(rows: Iterable[Sequence[object]]) -> dict[tuple[str, str], T
     """By (schema, table): the answer to `statistics_query`. Tables that were never analyzed are left out."""
     columns_by_table: dict[tuple[str, str], tuple[int, dict[str, ColumnStatistics]]] = {}
     for schema, table, count, column, distinct, correlation, is_indexed, width in rows:
-        total = int(str(count))
+        total = nearest_whole(count)
         if total < 0:
             continue
         _, columns = columns_by_table.setdefault((str(schema), str(table)), (total, {}))

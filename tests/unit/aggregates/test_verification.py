@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -98,9 +99,24 @@ def test_single_precision_over_many_rows_decides_nothing_and_says_so() -> None:
 
     assert _compared(facts, table, SINGLE_ROUNDOFF) == []
     assert _compared(facts, table, ROUNDOFF) == [_SUM]
-    (reason,) = undecidable(_verification(SINGLE_ROUNDOFF), totals_of(_verification().facts, facts))
+    totals = totals_of(_verification().facts, facts), totals_of(_verification().table, table)
+    (reason,) = undecidable(_verification(SINGLE_ROUNDOFF), *totals)
     assert reason.startswith(f"`{_SUM}`: floating sums over 10,000,000 rows")
-    assert undecidable(_verification(), totals_of(_verification().facts, facts)) == ()
+    assert undecidable(_verification(), *totals) == ()
+
+
+def test_floating_numbers_where_exact_ones_were_meant_decide_nothing_and_say_so() -> None:
+    """They agree, and what differs is still seen."""
+    verification = replace(_verification(), exact=(_ROWS, _SUM, "c", "d"), roundoff={})
+    facts = {_ROWS: "60", _SUM: "~12.3", "c": "~1.0", "d": "~2.0", scale_of(_SUM): "9"}
+    table = {TABLE_ROWS: "3", _ROWS: "~60.0", _SUM: "~12.299999999999999", "c": "~1.0", "d": "~2.0"}
+
+    assert differences(verification, facts | {_LEAST: "a"}, table | {_LEAST: "a"}) == ()
+    (reason,) = undecidable(verification, facts, table)
+    assert reason.startswith(f"exact numbers came back as floating ones (`{_ROWS}`, `{_SUM}`, `c`, …)")
+    (difference,) = differences(verification, facts | {_LEAST: "a"}, table | {_ROWS: "~61.0", _LEAST: "a"})
+    assert str(difference) == f"`{_ROWS}` should be 60 but is 61.0"
+    assert differences(verification, facts | {_LEAST: "a"}, table | {TABLE_ROWS: "~0.0", _LEAST: "a"})
 
 
 def test_rounding_is_no_change_of_the_facts() -> None:

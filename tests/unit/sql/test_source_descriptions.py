@@ -200,6 +200,7 @@ def _checksum(star: SmallStar, request: ChecksumRequest) -> tuple[Checksum, int]
     statement = checksum_statement(request, star.sources()["sales"])
     assert statement is not None
     checksum = read_checksum(request.columns, [(row[0], row[1], row[2]) for row in star.rows(statement)])
+    assert checksum is not None
     return checksum, sum(rows for rows, _ in checksum.buckets.values())
 
 

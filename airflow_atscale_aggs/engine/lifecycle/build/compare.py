@@ -105,11 +105,11 @@ def _compare_totals(session: WarehouseSession, comparison: Comparison) -> Verifi
     verified = Verified(level=comparison.level, facts_key=facts_key(verification))
     table = take_totals(session, verification.table)
     if expected is not None and not differences(verification, expected, table):
-        return replace(verified, totals=expected, undecided=undecidable(verification, expected))
+        return replace(verified, totals=expected, undecided=undecidable(verification, expected, table))
     now = take_totals(session, verification.facts)
     total_differences = differences(verification, now, table)
     if not total_differences:
-        return replace(verified, totals=now, undecided=undecidable(verification, now))
+        return replace(verified, totals=now, undecided=undecidable(verification, now, table))
     if comparison.is_snapshot and not (comparison.is_derived and expected is None):
         raise _mismatch(comparison, total_differences)
     if expected is not None and not has_changed(verification, expected, now):

@@ -11,6 +11,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState, read_checksum, read_identities
 from airflow_atscale_aggs.engine.aggregates.segment import Segment
+from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.source_descriptions import (
@@ -212,7 +213,7 @@ def _count_statement(
 
 
 def _damage(part: FactPart, segment: Segment, counts: Sequence[object]) -> str:
-    rows, fact_rows = int(str(counts[0])), int(str(counts[1]))
+    rows, fact_rows = nearest_whole(counts[0]), nearest_whole(counts[1])
     mark = "" if counts[2] is None else str(counts[2])
     if rows != segment.rows:
         return f"`{segment.table}`, one of its segments, was made with {segment.rows:,} rows and has {rows:,}"
