@@ -82,9 +82,8 @@ def open_connection(connection: Connection, *, aggregate_schema: str) -> Warehou
         AirflowFailException: no installed provider runs SQL over it.
         UnsupportedOnDialectError: no capability row fits it.
     """
-    from airflow_atscale_aggs.engine.warehouse.connect import TABLE_OPTIONS, open_warehouse
+    from airflow_atscale_aggs.engine.warehouse.connect import TABLE_OPTIONS, open_hook, open_warehouse
     from airflow_atscale_aggs.engine.warehouse.first_contact import ACCEPT_UNPROVEN, FirstContact, is_yes, place_of
-    from airflow_atscale_aggs.engine.warehouse.other_drivers import open_connections
 
     if connection.conn_type == SPARK_CONNECT:
         return open_warehouse(spark_connect_url(connection), aggregate_schema=aggregate_schema)
@@ -92,7 +91,7 @@ def open_connection(connection: Connection, *, aggregate_schema: str) -> Warehou
     options = str(extras_of(connection).get(TABLE_OPTIONS, ""))
     dialect = replace(dialect_of_connection(connection), table_options=options)
     # A hook may keep its connection for itself, and each session closes its own: so each gets a hook.
-    warehouse = open_connections(lambda: make_hook().get_conn(), dialect, aggregate_schema=aggregate_schema)
+    warehouse = open_hook(lambda: make_hook().get_conn(), dialect, aggregate_schema=aggregate_schema)
     is_accepted = is_yes(extras_of(connection).get(ACCEPT_UNPROVEN, ""))
     warehouse.first_contact = FirstContact(place_of(connection.get_uri()), is_accepted)
     return warehouse

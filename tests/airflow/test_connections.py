@@ -128,7 +128,7 @@ _BROKEN = {
     "no such folder": {"registry_url": "sqlite:////no/such/folder/r.sqlite", "warehouse_url": "duckdb://"},
     "no such warehouse folder": {"registry_url": "sqlite://", "warehouse_url": "duckdb:////no/such/folder/w.duckdb"},
     "an unknown connection": {"registry_conn_id": "nowhere", "warehouse_url": "duckdb://"},
-    "a warehouse without driver": {"registry_url": "sqlite://", "warehouse_url": "snowflake://u:hidden1@account/db"},
+    "a warehouse without driver": {"registry_url": "sqlite://", "warehouse_url": "trino://u:hidden1@host/db"},
 }
 
 

@@ -128,6 +128,7 @@ class Dialect:
         table_options: of one connection: what stands between the name of a new table and its query, such as ``USING
             delta``; empty: the warehouse's own choice.
         replace_view: how a view is switched.
+        copies_grants: a view that is replaced loses what was granted on it, unless COPY GRANTS is said.
         approx_count_distinct: the cardinality estimate's function, None when there is none.
         hash_columns: a function that hashes a tuple of columns of any type; None: text is made of them.
         hashes_nulls: the function tells NULLs apart; otherwise it is told which columns are NULL.
@@ -155,6 +156,8 @@ class Dialect:
         has_whole_decimals: whole numbers are decimals without digits after the point, which may be incremental
             indicators.
         timestamps_are_instants: TIMESTAMP knows its time zone; DATETIME does not.
+        civil_timestamp: the printer's name of the timestamp without a time zone, where a session decides what TIMESTAMP
+            is.
         epoch_micros: gives the microseconds since 1970 of an instant, where its text does not say its offset.
         timestamp_format: of TO_CHAR, for all digits of a timestamp, where a session may cut off digits of its plain
             text.
@@ -216,6 +219,7 @@ class Dialect:
     create_table: CreateTableStyle = CreateTableStyle.CREATE_TABLE_AS
     table_options: str = ""
     replace_view: ReplaceViewStyle = ReplaceViewStyle.REPLACE
+    copies_grants: bool = False
     approx_count_distinct: str | None = "APPROX_COUNT_DISTINCT"
     hash_columns: str | None = None
     hashes_nulls: bool = True
@@ -235,6 +239,7 @@ class Dialect:
     bigint_sums_widen: bool = False
     has_whole_decimals: bool = False
     timestamps_are_instants: bool = False
+    civil_timestamp: str = "timestamp"
     epoch_micros: str | None = None
     timestamp_format: str | None = None
     average: AverageType | None = None

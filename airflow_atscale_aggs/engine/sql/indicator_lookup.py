@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.aggregates.indicator import (
     render_bound,
 )
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum
+from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.column_types import has_more_digits
@@ -30,7 +31,7 @@ from airflow_atscale_aggs.engine.sql.sources import DatasetSource
 SUPPORTED_TYPES = "Long, Integer, Decimal(38,0) on Snowflake, Timestamp, DateTime"
 
 _INTEGERS = frozenset({"int", "integer", "long", "bigint", "int2", "int4", "int8", "int32", "int64", "smallint"})
-_WHOLE_DECIMALS = frozenset({"number", "number(38,0)", "decimal(38,0)", "numeric(38,0)", "fixed"})
+_WHOLE_DECIMALS = re.compile(r"number|fixed|(number|decimal|numeric)\([0-9]+,0\)")
 _INSTANTS = ("timestamptz", "timestamp_tz", "timestamp_ltz", "timestamp with time zone", "datetimeoffset")
 _TIMESTAMPS = ("timestamp", "datetime")
 _PRECISION = re.compile(r"\(\s*([0-9]+)\s*\)")
@@ -46,7 +47,7 @@ def indicator_kind(data_type: str, dialect: Dialect) -> IndicatorKind | None:
     bare = _PRECISION.sub("", kind).strip()
     if bare in _INTEGERS:
         return IndicatorKind.INTEGER
-    if dialect.has_whole_decimals and kind.replace(" ", "") in _WHOLE_DECIMALS:
+    if dialect.has_whole_decimals and _WHOLE_DECIMALS.fullmatch(kind.replace(" ", "")):
         return IndicatorKind.INTEGER
     if dialect.timestamps_are_instants and bare == "timestamp":
         return IndicatorKind.INSTANT
@@ -66,16 +67,20 @@ def range_condition(rows: RowRange, source: DatasetSource, alias: str) -> exp.Ex
     tests: list[exp.Expr] = []
     for bound, compare in ((rows.after, exp.GT), (rows.through, exp.LTE)):
         if bound is not None:
-            tests.append(compare(this=source.column(rows.column, alias), expression=literal(rows.kind, bound)))
+            tests.append(
+                compare(this=source.column(rows.column, alias), expression=literal(rows.kind, bound, source.dialect))
+            )
     return exp.and_(*tests, copy=False) if tests else None
 
 
-def literal(kind: IndicatorKind, bound: int) -> exp.Expr:
+def literal(kind: IndicatorKind, bound: int, dialect: Dialect) -> exp.Expr:
     """A bound as a typed literal."""
     shown = render_bound(kind, bound)
     if kind is IndicatorKind.INTEGER:
         return exp.Literal.number(shown) if bound >= 0 else exp.Neg(this=exp.Literal.number(shown.lstrip("-")))
-    return exp.cast(exp.Literal.string(shown), "timestamptz" if kind is IndicatorKind.INSTANT else "timestamp")
+    return exp.cast(
+        exp.Literal.string(shown), "timestamptz" if kind is IndicatorKind.INSTANT else dialect.civil_timestamp
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,18 +173,18 @@ def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> Indica
     greatest, is_readable, nulls = None, True, 0
     counts: dict[int, dict[int, int]] = {_ABOVE: {}, _UP_TO: {}, _NEWEST: {}}
     for what, bound, value in rows:
-        number = int(str(what))
+        number = nearest_whole(what)
         if number == _GREATEST:
             greatest = None if value is None else parse_indicator_value(kind, str(value))
             is_readable = value is None or greatest is not None
         elif number == _NULLS:
-            nulls = int(str(value))
+            nulls = nearest_whole(value)
         elif number == _NEWEST:
             newest = None if value is None else parse_indicator_value(kind, str(value))
             if newest is not None:
                 counts[_NEWEST][int(str(bound))] = newest
         else:
-            counts[number][int(str(bound))] = int(str(value))
+            counts[number][int(str(bound))] = nearest_whole(value)
     return IndicatorFacts(
         greatest=greatest,
         is_readable=is_readable,

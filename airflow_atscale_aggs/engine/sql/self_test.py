@@ -151,10 +151,10 @@ def _sum_of_most(kind: str, most: str) -> Callable[[Dialect], exp.Expr]:
 def _one_moment(kind: IndicatorKind, type_name: str, spelled: str) -> Callable[[Dialect], exp.Expr]:
     """Of three moments that are a microsecond apart, one is in the range of a microsecond."""
 
-    def condition(dialect: Dialect) -> exp.Expr:  # noqa: ARG001
+    def condition(dialect: Dialect) -> exp.Expr:
         rows = _relation("t", {"x": type_name}, [(spelled.format(digits),) for digits in ("456", "457", "458")])
-        after = exp.GT(this=column_of("x"), expression=literal(kind, _MOMENT))
-        through = exp.LTE(this=column_of("x"), expression=literal(kind, _MOMENT + 1))
+        after = exp.GT(this=column_of("x"), expression=literal(kind, _MOMENT, dialect))
+        through = exp.LTE(this=column_of("x"), expression=literal(kind, _MOMENT + 1, dialect))
         return _equals(_count().from_(rows).where(after, through), 1)
 
     return condition

@@ -276,5 +276,6 @@ def view_statements(
         create = exp.Create(this=view.copy(), kind="VIEW", expression=select, exists=True)
         return [create, exp.Alter(this=view.copy(), kind="VIEW", actions=[select.copy()])]
     is_replace = dialect.replace_view is ReplaceViewStyle.REPLACE
-    create = exp.Create(this=view.copy(), kind="VIEW", expression=select, replace=is_replace)
+    kept = exp.Properties(expressions=[exp.CopyGrantsProperty()]) if dialect.copies_grants else None
+    create = exp.Create(this=view.copy(), kind="VIEW", expression=select, replace=is_replace, properties=kept)
     return [create] if is_replace else [drop_view(view), create]

@@ -18,6 +18,18 @@ WHERE LOWER(c.table_name) IN ({names}) ORDER BY c.ordinal_position"""
 
 STANDARD_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = {schema}"
 
+# Types have their digits beside them. Of timestamps it does not tell how many they have: nine, unless somebody said less.
+SNOWFLAKE_COLUMNS = """\
+SELECT c.table_catalog, c.table_schema, c.table_name, c.column_name,
+  CASE WHEN c.data_type = 'NUMBER' THEN 'NUMBER(' || c.numeric_precision || ',' || c.numeric_scale || ')'
+    WHEN c.data_type LIKE 'TIMESTAMP%' THEN c.data_type || '(9)'
+    ELSE c.data_type END,
+  CASE WHEN c.table_schema = CURRENT_SCHEMA() THEN 1 END, c.table_catalog = CURRENT_DATABASE(),
+  CASE t.table_type WHEN 'BASE TABLE' THEN 'table' WHEN 'VIEW' THEN 'view' ELSE t.table_type END, '', FALSE
+FROM {database}information_schema.columns AS c LEFT JOIN {database}information_schema.tables AS t
+  ON t.table_catalog = c.table_catalog AND t.table_schema = c.table_schema AND t.table_name = c.table_name
+WHERE LOWER(c.table_name) IN ({names}) ORDER BY c.ordinal_position"""
+
 DUCKDB_COLUMNS = """\
 SELECT c.table_catalog, c.table_schema, c.table_name, c.column_name, c.data_type,
   LIST_POSITION(CURRENT_SCHEMAS(TRUE)[2:], c.table_schema), c.table_catalog = CURRENT_CATALOG(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
@@ -27,10 +28,10 @@ def open_warehouse(url: str, *, aggregate_schema: str = "", lock_timeout: float 
     Args:
         url: ``duckdb:///relative/file``, ``duckdb:////absolute/file``, ``duckdb://`` (in memory); a DuckDB URL takes
             DuckDB's settings and ``lock_timeout`` (seconds) as parameters.
-            ``postgresql+psycopg://user:password@host/db``. ``sc://host:15002``. ``hive://user@host:10000/schema``. Any
-            other SQLAlchemy URL whose dialect has a capability row. All but DuckDB's take ``table_options``, see
-            `split_table_options`. With the parameter ``accept_unproven=true`` the engine runs on a warehouse that it
-            was never run on.
+            ``postgresql+psycopg://user:password@host/db``. ``sc://host:15002``. ``hive://user@host:10000/schema``.
+            ``snowflake://user:password@account/database?warehouse=NAME``. Any other SQLAlchemy URL whose dialect has a
+            capability row. All but DuckDB's take ``table_options``, see `split_table_options`. With the parameter
+            ``accept_unproven=true`` the engine runs on a warehouse that it was never run on.
         aggregate_schema: where aggregate tables go; made when it is not there.
         lock_timeout: seconds at most to wait while another process holds a DuckDB file, whatever its URL says.
 
@@ -63,8 +64,21 @@ def _open(url: str, aggregate_schema: str, longest_wait: float) -> DbApiWarehous
     elif url.startswith("hive:"):
         room = _driver_room("spark_thrift", extra="spark-thrift")
         warehouse = room.open_spark_thrift(url, dialect, aggregate_schema=aggregate_schema)
+    elif dialect.name == "snowflake":
+        warehouse = _driver_room("snowflake").open_snowflake(url, dialect, aggregate_schema=aggregate_schema)
     else:
         warehouse = _driver_room("sqlalchemy_urls").open_url(url, dialect, aggregate_schema=aggregate_schema)
+    return warehouse
+
+
+def open_hook(connect: Callable[[], Any], dialect: Dialect, *, aggregate_schema: str) -> DbApiWarehouse:
+    """A warehouse over connections of a driver that somebody else opens, such as an Airflow hook.
+
+    Raises:
+        PermanentWarehouseError: the driver is not installed.
+    """
+    room = _driver_room("snowflake" if dialect.name == "snowflake" else "other_drivers")
+    warehouse: DbApiWarehouse = room.open_hook(connect, dialect, aggregate_schema=aggregate_schema)
     return warehouse
 
 

@@ -31,6 +31,9 @@ class Failure(StrEnum):
     NO_RIGHT = "no_right"
     """This user may not."""
 
+    UNSEEN = "unseen"
+    """It is not there, or this user may not see it: some warehouses, such as Snowflake, do not tell which."""
+
     NO_CONNECTION = "no_connection"
     """The warehouse did not answer."""
 
@@ -42,6 +45,10 @@ MEANINGS: Mapping[Failure, str] = {
     Failure.ABSENT: "the table, view or schema is not there, or not where the session looks",
     Failure.NO_DATABASE: "the database or catalog is not there: correct the connection, or the model's database",
     Failure.NO_RIGHT: "the connection's user lacks a right: grant it, or connect as a user that has it",
+    Failure.UNSEEN: (
+        "it is not there, or the connection's role may not see it, and the warehouse does not tell which: look at the "
+        "name first, then grant the role a right on it"
+    ),
     Failure.NO_CONNECTION: "the connection was lost, or cannot be made",
 }
 """Half a sentence about each failure, for people."""

@@ -28,7 +28,7 @@ _OF_OPERATION = frozenset({"OperationalError", "InterfaceError"})
 """DB-API's names of errors that may pass."""
 
 
-def open_connections(
+def open_hook(
     connect: Callable[[], Any],
     dialect: Dialect,
     *,

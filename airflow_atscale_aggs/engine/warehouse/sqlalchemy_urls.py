@@ -7,7 +7,7 @@ import sqlalchemy
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
-from airflow_atscale_aggs.engine.warehouse.other_drivers import open_connections
+from airflow_atscale_aggs.engine.warehouse.other_drivers import open_hook
 
 
 def open_url(url: str, dialect: Dialect, *, aggregate_schema: str) -> DbApiWarehouse:
@@ -31,6 +31,6 @@ def open_engine(engine: sqlalchemy.Engine, dialect: Dialect, *, aggregate_schema
     """The same over an engine that somebody else made, such as an Airflow connection's."""
     module = engine.dialect.dbapi
     errors = (Exception,) if module is None else (module.Error,)
-    return open_connections(
+    return open_hook(
         engine.raw_connection, dialect, aggregate_schema=aggregate_schema, errors=errors, close=engine.dispose
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 import sqlglot
@@ -50,6 +51,11 @@ _INTEGER, _TIMESTAMP, _INSTANT = IndicatorKind.INTEGER, IndicatorKind.TIMESTAMP,
         ("snowflake", "number", _INTEGER),
         ("snowflake", "decimal(38, 0)", _INTEGER),
         ("snowflake", "number(38,2)", None),
+        ("snowflake", "number(18,0)", _INTEGER),
+        ("snowflake", "number(18,1)", None),
+        ("snowflake", "fixed", _INTEGER),
+        ("snowflake", "timestamp_ntz(9)", _TIMESTAMP),
+        ("snowflake", "timestamp_tz(9)", _INSTANT),
         ("snowflake", "timestamp_ntz", _TIMESTAMP),
         ("snowflake", "timestamp_ltz", _INSTANT),
         ("bigquery", "int64", _INTEGER),
@@ -99,7 +105,7 @@ def test_the_lookup_can_be_said_everywhere(dialect: Dialect, kind: IndicatorKind
     read = sqlglot.parse_one(text, read=dialect.sqlglot_name)
 
     assert render(read, dialect) == text
-    bound = render(literal(kind, 10), dialect)
+    bound = render(literal(kind, 10, dialect), dialect)
     assert [text.count(f"{sign} {bound}") for sign in (">", "<=")] == [1, 1]
     assert ("CAST(" in bound) is (kind is not _INTEGER)
 
@@ -118,6 +124,20 @@ def test_no_digit_of_the_greatest_value_is_lost_to_a_session(kind: IndicatorKind
     text = render(lookup_statement(RowRange(column="at", kind=kind), _source(dialect)), dialect)
 
     assert expected in text
+
+
+def test_a_bound_has_no_time_zone_whatever_a_session_takes_timestamp_for() -> None:
+    """Snowflake's TIMESTAMP_TYPE_MAPPING decides what TIMESTAMP is."""
+    dialect = find_dialect("snowflake")
+
+    assert render(literal(_TIMESTAMP, 10, dialect), dialect) == "CAST('1970-01-01 00:00:00.000010' AS TIMESTAMPNTZ)"
+
+
+def test_the_answer_of_a_lookup_of_a_driver_that_gives_numbers_in_other_forms() -> None:
+    """Decimals, floating numbers, and texts of them."""
+    answer = read_lookup(_INTEGER, [(Decimal(0), None, "12"), (1.0, None, "3.0"), (Decimal(2), "5", Decimal(7))])
+
+    assert answer == IndicatorFacts(greatest=12, nulls=3, above={5: 7})
 
 
 def test_the_answer_of_a_lookup() -> None:

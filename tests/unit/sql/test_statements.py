@@ -73,6 +73,7 @@ def test_sql_server_selects_into_a_new_table() -> None:
     ("dialect", "expected"),
     [
         ("duckdb", ['CREATE OR REPLACE VIEW "v" AS SELECT {} FROM "aggs"."t 1"']),
+        ("snowflake", ['CREATE OR REPLACE VIEW "v" COPY GRANTS AS SELECT {} FROM "aggs"."t 1"']),
         ("redshift", ['DROP VIEW IF EXISTS "v"', 'CREATE VIEW "v" AS SELECT {} FROM "aggs"."t 1"']),
     ],
 )

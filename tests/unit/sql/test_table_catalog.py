@@ -13,6 +13,7 @@ from airflow_atscale_aggs.engine.sql.table_catalog import (
     DUCKDB_COLUMNS,
     POSTGRES_COLUMNS,
     POSTGRES_TABLES,
+    SNOWFLAKE_COLUMNS,
     STANDARD_COLUMNS,
     STANDARD_TABLES,
 )
@@ -67,9 +68,9 @@ def test_the_tables_and_views_of_a_schema_are_listed(connection: duckdb.DuckDBPy
     assert sorted({name for (name,) in rows}) == ["Shop", "day", "shop", "shown"]
 
 
-@pytest.mark.parametrize("query", [POSTGRES_COLUMNS, STANDARD_COLUMNS, DUCKDB_COLUMNS])
+@pytest.mark.parametrize("query", [POSTGRES_COLUMNS, STANDARD_COLUMNS, DUCKDB_COLUMNS, SNOWFLAKE_COLUMNS])
 def test_a_query_on_columns_answers_ten_things(query: str) -> None:
-    tree = sqlglot.parse_one(query.format(names="'a', 'b'"), read="postgres")
+    tree = sqlglot.parse_one(query.format(names="'a', 'b'", database=""), read="postgres")
 
     assert isinstance(tree, exp.Select)
     assert len(tree.expressions) == 10
@@ -77,7 +78,7 @@ def test_a_query_on_columns_answers_ten_things(query: str) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 def test_every_dialect_is_asked_in_words_that_it_reads(dialect: Dialect) -> None:
-    places = {"names": "'a', 'b'", "schema": "'s'"}
+    places = {"names": "'a', 'b'", "schema": "'s'", "database": '"D".'}
 
     for query in (dialect.columns, dialect.tables):
         assert isinstance(sqlglot.parse_one(query.format(**places), read=dialect.sqlglot_name), exp.Select)

@@ -89,7 +89,6 @@ def test_a_lock_timeout_is_a_number() -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("snowflake://me@account/db", "install the SQLAlchemy dialect of snowflake, or correct the URL"),
         ("trino://host:notaport/db", "install the SQLAlchemy dialect of trino, or correct the URL"),
     ],
 )

@@ -225,6 +225,14 @@ def test_a_name_that_may_not_be_read_counts_as_there_and_a_lost_connection_as_an
         )
 
 
+@pytest.mark.parametrize(("failure", "is_there"), [(Failure.UNSEEN, False), (Failure.NO_RIGHT, True)])
+def test_a_name_that_the_warehouse_does_not_show_means_nothing_to_this_user(failure: Failure, is_there: bool) -> None:
+    """Snowflake says of such a name what it says of one that is not there, so a model may bear it."""
+    session = DbApiSession(_sqlite_driver(failure=lambda _error, _name: failure), _SQLITE)
+
+    assert bool(session.find_readable([(None, None, "hidden")])) is is_there
+
+
 def test_names_that_can_be_read_are_asked_for_where_the_warehouse_tells(database: duckdb.DuckDBPyConnection) -> None:
     query = (
         "SELECT n.number FROM (VALUES {names}) AS n (number, base, name) "

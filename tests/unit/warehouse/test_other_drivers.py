@@ -17,7 +17,7 @@ from airflow_atscale_aggs.engine.warehouse.other_drivers import (
     commit_each_statement,
     failure_of,
     is_transient,
-    open_connections,
+    open_hook,
 )
 from tests.conftest import PostgresDatabase
 
@@ -36,7 +36,7 @@ class _ByMethod:
 
 def test_a_table_of_one_session_is_there_in_the_next_where_only_commit_is_offered(tmp_path: Path) -> None:
     """SQLite's driver opens a transaction before each change, unless it is told otherwise."""
-    warehouse = open_connections(lambda: sqlite3.connect(tmp_path / "w.sqlite"), _SQLITE, aggregate_schema="")
+    warehouse = open_hook(lambda: sqlite3.connect(tmp_path / "w.sqlite"), _SQLITE, aggregate_schema="")
 
     with warehouse.session() as session:
         session.execute("CREATE TABLE t (a INTEGER)")
@@ -51,7 +51,7 @@ def test_a_table_of_one_session_is_there_in_the_next_where_autocommit_is_an_attr
 ) -> None:
     with postgres_database("other_driver") as url:
         dsn = url.replace("+psycopg", "")
-        warehouse = open_connections(
+        warehouse = open_hook(
             lambda: psycopg.connect(dsn), find_dialect("postgres"), aggregate_schema="aggs", errors=(psycopg.Error,)
         )
         with warehouse.session() as session:

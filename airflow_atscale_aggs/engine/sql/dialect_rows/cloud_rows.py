@@ -1,4 +1,4 @@
-"""Warehouses whose statements are rendered and parsed back, and not run by the tests."""
+"""Warehouses in a cloud. Snowflake's statements are run on an emulator; the others' are rendered and parsed back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from airflow_atscale_aggs.engine.sql.capabilities import (
     CreateTableStyle,
     Dialect,
     Folding,
+    Proven,
     QuantileStyle,
     ReplaceViewStyle,
     SketchFunctions,
@@ -16,6 +17,12 @@ from airflow_atscale_aggs.engine.sql.session_settings import (
     SNOWFLAKE_SETTINGS,
     TRINO_SETTINGS,
     TSQL_SETTINGS,
+)
+from airflow_atscale_aggs.engine.sql.table_catalog import SNOWFLAKE_COLUMNS
+
+_FLOATING_SUMS = (
+    "the emulator fakesnow adds whole numbers and decimals up as floating ones, so that last digits are lost and "
+    "comparisons say `undecided`; Snowflake itself adds up exactly"
 )
 
 SNOWFLAKE = Dialect(
@@ -33,6 +40,11 @@ SNOWFLAKE = Dialect(
     hash_columns="HASH",
     distinct_sketch=SketchFunctions(make="HLL_ACCUMULATE", merge="HLL_COMBINE"),
     percentile_sketch=SketchFunctions(make="APPROX_PERCENTILE_ACCUMULATE", merge="APPROX_PERCENTILE_COMBINE"),
+    copies_grants=True,
+    civil_timestamp="timestampntz",
+    proven=Proven.EMULATED,
+    differences={"sum_of_bigint": _FLOATING_SUMS},
+    columns=SNOWFLAKE_COLUMNS,
 )
 
 BIGQUERY = Dialect(

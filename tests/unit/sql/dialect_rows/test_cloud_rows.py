@@ -1,4 +1,4 @@
-"""The rows of warehouses that no test runs: what the SQL parser's dialect of each knows of what its row names."""
+"""The rows of warehouses in a cloud: what the SQL parser's dialect of each knows of what its row names."""
 
 from __future__ import annotations
 
