@@ -9,9 +9,11 @@ KILLS ?= 200
 EXECUTOR ?= local
 SPARK := .cache/spark
 SPARK_VERSION := 4.3.0
+FAKESNOW := .cache/fakesnow
+SNOWFLAKE_PROVIDER_VERSION := 6.20.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint unit page browser chromium fuzz spark chaos demo spark-demo bench clean
+.PHONY: help test lint unit page browser chromium fuzz spark snowflake chaos demo spark-demo bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +65,18 @@ spark: $(STAMP) ## Install Apache Spark into .cache/spark and run a short form o
 			&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(SPARK) pyspark==$(SPARK_VERSION); }; \
 		$(BIN)/python -m pytest -m spark tests/integration/spark; \
 	else echo "Nothing was run on Apache Spark: there is no Java here."; fi
+
+snowflake: $(STAMP) $(FAKESNOW)/.installed ## Install the emulator fakesnow and Airflow's Snowflake provider into .cache/fakesnow, and run the tests on it (300 MB)
+	$(BIN)/python -m pytest -m snowflake tests/integration/snowflake tests/airflow/test_snowflake_connection.py
+
+# The provider goes without its dependencies: its Snowpark operators need another protobuf than Airflow's own constraints.
+$(FAKESNOW)/.installed: $(STAMP) tests/support/fakesnow_constraints.txt
+	@echo "Installing fakesnow into $(FAKESNOW) ..."
+	@$(PYTHON) -m venv $(FAKESNOW)
+	@$(FAKESNOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/support/fakesnow_constraints.txt
+	@$(FAKESNOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(FAKESNOW)/provider \
+		apache-airflow-providers-snowflake==$(SNOWFLAKE_PROVIDER_VERSION)
+	@touch $@
 
 chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times (KILLS=200 EXECUTOR=local|celery, an hour)
 	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS) --executor $(EXECUTOR)
