@@ -1,6 +1,7 @@
 """Compares whole batch builds with the bare SQL and with dbt, and build-from-existing with builds from the facts.
 
     python benchmarks/batch_build.py overhead --scale 1        whole `build` / the same statements run directly
+    python benchmarks/batch_build.py overhead --warehouse sail|spark|URL  the same elsewhere, in one bare session
     python benchmarks/batch_build.py trivial --counts 30 300   per aggregate, beside bare SQL and dbt-duckdb
     python benchmarks/batch_build.py lattice --rows 20000000   derived from others / all from the facts
     python benchmarks/batch_build.py lattice --rows 6000000 --without-largest 4 --postgres postgresql+psycopg://…  (an
@@ -15,7 +16,6 @@ import argparse
 import contextlib
 import os
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -25,20 +25,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import duckdb
+from measured_warehouses import bare_command, drop_tables, load_retail, measured_warehouse
 from star import copy_star, create_star, without_largest, write_model
 
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 
 _CLI = "from airflow_atscale_aggs.cli.main import main; main()"
-_BARE = (
-    "import sys, json, duckdb\n"
-    "statements = json.load(open(sys.argv[2]))\n"
-    "connection = duckdb.connect(sys.argv[1], config={'threads': 1})\n"
-    "for statement in statements: connection.execute(statement)\n"
-)
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class Bench:
 
     folder: Path
     model: str = "bench_model"
-    postgres: str = ""
+    url: str = ""
 
     @property
     def warehouse_file(self) -> Path:
@@ -56,9 +52,9 @@ class Bench:
 
     @property
     def warehouse(self) -> str:
-        """Its URL; one thread, as the comparisons have."""
-        if self.postgres:
-            return self.postgres
+        """Its URL: the one that was given, or that of the file, on one thread as the comparisons have."""
+        if self.url:
+            return self.url
         return f"duckdb:///{self.warehouse_file}?threads=1"
 
     @property
@@ -70,20 +66,13 @@ class Bench:
         """Make the synthetic star and deploy its model."""
         with contextlib.closing(duckdb.connect(str(self.warehouse_file))) as connection:
             create_star(connection, rows)
-            if self.postgres:
-                copy_star(connection, self.postgres)
+            if self.url:
+                copy_star(connection, self.url)
         self.deploy(write_model(self.folder / "model", grains))
 
     def make_retail(self, scale: str) -> None:
         """Generate TPC-DS data and deploy the retail model of the examples, 28 aggregates."""
-        program = Path(sys.executable).with_name("tpcgen-cli")
-        parquet = self.folder / "parquet"
-        subprocess.run([program, "tpcds", "parquet", "-s", scale, "--output-dir", parquet, "-q"], check=True)
-        with contextlib.closing(duckdb.connect(str(self.warehouse_file))) as connection:
-            connection.execute("CREATE SCHEMA retail")
-            for file in sorted(parquet.glob("*.parquet")):
-                connection.execute(f"CREATE TABLE retail.{file.stem} AS SELECT * FROM read_parquet('{file}')")
-        shutil.rmtree(parquet)
+        load_retail(self.warehouse, scale, self.folder)
         self.deploy(Path(__file__).parents[1] / "dags" / "models" / "retail")
 
     def deploy(self, model_folder: Path) -> None:
@@ -128,7 +117,7 @@ class Bench:
 @contextlib.contextmanager
 def _bench(rows: int, grains: tuple[tuple[str, ...], ...], postgres: str = "") -> Iterator[Bench]:
     with tempfile.TemporaryDirectory(prefix="aggs-bench-") as folder:
-        bench = Bench(Path(folder), postgres=postgres)
+        bench = Bench(Path(folder), url=postgres)
         bench.make_star(rows, grains)
         yield bench
 
@@ -145,35 +134,29 @@ def _seconds(command: list[str], cwd: Path | None = None) -> float:
 
 
 def _bare(bench: Bench, statements: list[str]) -> float:
-    """Seconds of the same statements in a bare script of Python and DuckDB; its tables are dropped afterwards."""
-    import json
-
-    listing = bench.folder / "statements.json"
-    listing.write_text(json.dumps(statements), encoding="utf-8")
-    seconds = _seconds([sys.executable, "-c", _BARE, str(bench.warehouse_file), str(listing)])
-    with contextlib.closing(duckdb.connect(str(bench.warehouse_file))) as connection:
-        tables = connection.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'bare\\_%' ESCAPE '\\'"
-        )
-        for (table,) in tables.fetchall():
-            connection.execute(f'DROP TABLE "{table}"')
+    """Seconds of the same statements in a bare script over the driver; its tables are dropped afterwards."""
+    seconds = _seconds(bare_command(bench.warehouse, statements, bench.folder))
+    drop_tables(bench.warehouse, "bare_")
     return seconds
 
 
-def overhead(scale: str, repeat: int) -> None:
-    """Whole `build` against its own CREATE TABLE statements run directly. Goal: at most 1.05."""
-    with tempfile.TemporaryDirectory(prefix="aggs-bench-") as folder:
-        bench = Bench(Path(folder), "retail")
+def overhead(scale: str, repeat: int, warehouse: str) -> None:
+    """Whole `build` against its own CREATE TABLE statements run directly. Goal: 1.05 on DuckDB, 1.1 elsewhere."""
+    with (
+        tempfile.TemporaryDirectory(prefix="aggs-bench-") as folder,
+        measured_warehouse(warehouse, Path(folder)) as url,
+    ):
+        bench = Bench(Path(folder), "retail", url)
         bench.make_retail(scale)
-        builds, bares = [bench.build()], []
+        # The first run of either side finds the warehouse cold.
+        bench.build()
         statements = bench.statements()
-        for _ in range(repeat):
-            builds.append(bench.build())
-            bares.append(_bare(bench, statements))
-        build, bare = statistics.median(builds[1:]), statistics.median(bares)
+        _bare(bench, statements)
+        pairs = [(bench.build(), _bare(bench, statements)) for _ in range(repeat)]
+        build, bare = (statistics.median(side) for side in zip(*pairs, strict=True))
         print(
-            f"TPC-DS at scale {scale}, {len(statements)} aggregates: build {build:.2f} s, bare SQL {bare:.2f} s, ratio "
-            f"{build / bare:.3f}"
+            f"{urlsplit(url).scheme if warehouse == url else warehouse}: TPC-DS at scale {scale}, {len(statements)} "
+            f"aggregates: build {build:.2f} s, bare SQL {bare:.2f} s, ratio {build / bare:.3f}"
         )
 
 
@@ -286,6 +269,7 @@ def main() -> None:
     parser.add_argument("what", choices=("overhead", "trivial", "lattice"))
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--scale", default="1")
+    parser.add_argument("--warehouse", default="duckdb", metavar="duckdb|sail|spark|URL", help="for `overhead`")
     parser.add_argument("--postgres", default="", metavar="URL", help="an empty database, for `lattice`")
     parser.add_argument("--without-largest", type=int, default=0, metavar="N", help="drop the N largest grains")
     parser.add_argument("--counts", type=int, nargs="+", default=[30, 300])
@@ -293,7 +277,7 @@ def main() -> None:
     parser.add_argument("--without-dbt", action="store_true")
     arguments = parser.parse_args()
     if arguments.what == "overhead":
-        overhead(arguments.scale, arguments.repeat)
+        overhead(arguments.scale, arguments.repeat, arguments.warehouse)
     elif arguments.what == "trivial":
         trivial(arguments.counts, arguments.repeat, with_dbt=not arguments.without_dbt)
     else:
