@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -18,52 +17,43 @@ from airflow_atscale_aggs.engine.warehouse.spark_connect import split_options
 _ZONE = "spark.sql.session.timeZone"
 
 
-@pytest.fixture
-def session(sail_address: str) -> Iterator[DbApiSession]:
-    """On a catalog of its own, which ends with it."""
-    warehouse = open_warehouse(sail_address)
-    with warehouse.session() as opened:
-        yield opened
-    warehouse.close()
-
-
-def test_values_come_as_python_has_them(session: DbApiSession) -> None:
+def test_values_come_as_python_has_them(sail_session: DbApiSession) -> None:
     """An instant comes with its zone, and NULL as None."""
     query = (
         "SELECT CAST(2.50 AS DECIMAL(7, 2)) AS d, DATE '2026-01-02' AS day, "
         "TIMESTAMP '2026-01-02 03:04:05.123456' AS at, CAST(NULL AS STRING) AS nothing, TRUE AS yes, 'é' AS text"
     )
 
-    names, rows = session.fetch_with_names(query)
+    names, rows = sail_session.fetch_with_names(query)
 
     assert names == ("d", "day", "at", "nothing", "yes", "text")
     at = datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)
     assert rows == [(Decimal("2.50"), date(2026, 1, 2), at, None, True, "é")]
-    assert session.result_types(query) == ("decimal(7,2)", "date", "timestamp", "string", "boolean", "string")
-    assert session.fetch_all("SELECT 1 WHERE FALSE") == []
+    assert sail_session.result_types(query) == ("decimal(7,2)", "date", "timestamp", "string", "boolean", "string")
+    assert sail_session.fetch_all("SELECT 1 WHERE FALSE") == []
 
 
-def test_no_more_rows_are_read_than_asked_for(session: DbApiSession) -> None:
-    first = session.fetch_first("SELECT id FROM RANGE(100000) ORDER BY id", RowBounds(3, 10**6))
+def test_no_more_rows_are_read_than_asked_for(sail_session: DbApiSession) -> None:
+    first = sail_session.fetch_first("SELECT id FROM RANGE(100000) ORDER BY id", RowBounds(3, 10**6))
 
     assert (first.names, first.rows, first.is_cut) == (("id",), [(0,), (1,), (2,)], True)
 
 
-def test_a_view_is_altered_also_where_the_server_has_no_alter_view(session: DbApiSession) -> None:
-    session.execute("CREATE VIEW v AS SELECT 1 AS a")
+def test_a_view_is_altered_also_where_the_server_has_no_alter_view(sail_session: DbApiSession) -> None:
+    sail_session.execute("CREATE VIEW v AS SELECT 1 AS a")
 
-    session.execute("ALTER VIEW v AS SELECT 2 AS a, 3 AS b")
+    sail_session.execute("ALTER VIEW v AS SELECT 2 AS a, 3 AS b")
 
-    assert session.fetch_all("SELECT * FROM v") == [(2, 3)]
+    assert sail_session.fetch_all("SELECT * FROM v") == [(2, 3)]
 
 
-def test_the_settings_of_a_block_are_given_back(session: DbApiSession) -> None:
-    before = session.settings()
+def test_the_settings_of_a_block_are_given_back(sail_session: DbApiSession) -> None:
+    before = sail_session.settings()
 
-    with session.apply_settings({_ZONE: "Asia/Tokyo"}):
-        assert session.settings()[_ZONE] == "Asia/Tokyo"
+    with sail_session.apply_settings({_ZONE: "Asia/Tokyo"}):
+        assert sail_session.settings()[_ZONE] == "Asia/Tokyo"
 
-    assert session.settings() == before
+    assert sail_session.settings() == before
     assert before[_ZONE]
 
 
@@ -87,9 +77,9 @@ def test_who_names_a_session_shares_its_tables_and_does_not_end_it(sail_address:
     second.close()
 
 
-def test_what_is_wrong_for_good_is_told_in_one_line(session: DbApiSession) -> None:
+def test_what_is_wrong_for_good_is_told_in_one_line(sail_session: DbApiSession) -> None:
     with pytest.raises(PermanentWarehouseError, match="not there, or not where the session looks") as caught:
-        session.fetch_all("SELECT * FROM gone")
+        sail_session.fetch_all("SELECT * FROM gone")
 
     assert "\n" not in caught.value.reason
 
