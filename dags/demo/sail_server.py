@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from uuid import uuid4
 
 _START_SECONDS = 60.0
@@ -22,8 +22,12 @@ SparkConnectServer("127.0.0.1", int(sys.argv[1])).start(background=False)
 
 
 @contextlib.contextmanager
-def sail_server() -> Iterator[str]:
-    """The server's address, ``sc://127.0.0.1:port``; it is stopped at the end of the block."""
+def sail_server(settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The server's address, ``sc://127.0.0.1:port``; it is stopped at the end of the block.
+
+    Args:
+        settings: further variables of its environment, such as ``SAIL_CATALOG__LIST``.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -33,7 +37,7 @@ def sail_server() -> Iterator[str]:
             [sys.executable, "-c", _PROGRAM, str(port)],
             cwd=folder,
             # A session that nobody uses for a while is ended, and its tables with it.
-            env={**os.environ, "SAIL_SPARK__SESSION_TIMEOUT_SECS": "86400"},
+            env={**os.environ, "SAIL_SPARK__SESSION_TIMEOUT_SECS": "86400", **(settings or {})},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

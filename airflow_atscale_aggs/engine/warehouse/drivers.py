@@ -37,6 +37,9 @@ class Failure(StrEnum):
     NO_CONNECTION = "no_connection"
     """The warehouse did not answer."""
 
+    NO_CATALOG = "no_catalog"
+    """The warehouse answered, and a catalog that it asks itself did not, or with an error of its own."""
+
     OTHER = "other"
     """Something else, or nobody knows."""
 
@@ -50,6 +53,7 @@ MEANINGS: Mapping[Failure, str] = {
         "name first, then grant the role a right on it"
     ),
     Failure.NO_CONNECTION: "the connection was lost, or cannot be made",
+    Failure.NO_CATALOG: "the catalog behind the warehouse does not answer: try again later, or look at its server",
 }
 """Half a sentence about each failure, for people."""
 

@@ -39,11 +39,9 @@ class SparkCatalog:
                 if failure is Failure.NO_RIGHT:
                     existing[key] = _closed(key, own)
                 elif failure is Failure.NO_DATABASE:
-                    reasons[key] = (
-                        f"is in another database: the connection is to `{own[0]}`, the model names `{key[0]}`"
-                    )
+                    reasons[key] = _elsewhere(key, own)
                 elif failure is Failure.ABSENT:
-                    reasons[key] = self._why_absent(session, key)
+                    reasons[key] = self._why_absent(session, key, own)
                 else:
                     raise
         return ExistingTables(existing, reasons, frozenset(columns.spelled for columns in existing.values()))
@@ -77,10 +75,18 @@ class SparkCatalog:
         """Make a schema, unless it is there."""
         session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
 
-    def _why_absent(self, session: DbApiSession, key: TableKey) -> str:
+    def _why_absent(self, session: DbApiSession, key: TableKey, own: tuple[str, str]) -> str:
+        # Sail takes a catalog that it does not know for a schema, and says that the table is not there.
+        if key[0] is not None and not self._has_catalog(session, key[0]):
+            return _elsewhere(key, own)
         if key[1] is None or key[0] is not None or self.has_schema(session, key[1]):
             return ""
         return f"is in schema `{key[1]}`, which is not there"
+
+    @staticmethod
+    def _has_catalog(session: DbApiSession, catalog: str) -> bool:
+        wanted = catalog.casefold()
+        return any(str(row[0]).casefold() == wanted for row in session.fetch_all("SHOW CATALOGS"))
 
 
 def look_at(session: DbApiSession, schema: str, names: Collection[str]) -> Mapping[str, SeenRelation]:
@@ -130,6 +136,11 @@ def describe_extended(session: DbApiSession, key: Sequence[str | None]) -> tuple
     ends = next((number for number, row in enumerate(rows) if not row[0] or str(row[0]).startswith("#")), len(rows))
     columns = {str(row[0]): str(row[1]) for row in rows[:ends]}
     return columns, {str(row[0]): str(row[1]) for row in rows[ends:] if row[0]}
+
+
+def _elsewhere(key: TableKey, own: tuple[str, str]) -> str:
+    """Why a table of a catalog that is not there is not found."""
+    return f"is in another database: the connection is to `{own[0]}`, the model names `{key[0]}`"
 
 
 def _closed(key: TableKey, own: tuple[str, str]) -> TableColumns:

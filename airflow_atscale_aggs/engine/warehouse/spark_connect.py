@@ -25,7 +25,12 @@ from airflow_atscale_aggs.engine.warehouse.spark_client import (
     UnsupportedOperationException,
     grpc,
 )
-from airflow_atscale_aggs.engine.warehouse.spark_errors import describe_spark, is_lost, spark_failure
+from airflow_atscale_aggs.engine.warehouse.spark_errors import (
+    describe_spark,
+    is_lost,
+    is_transient,
+    spark_failure,
+)
 from airflow_atscale_aggs.engine.warehouse.spark_versions import version_clause
 
 _READ_AT_ONCE = 10_000
@@ -180,7 +185,7 @@ def open_spark_connect(url: str, dialect: Dialect, *, aggregate_schema: str) -> 
         connect=sessions.connect,
         catalog=SparkCatalog(),
         errors=(PySparkException, grpc.RpcError),
-        is_transient=is_lost,
+        is_transient=is_transient,
         rows_written=lambda _: None,
         interrupt=lambda connection: connection.spark.interruptAll(),
         is_lost=is_lost,

@@ -24,14 +24,23 @@ _FAILURES = {
 }
 
 _TEXTS = (
-    (Failure.NO_RIGHT, re.compile(r"permission|privilege|not authorized|unauthenticated|access denied|forbidden")),
+    (
+        Failure.NO_RIGHT,
+        re.compile(r"permission|privilege|not authorized|unauthorized|unauthenticated|access denied|forbidden"),
+    ),
+    # Of Sail, whose catalogs are asked over HTTP.
+    (
+        Failure.NO_CATALOG,
+        re.compile(r"response error: status code (5\d\d|429)|request error: error sending request"),
+    ),
     (Failure.NO_DATABASE, re.compile(r"catalog\b.{0,80}\bnot found|catalog not found|no such catalog")),
     (Failure.ABSENT, re.compile(r"(database|schema|table|view) not found|table or view not found")),
     (
         Failure.NO_CONNECTION,
         re.compile(
             r"statuscode\.unavailable|failed to connect|connection (refused|reset|closed)|broken pipe|timed out|"
-            r"session_not_found|session_closed|session_changed|sessionhandle|eof|transport"
+            r"session_not_found|session_closed|session_changed|sessionhandle|session \S+ is not running|"
+            r"operation.not.found|eof|transport"
         ),
     ),
 )
@@ -64,6 +73,11 @@ def spark_failure(error: BaseException, name: str) -> Failure:
 def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone, so that the same statement may succeed over another one."""
     return spark_failure(error, "") is Failure.NO_CONNECTION
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same statement may succeed later: the connection is gone, or the server's catalog is away."""
+    return spark_failure(error, "") in {Failure.NO_CONNECTION, Failure.NO_CATALOG}
 
 
 def describe_spark(error: BaseException) -> str:

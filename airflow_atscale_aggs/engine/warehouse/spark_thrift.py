@@ -21,7 +21,12 @@ from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver
 from airflow_atscale_aggs.engine.warehouse.spark_catalog import SparkCatalog, look_at
-from airflow_atscale_aggs.engine.warehouse.spark_errors import describe_spark, is_lost, spark_failure
+from airflow_atscale_aggs.engine.warehouse.spark_errors import (
+    describe_spark,
+    is_lost,
+    is_transient,
+    spark_failure,
+)
 from airflow_atscale_aggs.engine.warehouse.spark_values import decode_dates
 from airflow_atscale_aggs.engine.warehouse.spark_versions import version_clause
 
@@ -143,7 +148,7 @@ def open_spark_thrift(url: str, dialect: Dialect, *, aggregate_schema: str) -> D
         connect=lambda: _Connection(hive.connect(**arguments)),
         catalog=SparkCatalog(),
         errors=(Error, TException, OSError, EOFError, *_OF_ARGUMENTS),
-        is_transient=_is_lost,
+        is_transient=lambda error: _is_lost(error) or is_transient(error),
         rows_written=lambda _: None,
         interrupt=lambda connection: connection.is_to_stop.set(),
         is_lost=_is_lost,

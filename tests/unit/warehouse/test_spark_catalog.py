@@ -2,55 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
-from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from airflow_atscale_aggs.engine.warehouse.drivers import Failure
 from airflow_atscale_aggs.engine.warehouse.spark_catalog import quote
 
 
-@pytest.fixture
-def session(sail_address: str) -> Iterator[DbApiSession]:
-    """On a catalog of its own, which ends with it."""
-    warehouse = open_warehouse(sail_address)
-    with warehouse.session() as opened:
-        yield opened
-    warehouse.close()
+def test_tables_views_and_their_columns_are_found(sail_session: DbApiSession) -> None:
+    sail_session.make_schema("aggs")
+    sail_session.make_schema("aggs")
+    sail_session.execute("CREATE TABLE aggs.t AS SELECT 1 AS a, CAST(2.5 AS DECIMAL(7, 2)) AS `b c`")
+    sail_session.execute("CREATE VIEW aggs.v AS SELECT a FROM aggs.t")
 
-
-def test_tables_views_and_their_columns_are_found(session: DbApiSession) -> None:
-    session.make_schema("aggs")
-    session.make_schema("aggs")
-    session.execute("CREATE TABLE aggs.t AS SELECT 1 AS a, CAST(2.5 AS DECIMAL(7, 2)) AS `b c`")
-    session.execute("CREATE VIEW aggs.v AS SELECT a FROM aggs.t")
-
-    assert session.has_schema("AGGS")
-    assert session.tables("aggs") == {"t", "v"}
-    found = session.columns([(None, "aggs", "t"), ("sail", "aggs", "v"), (None, "aggs", "T")])
+    assert sail_session.has_schema("AGGS")
+    assert sail_session.tables("aggs") == {"t", "v"}
+    found = sail_session.columns([(None, "aggs", "t"), ("sail", "aggs", "v"), (None, "aggs", "T")])
     assert found[None, "aggs", "t"] == {"a": "int", "b c": "decimal(7,2)"}
     assert found["sail", "aggs", "v"] == {"a": "int"}
     assert [columns.kind for columns in found.values()][:2] == ["table", "view"]
     assert found[None, "aggs", "t"].spelled == ("sail", "aggs", "t")
 
 
-def test_what_is_absent_says_what_of_it(session: DbApiSession) -> None:
-    session.make_schema("aggs")
+def test_what_is_absent_says_what_of_it(sail_session: DbApiSession) -> None:
+    sail_session.make_schema("aggs")
 
-    found = session.columns([(None, "aggs", "gone"), (None, "nowhere", "t"), (None, None, "t")])
+    found = sail_session.columns(
+        [(None, "aggs", "gone"), (None, "nowhere", "t"), (None, None, "t"), ("pond", "aggs", "t")]
+    )
 
     assert found == {}
     assert found.reasons == {
         (None, "aggs", "gone"): "",
         (None, "nowhere", "t"): "is in schema `nowhere`, which is not there",
         (None, None, "t"): "",
+        ("pond", "aggs", "t"): "is in another database: the connection is to `sail`, the model names `pond`",
     }
-    assert session.tables("nowhere") == frozenset()
-    assert not session.has_schema("nowhere")
+    assert sail_session.tables("nowhere") == frozenset()
+    assert not sail_session.has_schema("nowhere")
 
 
 @pytest.mark.parametrize(
@@ -61,38 +53,38 @@ def test_what_is_absent_says_what_of_it(session: DbApiSession) -> None:
     ],
 )
 def test_a_missing_right_or_catalog_is_no_absence(
-    session: DbApiSession, failure: Failure, closed: str | None, reason: str | None
+    sail_session: DbApiSession, failure: Failure, closed: str | None, reason: str | None
 ) -> None:
     """As the driver tells them."""
-    session._driver = replace(session._driver, failure=lambda _error, _name: failure)
+    sail_session._driver = replace(sail_session._driver, failure=lambda _error, _name: failure)
     key = ("x", "aggs", "t")
 
-    found = session.columns([key])
+    found = sail_session.columns([key])
 
     assert [columns.closed for columns in found.values()] == ([closed] if closed else [])
     assert found.reasons.get(key) == reason
 
 
 @pytest.mark.parametrize("failure", [Failure.OTHER, Failure.NO_CONNECTION])
-def test_a_catalog_that_cannot_be_asked_is_an_error(session: DbApiSession, failure: Failure) -> None:
-    session._driver = replace(session._driver, failure=lambda _error, _name: failure)
+def test_a_catalog_that_cannot_be_asked_is_an_error(sail_session: DbApiSession, failure: Failure) -> None:
+    sail_session._driver = replace(sail_session._driver, failure=lambda _error, _name: failure)
 
     with pytest.raises(PermanentWarehouseError):
-        session.columns([(None, "aggs", "t")])
+        sail_session.columns([(None, "aggs", "t")])
     with pytest.raises(PermanentWarehouseError):
-        session.tables("nowhere")
+        sail_session.tables("nowhere")
 
 
 def test_names_are_quoted_with_backticks() -> None:
     assert quote("a`b c") == "`a``b c`"
 
 
-def test_what_bears_a_name_is_told(session: DbApiSession) -> None:
-    session.make_schema("aggs")
-    session.execute("CREATE TABLE aggs.t AS SELECT 1 AS a")
-    session.execute("CREATE VIEW aggs.v AS SELECT a FROM aggs.t")
+def test_what_bears_a_name_is_told(sail_session: DbApiSession) -> None:
+    sail_session.make_schema("aggs")
+    sail_session.execute("CREATE TABLE aggs.t AS SELECT 1 AS a")
+    sail_session.execute("CREATE VIEW aggs.v AS SELECT a FROM aggs.t")
 
-    seen = session.look_at("aggs", ["t", "v", "absent"])
+    seen = sail_session.look_at("aggs", ["t", "v", "absent"])
 
     assert seen is not None
     assert (seen["t"].kind, seen["t"].text) == ("table", "")

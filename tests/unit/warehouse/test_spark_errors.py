@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_atscale_aggs.engine.warehouse.drivers import MEANINGS, Failure
-from airflow_atscale_aggs.engine.warehouse.spark_errors import describe_spark, is_lost, spark_failure
+from airflow_atscale_aggs.engine.warehouse.spark_errors import describe_spark, is_lost, is_transient, spark_failure
 
 _SPARK = (
     "[TABLE_OR_VIEW_NOT_FOUND] The table or view `aggs`.`nope` cannot be found. Verify the spelling.\n"
@@ -29,6 +29,14 @@ _SPARK = (
         ("[DIVIDE_BY_ZERO] Division by zero", "", Failure.OTHER),
         ("divide by zero", "", Failure.OTHER),
         ("[PARSE_SYNTAX_ERROR] Error\n\tat java.security.AccessController.doPrivileged", "", Failure.OTHER),
+        ("invalid argument: session 0e23a3e1-7d5c is not running", "", Failure.NO_CONNECTION),
+        ("Failed to load table x.t: response error: status code 401 Unauthorized", "t", Failure.NO_RIGHT),
+        ("Failed to load table x.t: response error: status code 500 Internal Server Error", "t", Failure.NO_CATALOG),
+        (
+            "Failed to load table x.t: request error: error sending request for url (http://lake/)",
+            "t",
+            Failure.NO_CATALOG,
+        ),
         ("[RETRIES_EXCEEDED] failed to connect to all addresses", "", Failure.NO_CONNECTION),
     ],
 )
@@ -37,6 +45,7 @@ def test_an_absent_table_a_right_a_catalog_and_a_lost_connection_are_told_apart(
 ) -> None:
     assert spark_failure(Exception(text), name) is failure
     assert is_lost(Exception(text)) is (failure is Failure.NO_CONNECTION)
+    assert is_transient(Exception(text)) is (failure in {Failure.NO_CONNECTION, Failure.NO_CATALOG})
 
 
 def test_people_read_one_line_without_the_stack_of_the_server() -> None:
