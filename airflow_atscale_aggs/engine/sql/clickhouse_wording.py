@@ -81,7 +81,9 @@ def _divide(node: exp.Expr) -> None:
     """Quotients are floating numbers, as those of whole numbers are anyway."""
     for side in ("this", "expression"):
         if not _is_call(node.args[side], _FLOAT):
-            node.set(side, _call(_FLOAT, node.args[side].unnest()))
+            value = node.args[side]
+            # A query keeps its own parentheses.
+            node.set(side, _call(_FLOAT, value.this if isinstance(value, exp.Paren) else value))
 
 
 def _multiply(node: exp.Expr) -> None:

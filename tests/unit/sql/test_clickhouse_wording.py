@@ -34,6 +34,7 @@ def _said(sql: str) -> str:
         (f"SELECT SUM(d) / 3 FROM {_VALUES}", [(8 / 3,)]),
         (f"SELECT MAX(d) / MIN(d) FROM {_VALUES}", [(5 / 3,)]),
         ("SELECT 7 / CAST('2' AS BIGINT)", [(3.5,)]),
+        (f"SELECT (1 + 2) / (SELECT MAX(k) FROM {_VALUES})", [(1.5,)]),
         (f"SELECT {_BIG} * 2", [(Decimal(18446744073709551614),)]),
         (f"SELECT {_WIDE} * {_WIDE}", [(Decimal("152415787532388367502210031450053345677.50053345778750190521"),)]),
         ("SELECT 1.5 * CAST('2' AS DOUBLE PRECISION)", [(3.0,)]),
