@@ -91,7 +91,7 @@ class DatasetSource:
             DefinitionError: says what is to be done.
         """
         if self.table is not None:
-            _check_readable(self.dataset, self.table)
+            _check_readable(self.dataset, self.table, self.dialect)
 
     def relation(self, alias: str) -> exp.Expr:
         """The dataset under an alias, to stand in FROM or JOIN.
@@ -214,7 +214,7 @@ class DatasetSource:
             if self.table is not None and spelled in self.table.closed_columns:
                 what = f"column `{name}` of dataset `{self.dataset.name}` ({self.dataset.where})"
                 reason = f"{what} may not be read by this connection's role"
-                raise DefinitionError("", reason, f"Run: {_grant(self.table, spelled)}.")
+                raise DefinitionError("", reason, f"Run: {_grant(self.table, self.dialect, spelled)}.")
             return spelled
         if self._query is not None and "*" in self._columns:
             return _fold(name, self.dialect)
@@ -311,7 +311,7 @@ def _elsewhere(dataset: Dataset, what: str, reason: str) -> DefinitionError:
     return DefinitionError("", explanation, "Correct the schema or database in the model, or connect otherwise.")
 
 
-def _check_readable(dataset: Dataset, table: TableColumns) -> None:
+def _check_readable(dataset: Dataset, table: TableColumns, dialect: Dialect) -> None:
     """Refuse a table that has disappeared, or that is there but may not be read.
 
     Raises:
@@ -327,17 +327,17 @@ def _check_readable(dataset: Dataset, table: TableColumns) -> None:
         return
     why = "USAGE of its schema is not granted" if table.closed == "schema" else "SELECT is not granted"
     reason = f"{what} of dataset `{dataset.name}` ({dataset.where}) may not be read by this connection's role: {why}"
-    raise DefinitionError("", reason, f"Run: {_grant(table)}.")
+    raise DefinitionError("", reason, f"Run: {_grant(table, dialect)}.")
 
 
-def _grant(table: TableColumns, column: str = "") -> str:
+def _grant(table: TableColumns, dialect: Dialect, column: str = "") -> str:
     """The statement that opens a table, or one of its columns, to a role."""
     _, schema, name = table.spelled
-    role = exp.to_identifier("ROLE").sql()
+    spelling = dialect.sqlglot_name
     if table.closed == "schema":
-        return f"GRANT USAGE ON SCHEMA {identifier(schema).sql()} TO {role}"
-    place = exp.Table(this=identifier(name), db=identifier(schema)).sql()
-    return f"GRANT SELECT{f' ({identifier(column).sql()})' if column else ''} ON {place} TO {role}"
+        return f"GRANT USAGE ON SCHEMA {identifier(schema).sql(spelling)} TO ROLE"
+    place = exp.Table(this=identifier(name), db=identifier(schema)).sql(spelling)
+    return f"GRANT SELECT{f' ({identifier(column).sql(spelling)})' if column else ''} ON {place} TO ROLE"
 
 
 def _first_line(error: Exception) -> str:

@@ -104,6 +104,7 @@ def test_each_trouble_of_a_catalog_has_its_own_sentence(workspace: Workspace, la
     assert "is not in the warehouse" in str(told[404])
     for status in (401, 403):
         assert "may not be read" in str(told[status])
+        assert "Run: GRANT SELECT ON `x`.`sales` TO ROLE." in str(told[status])
     for status in (500, 503, 0):
         assert isinstance(told[status], TransientWarehouseError)
         assert "the catalog behind the warehouse does not answer" in str(told[status])
