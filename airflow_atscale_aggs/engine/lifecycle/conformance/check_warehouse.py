@@ -46,6 +46,9 @@ CHECKS: tuple[tuple[str, Callable[[CheckContext], list[Capability]]], ...] = (
 _NEEDED = "tables and rows"
 """Without it nothing that follows can be tried."""
 
+IN_SHORT = frozenset({_NEEDED, "timestamps", "aggregates", "readers during a switch"})
+"""Checks that a slow warehouse can be given with every change. What SQL means there is asked at first contact."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions:
@@ -53,6 +56,7 @@ class CheckOptions:
 
     Attributes:
         schema: to work in; it must be empty, or not there.
+        checks: names of those to make. Those that follow work with what "tables and rows" and "aggregates" have made.
         keep: leave everything in it afterwards.
         listen: is told what is going on, line by line.
         is_stopped: whether somebody wants it to end. It is asked between checks, since what runs in one may take an
@@ -60,6 +64,7 @@ class CheckOptions:
     """
 
     schema: str = DEFAULT_SCHEMA
+    checks: frozenset[str] = frozenset(name for name, _ in CHECKS)
     keep: bool = False
     listen: Listen = lambda _: None
     is_stopped: Callable[[], bool] = lambda: False
@@ -84,7 +89,7 @@ def check_warehouse(warehouse: DbApiWarehouse, options: CheckOptions = CheckOpti
     found: list[Capability] = []
     with _open_context(scratch, options.listen) as context:
         try:
-            found += _run_checks(context, options.is_stopped)
+            found += _run_checks(context, options)
         finally:
             if not options.keep:
                 options.listen("Everything that was made is dropped ...")
@@ -101,14 +106,15 @@ def check_warehouse(warehouse: DbApiWarehouse, options: CheckOptions = CheckOpti
     )
 
 
-def _run_checks(context: CheckContext, is_stopped: Callable[[], bool]) -> list[Capability]:
+def _run_checks(context: CheckContext, options: CheckOptions) -> list[Capability]:
     """Raises KeyboardInterrupt when somebody wants it to end."""
     found: list[Capability] = []
-    for number, (name, check) in enumerate(CHECKS, 1):
-        context.listen(f"[{number}/{len(CHECKS)}] {name} ...")
+    wanted = [(name, check) for name, check in CHECKS if name in options.checks]
+    for number, (name, check) in enumerate(wanted, 1):
+        context.listen(f"[{number}/{len(wanted)}] {name} ...")
         results = tried(name, lambda check=check: check(context))  # type: ignore[misc]
         found += results
-        if is_stopped():
+        if options.is_stopped():
             raise KeyboardInterrupt
         if name == _NEEDED and any(result.verdict is Verdict.FAILS for result in results):
             break
