@@ -75,3 +75,16 @@ def test_retail(retail: _Retail, case: QueryCase) -> None:
     wanted = retail.truth.execute(case.sql_for("retail", find_dialect("duckdb"))).fetchall()
 
     case.check_answers(retail.router, wanted)
+
+
+def test_plain_sql_is_run_as_it_stands(retail: _Retail) -> None:
+    """Its quotients and casts are ClickHouse's own, which aggregates would not give; it is told."""
+    sql = "SELECT SUM(ss_net_profit) / SUM(ss_ext_sales_price), COUNT(*) FROM retail.store_sales"
+    with retail.workspace.warehouse.session() as session:
+        names, wanted = session.fetch_with_names(sql)
+
+    result = retail.router.answer(sql)
+
+    assert (result.columns, result.rows, result.fallback_reason) == (names, wanted, "")
+    assert not result.plan.uses_aggregates
+    assert "the same words mean something else than in a model" in " ".join(result.plan.untouched)

@@ -29,7 +29,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.model_statements import (
 )
 from airflow_atscale_aggs.engine.rewriting.plain.plain_reader import PlainContext, PlainQuery, read_plain
 from airflow_atscale_aggs.engine.rewriting.plain.star_joins import PlainTable, SelectTables, find_stars
-from airflow_atscale_aggs.engine.sql.capabilities import Folding
+from airflow_atscale_aggs.engine.sql.capabilities import Folding, Wording
 from airflow_atscale_aggs.engine.sql.statements import render
 
 
@@ -156,6 +156,10 @@ class PlainPlanner:
             not isinstance(relation, exp.Table) or (not relation.db and relation.name in own) for relation in relations
         ):
             return None
+        dialect = self._workspace.warehouse.dialect
+        if dialect.wording is not Wording.STANDARD:
+            reason = f"on {dialect.name} the same words mean something else than in a model; ask the model instead"
+            raise UnsupportedQueryError(_text(select), reason)
         scope = self._scope(select, relations, own)
         first: UnsupportedQueryError | None = None
         understood: SelectPlanner | None = None
