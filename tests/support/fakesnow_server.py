@@ -49,7 +49,7 @@ def reason_without_fakesnow() -> str:
     """Why the emulator cannot be started here; empty where it can."""
     if importlib.util.find_spec("snowflake") is None:
         return "fakesnow is not started: the extra `snowflake` of this package is not installed"
-    if not _PYTHON.exists() or not PROVIDER.is_dir():
+    if not (HOME / ".installed").exists():
         return f"fakesnow is not started: it is not at {HOME}; `make snowflake` puts it there"
     return ""
 

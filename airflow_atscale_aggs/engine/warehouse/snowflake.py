@@ -21,6 +21,8 @@ _WRITTEN = "number of rows "
 """How Snowflake names the column that tells what INSERT, UPDATE, DELETE and MERGE have done."""
 
 _PATH_PARTS = 2
+_APPLICATION = "atscale_aggs"
+"""By this name the account's history of sessions shows who was there."""
 
 
 def open_snowflake(url: str, dialect: Dialect, *, aggregate_schema: str) -> DbApiWarehouse:
@@ -36,7 +38,8 @@ def open_snowflake(url: str, dialect: Dialect, *, aggregate_schema: str) -> DbAp
     if not arguments.get("account"):
         reason = "its URL names no account; write `snowflake://user:password@account/database?warehouse=NAME`"
         raise PermanentWarehouseError(dialect.name, "", reason)
-    return open_hook(lambda: snowflake.connector.connect(**arguments), dialect, aggregate_schema=aggregate_schema)
+    named = {"application": _APPLICATION, **arguments}
+    return open_hook(lambda: snowflake.connector.connect(**named), dialect, aggregate_schema=aggregate_schema)
 
 
 def open_hook(connect: Callable[[], Any], dialect: Dialect, *, aggregate_schema: str) -> DbApiWarehouse:

@@ -18,6 +18,7 @@ from datetime import timedelta
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.instance import BUILT, BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
+from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import (
     BuildFailedError,
     IllegalTransitionError,
@@ -310,7 +311,7 @@ def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: E
     tell("sql", text=sql)
     rows = session.execute(sql)
     if rows is None or rows < 0:
-        rows = int(session.fetch_all(step.count_sql)[0][0])
+        rows = nearest_whole(session.fetch_all(step.count_sql)[0][0])
     return BuiltParts(rows=rows)
 
 

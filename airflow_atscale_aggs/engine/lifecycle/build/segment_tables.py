@@ -7,6 +7,7 @@ import time
 from airflow_atscale_aggs.engine.aggregates.build_step import SourceOption
 from airflow_atscale_aggs.engine.aggregates.provenance import SourceState, read_identities, replaced_table
 from airflow_atscale_aggs.engine.aggregates.segment import BuiltSegment, Increment, NewSegment, SegmentKey
+from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.compare import Comparison, UndecidedError, compare
 from airflow_atscale_aggs.engine.lifecycle.build.events import EventSender
@@ -135,8 +136,8 @@ def _fill_segment(session: WarehouseSession, segment: NewSegment, sql: str, tell
     fact_rows = counted if fact_rows is None else fact_rows
     built = BuiltSegment(
         number=segment.number,
-        rows=int(rows),
-        fact_rows=None if fact_rows is None else int(fact_rows),
+        rows=nearest_whole(rows),
+        fact_rows=None if fact_rows is None else nearest_whole(fact_rows),
         mark="" if not marks or marks[0] is None else str(marks[0]),
     )
     tell("segment", rows=built.rows, seconds=time.monotonic() - started, text=_describe_segment(segment, built))

@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.advising.quality import QualityFigures, judge
+from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.retain.savings import Saving, average_savings
 from airflow_atscale_aggs.engine.lifecycle.table_sizes import bytes_of_instances
@@ -96,7 +97,7 @@ def _fact_rows(workspace: Workspace, model: ModelRecord, standing: Sequence[Defi
                     count = exp.select(exp.Count(this=exp.Star(), big_int=True)).from_(sources[fact].relation("f"))
                 except DefinitionError:
                     continue
-                rows_by_fact[fact] = int(session.fetch_all(render(count, dialect))[0][0])
+                rows_by_fact[fact] = nearest_whole(session.fetch_all(render(count, dialect))[0][0])
     except WarehouseError:
         return rows_by_fact
     return rows_by_fact
