@@ -56,7 +56,8 @@ class CheckOptions:
 
     Attributes:
         schema: to work in; it must be empty, or not there.
-        checks: names of those to make. Those that follow work with what "tables and rows" and "aggregates" have made.
+        checks: names of those to make; None: all. Those that follow work with what "tables and rows" and "aggregates"
+            have made.
         keep: leave everything in it afterwards.
         listen: is told what is going on, line by line.
         is_stopped: whether somebody wants it to end. It is asked between checks, since what runs in one may take an
@@ -64,7 +65,7 @@ class CheckOptions:
     """
 
     schema: str = DEFAULT_SCHEMA
-    checks: frozenset[str] = frozenset(name for name, _ in CHECKS)
+    checks: frozenset[str] | None = None
     keep: bool = False
     listen: Listen = lambda _: None
     is_stopped: Callable[[], bool] = lambda: False
@@ -109,7 +110,7 @@ def check_warehouse(warehouse: DbApiWarehouse, options: CheckOptions = CheckOpti
 def _run_checks(context: CheckContext, options: CheckOptions) -> list[Capability]:
     """Raises KeyboardInterrupt when somebody wants it to end."""
     found: list[Capability] = []
-    wanted = [(name, check) for name, check in CHECKS if name in options.checks]
+    wanted = [(name, check) for name, check in CHECKS if options.checks is None or name in options.checks]
     for number, (name, check) in enumerate(wanted, 1):
         context.listen(f"[{number}/{len(wanted)}] {name} ...")
         results = tried(name, lambda check=check: check(context))  # type: ignore[misc]
