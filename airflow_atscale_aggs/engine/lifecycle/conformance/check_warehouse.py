@@ -46,7 +46,7 @@ CHECKS: tuple[tuple[str, Callable[[CheckContext], list[Capability]]], ...] = (
 _NEEDED = "tables and rows"
 """Without it nothing that follows can be tried."""
 
-IN_SHORT = frozenset({_NEEDED, "timestamps", "aggregates", "readers during a switch"})
+IN_SHORT = frozenset({_NEEDED, "timestamps", "aggregates"})
 """Checks that a slow warehouse can be given with every change. What SQL means there is asked at first contact."""
 
 
