@@ -97,7 +97,7 @@ def _multiply(node: exp.Expr) -> None:
     is_wide = _is_call(node.expression, _WIDE) or any(
         _is_call(part, _WIDE) for part in node.this.unnest().iter_expressions()
     )
-    if not (is_wide or node.find(exp.Interval, exp.Div)):
+    if not (is_wide or any(isinstance(node.args[side].unnest(), exp.Interval) for side in ("this", "expression"))):
         wide = _call(_WIDE, exp.Literal.number(1), exp.Literal.number(0))
         node.set("this", exp.Mul(this=node.this, expression=wide))
 
@@ -242,7 +242,7 @@ def _drop(node: exp.Expr) -> None:
 
 def _function(node: exp.Expr) -> None:
     name = node.name.casefold()
-    if name == _HASH and not (len(node.expressions) == 1 and _is_call(node.expressions[0], "tuple")):
+    if name == _HASH and not isinstance(node.expressions[0], (exp.Struct, exp.Tuple)):
         # Of a NULL it is NULL, and of a tuple with a NULL it is not.
         node.set("expressions", [_call("tuple", *node.expressions)])
     elif name == _MICROSECONDS and not _is_call(node.expressions[0], "toDateTime64"):
@@ -252,7 +252,7 @@ def _function(node: exp.Expr) -> None:
 
 def _is_call(value: exp.Expr | None, name: str) -> bool:
     """Whether it is said in these words already: what was printed may be read and printed again."""
-    return isinstance(value, exp.Func) and value.sql(dialect=_DIALECT).casefold().startswith(f"{name.casefold()}(")
+    return isinstance(value, exp.Anonymous) and value.name == name
 
 
 _CHANGES: Mapping[type[exp.Expr], Callable[[exp.Expr], None]] = {

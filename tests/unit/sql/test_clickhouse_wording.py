@@ -37,6 +37,7 @@ def _said(sql: str) -> str:
         (f"SELECT (1 + 2) / (SELECT MAX(k) FROM {_VALUES})", [(1.5,)]),
         (f"SELECT {_BIG} * 2", [(Decimal(18446744073709551614),)]),
         (f"SELECT {_WIDE} * {_WIDE}", [(Decimal("152415787532388367502210031450053345677.50053345778750190521"),)]),
+        (f"SELECT {_BIG} * CASE WHEN 3 / 2 > 1 THEN 2 ELSE 1 END", [(Decimal(18446744073709551614),)]),
         ("SELECT 1.5 * CAST('2' AS DOUBLE PRECISION)", [(3.0,)]),
         ("SELECT NULLIF(COUNT(*), 0) * 0 FROM (SELECT 1) AS t", [(0,)]),
         (f"SELECT k FROM {_VALUES} WHERE k NOT IN (2, NULL)", []),
@@ -103,6 +104,7 @@ def test_what_cannot_be_said_is_refused(sql: str, reason: str) -> None:
         "SELECT SUM(a) / SUM(b) AS q, a * b AS p, COUNT(*) AS c, CAST(a AS INT) AS i FROM t GROUP BY a, b ORDER BY q",
         "SELECT STDDEV(a) AS s, LOWER(t) AS l, FIRST_VALUE(a) OVER (ORDER BY b) AS f FROM t",
         "SELECT COUNT(*) FILTER (WHERE a > 1) OVER (PARTITION BY b) AS c, a IN (1, NULL) AS i FROM t",
+        "SELECT a * b * c AS p, (a + b) * (a - b) AS q, sipHash64(a, b) AS h, toUnixTimestamp64Micro(t) AS u FROM t",
     ],
 )
 def test_what_was_printed_is_printed_again_as_it_is(sql: str) -> None:

@@ -66,7 +66,6 @@ CLICKHOUSE = Dialect(
     timestamps_are_instants=True,
     epoch_micros="toUnixTimestamp64Micro",
     comparable=_COMPARABLE,
-    type_of="toTypeName",
     session_settings=CLICKHOUSE_SETTINGS,
     settings_at_start=_SETTINGS,
     version="SELECT version()",
