@@ -24,10 +24,10 @@ from airflow_atscale_aggs.engine.model.datasets import (
     find_column_type,
     table_key,
 )
-from airflow_atscale_aggs.engine.sql.capabilities import Dialect, Folding
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect, Folding, Wording
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
 from airflow_atscale_aggs.engine.sql.quoting import identifier
-from airflow_atscale_aggs.engine.sql.statements import PARSER_ERRORS
+from airflow_atscale_aggs.engine.sql.statements import PARSER_ERRORS, render
 
 _DEFAULT_TEXT_DIALECT = "postgres"
 
@@ -229,7 +229,7 @@ class DatasetSource:
     def _resolve(self, column: Column, above: frozenset[str]) -> exp.Expr:
         variant = _choose(column.variants, self.dialect)
         what = f"calculated column `{column.name}` of dataset `{self.dataset.name}` ({self.dataset.where})"
-        root = exp.Paren(this=_parse(variant, what))
+        root = exp.Paren(this=_parse(variant, what, self.dialect))
         for reference in list(root.find_all(exp.Column)):
             reference.replace(self._reference(reference.name, above))
         for quarter in list(root.find_all(exp.Quarter)):
@@ -258,7 +258,7 @@ def _parse_query(dataset: Dataset, dialect: Dialect) -> exp.Expr:
     if not dataset.variants:
         raise DefinitionError("", f"dataset `{dataset.name}` ({dataset.where}) has neither a table nor SQL")
     variant = _choose(dataset.variants, dialect)
-    query = _parse(variant, f"dataset `{dataset.name}` ({dataset.where})")
+    query = _parse(variant, f"dataset `{dataset.name}` ({dataset.where})", dialect)
     for part in query.find_all(exp.Identifier):
         if not part.quoted:
             part.set("this", _fold(part.name, dialect))
@@ -280,16 +280,23 @@ def _choose(variants: tuple[SqlVariant, ...], dialect: Dialect) -> SqlVariant:
     return by_dialect.get(None, variants[0])
 
 
-def _parse(variant: SqlVariant, what: str) -> exp.Expr:
+def _parse(variant: SqlVariant, what: str, dialect: Dialect) -> exp.Expr:
     read = _DEFAULT_TEXT_DIALECT
     for row in DIALECTS.values():
         if variant.dialect in row.sml_dialects:
             read = row.sqlglot_name
             break
     try:
-        return sqlglot.parse_one(variant.sql, read=read)
+        expression = sqlglot.parse_one(variant.sql, read=read)
     except PARSER_ERRORS as error:
         raise DefinitionError("", f"the SQL of {what} cannot be read: {_first_line(error)}") from error
+    if dialect.wording is not Wording.STANDARD:
+        try:
+            render(expression, dialect)
+        except sqlglot.UnsupportedError as error:
+            reason = f"the SQL of {what} cannot be said in {dialect.name}: {_first_line(error)}"
+            raise DefinitionError("", reason) from error
+    return expression
 
 
 def _fold(name: str, dialect: Dialect) -> str:

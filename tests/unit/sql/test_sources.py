@@ -249,6 +249,18 @@ def test_a_query_that_cannot_be_read_names_the_dataset_and_its_place() -> None:
         _query_source("postgres", "SELECT FROM WHERE (")
 
 
+def test_sql_that_a_warehouse_means_otherwise_and_that_cannot_be_said_there_is_refused_by_name() -> None:
+    refused = "o_orderkey NOT IN (SELECT 1)"
+
+    with pytest.raises(DefinitionError, match=r"calculated column `c` of dataset `orders`.*cannot be said in clickh"):
+        _source("clickhouse", columns=[_calculated((None, refused))]).column("c", "t")
+    with pytest.raises(
+        DefinitionError, match=r"dataset `orders` \(orders.yml:1\) cannot be said in clickhouse: NOT IN"
+    ):
+        _query_source("clickhouse", f"SELECT a FROM orders WHERE {refused}")
+    assert "NOT" in _sql(_source("duckdb", columns=[_calculated((None, refused))]), "c")
+
+
 def test_each_use_of_a_column_is_its_own_tree() -> None:
     source = Sources(datasets(), physical(), DIALECTS["duckdb"])["day"]
 
