@@ -16,7 +16,8 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from tests.support.command_line import run_command
-from tests.support.stars import tiny_star
+from tests.support.stars import incremental_star, tiny_star
+from tests.support.stars.incremental_star import INDICATORS, START, Sale
 
 AGGREGATES = {"by_city": (("City",), ("Amount",)), "by_month": (("Month",), ("Quantity",))}
 CITY, MONTH = "agg_tiny_sales_by_city", "agg_tiny_sales_by_month"
@@ -95,6 +96,23 @@ def test_a_connection_says_what_tables_are_made_of(star: Workspace) -> None:
         assert session.fetch_all(f"SELECT SUM(row_count) FROM aggs.{CITY}") == session.fetch_all(
             "SELECT COUNT(*) FROM sales"
         )
+
+
+@pytest.mark.parametrize("indicator", INDICATORS)
+def test_three_batches_of_each_kind(url: str, tmp_path: Path, indicator: str) -> None:
+    """The second and the third are increments, in a zone whose clocks change; all views equal a full rebuild."""
+    grace = "10" if indicator == "plain" else "10s"
+    with incremental_star.open_star(tmp_path, f"{url}?session_timezone=Europe/Berlin") as workspace:
+        incremental_star.deploy_and_build(
+            workspace, tmp_path, indicator=indicator, grace=grace, aggregates=incremental_star.AGGREGATES
+        )
+        incremental_star.put_setting(workspace, "aggregates.batch.verify", "full")
+        for at in (START + 20, START + 40):
+            late, new = Sale(at=at - 25, shop=2, amount=5), Sale(at=at, day=3, amount=7)
+            incremental_star.load(workspace, late, new)
+            reasons = incremental_star.reasons(incremental_star.build(workspace, at=at))
+            assert set(map(incremental_star.is_incremental, reasons.values())) == {True}, reasons
+            incremental_star.check_views(workspace, tuple(incremental_star.AGGREGATES))
 
 
 def test_the_command_line_builds_and_asks(tmp_path: Path, url: str, star: Workspace) -> None:
