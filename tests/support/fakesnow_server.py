@@ -41,7 +41,7 @@ class Fakesnow:
 
     def url(self, database: str) -> str:
         """The URL of a database, which is made by the first login."""
-        options = "protocol=http&network_timeout=20&CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED=false"
+        options = "protocol=http&network_timeout=20&platform_detection_timeout_seconds=0&CLIENT_TELEMETRY_ENABLED=false"
         return f"snowflake://tester:nobody_asks@fakesnow/{database}/PUBLIC?host=127.0.0.1&port={self.port}&{options}"
 
 

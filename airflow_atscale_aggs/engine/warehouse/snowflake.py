@@ -38,12 +38,23 @@ def open_snowflake(url: str, dialect: Dialect, *, aggregate_schema: str) -> DbAp
     if not arguments.get("account"):
         reason = "its URL names no account; write `snowflake://user:password@account/database?warehouse=NAME`"
         raise PermanentWarehouseError(dialect.name, "", reason)
-    named = {"application": _APPLICATION, **arguments}
-    return open_hook(lambda: snowflake.connector.connect(**named), dialect, aggregate_schema=aggregate_schema)
+    # Said at the login, autocommit costs no statement of its own.
+    told = {"application": _APPLICATION, **arguments, "autocommit": True}
+    return _warehouse(lambda: snowflake.connector.connect(**told), dialect, aggregate_schema)
 
 
 def open_hook(connect: Callable[[], Any], dialect: Dialect, *, aggregate_schema: str) -> DbApiWarehouse:
     """A warehouse over connections of the connector that somebody else opens, such as an Airflow hook."""
+
+    def autocommitted() -> Any:
+        connection = connect()
+        connection.autocommit(True)
+        return connection
+
+    return _warehouse(autocommitted, dialect, aggregate_schema)
+
+
+def _warehouse(connect: Callable[[], Any], dialect: Dialect, aggregate_schema: str) -> DbApiWarehouse:
     driver = Driver(
         connect=lambda: _opened(connect),
         catalog=SnowflakeCatalog(),
@@ -104,18 +115,16 @@ def _value(text: str) -> str | int | bool:
 
 
 def _opened(connect: Callable[[], Any]) -> Any:
-    """A connection on which each statement commits by itself.
+    """A connection.
 
     Raises:
         snowflake.connector.errors.Error: it cannot be opened. An argument that cannot be read is such an error, too.
     """
     try:
-        connection = connect()
+        return connect()
     except (ValueError, TypeError, OSError, AttributeError) as error:
         # The connector, and hooks that call it, raise these for keys, files and numbers that they cannot read.
         raise ProgrammingError(msg=f"{one_line(error)} (correct the connection: Snowflake was not asked)") from error
-    connection.autocommit(True)
-    return connection
 
 
 def _interrupt(connection: Any) -> None:
