@@ -39,6 +39,7 @@ _VERBS = {
     "export": ("transfer_verbs", "Write the system-defined definitions of a model to a file."),
     "import": ("transfer_verbs", "Define here what `export` wrote elsewhere, and build it."),
     "settings": ("setting_verbs", "Show, set or unset settings, for all models or one."),
+    "serve": ("serve_verb", "Answer on the PostgreSQL protocol, for BI tools."),
     "check-warehouse": ("check_warehouse_verb", "Tell what works on a warehouse, in a schema of its own."),
     "registry": ("setting_verbs", "Show or upgrade the registry's schema version."),
 }

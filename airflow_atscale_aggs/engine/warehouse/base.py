@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -80,6 +80,12 @@ class WarehouseSession(Protocol):
 
         Where the warehouse can, it refuses itself what is no single query, and every change. The session must be in no
         transaction. Raises as `execute` does.
+        """
+
+    def stream(self, sql: str) -> AbstractContextManager[tuple[tuple[str, ...], Iterator[Row]]]:
+        """Run one query that changes nothing: names of columns, and its rows as the warehouse gives them.
+
+        No more rows are kept than are fetched together. The block and the iterator raise as `execute` does.
         """
 
     def result_types(self, sql: str) -> tuple[str, ...]:

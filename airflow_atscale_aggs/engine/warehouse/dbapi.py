@@ -77,6 +77,12 @@ class DbApiSession:
                 size += sum(map(sys.getsizeof, row))
             return FirstRows(names, kept, is_cut=False)
 
+    @contextlib.contextmanager
+    def stream(self, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
+        """Run one query that changes nothing: names of columns, and the rows as they come."""
+        with self._cursor(sql), self._driver.read(self._connection, sql) as answer:
+            yield answer
+
     def result_types(self, sql: str) -> tuple[str, ...]:
         """Types of the columns of a query's result, as the driver tells them."""
         with self._cursor(sql) as cursor:

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, Unpack
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.errors import (
     PermanentWarehouseError,
@@ -49,7 +54,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.parameterization import (
     parameterize,
     restore_values,
 )
-from airflow_atscale_aggs.engine.warehouse.base import FirstRows
+from airflow_atscale_aggs.engine.warehouse.base import FirstRows, WarehouseSession
 
 _REMEDIES = {
     "PIVOT": "Write the columns as `SUM(CASE WHEN attribute = value THEN metric END)`.",
@@ -80,6 +85,25 @@ class Answer:
     fallback_reason: str = ""
     log_loss: str = ""
     is_cut: bool = False
+
+
+@dataclass(kw_only=True)
+class StreamedAnswer:
+    """The rows as they come, and where they really come from. See `Answer`.
+
+    Attributes:
+        rows: to be read once, in the block.
+        session: runs the query; `cancel` from another thread stops it.
+        count: how many rows were read; for the log, whoever reads them keeps it.
+    """
+
+    columns: tuple[str, ...]
+    plan: QueryPlan
+    planned: tuple[PartSource, ...]
+    fallback_reason: str
+    rows: Iterator[tuple[Any, ...]]
+    session: WarehouseSession
+    count: int = 0
 
 
 def answer(
@@ -184,7 +208,7 @@ class QueryRouter:
             self.forget_plans()
             from_facts = self._plan(replace(request, use_aggregates=False, max_staleness=None))
             answered = replace(self._fetch(from_facts), planned=plan.sources, fallback_reason=error.reason)
-        self._remember(answered, time.perf_counter() - started)
+        self._remember(answered, len(answered.rows), time.perf_counter() - started)
         return answered
 
     def _make_refusal(self, unread: UnreadableQueryError, error: PermanentWarehouseError) -> QueryError:
@@ -211,7 +235,7 @@ class QueryRouter:
     ) -> None:
         self.close()
 
-    def _remember(self, answered: Answer, seconds: float) -> None:
+    def _remember(self, answered: Answer | StreamedAnswer, rows: int, seconds: float) -> None:
         plan, now = answered.plan, self._clock()
         if not plan.model_id:
             # Plain SQL that has nothing to do with a model.
@@ -229,7 +253,7 @@ class QueryRouter:
             predicates=plan.predicates,
             planned=_log_sources(answered.planned),
             actual=_log_sources(plan.sources),
-            rows=len(answered.rows),
+            rows=rows,
             seconds=seconds,
             fallback_reason=answered.fallback_reason,
             user=self._user,
@@ -268,6 +292,22 @@ class QueryRouter:
             self._plans.popitem(last=False)
         return _fill_plan(plan, template, shape)
 
+    def names_model(self, sql: str) -> bool:
+        """Whether a statement may name a deployed model. Those of PostgreSQL's own catalog are passed over."""
+        self._models.look(self._clock())
+        if not self._models.named_in(sql):
+            return False
+        try:
+            statements = sqlglot.parse(sql, dialect=DEFAULT_DIALECT)
+        except SqlglotError:
+            return False
+        return any(
+            self._models.named_like(table, frozenset)
+            for statement in statements
+            if statement is not None
+            for table in statement.find_all(exp.Table)
+        )
+
     def forget_plans(self) -> None:
         """Forget all cached plans, so that every query is planned again."""
         self._plans.clear()
@@ -297,12 +337,61 @@ class QueryRouter:
             raise _no_select(name, sql)
         return plan
 
+    @contextlib.contextmanager
+    def stream(self, sql: str, **options: Unpack[QueryOptions]) -> Iterator[StreamedAnswer]:
+        """As `answer`; the rows come as the warehouse gives them. The log gets the query when the block ends."""
+        request = Request(sql, **options)
+        plan = planned = self._plan(request)
+        reason = ""
+        started = time.perf_counter()
+        with contextlib.ExitStack() as stack:
+            try:
+                names, rows, session = stack.enter_context(self._streamed(plan))
+            except PermanentWarehouseError as error:
+                if plan.unread is not None:
+                    raise self._make_refusal(plan.unread, error) from error
+                if not plan.uses_aggregates:
+                    raise
+                self._models.forget()
+                self.forget_plans()
+                plan, reason = self._plan(replace(request, use_aggregates=False, max_staleness=None)), error.reason
+                names, rows, session = stack.enter_context(self._streamed(plan))
+            answered = StreamedAnswer(
+                columns=tuple(plan.full_names.get(name, name) for name in names),
+                plan=plan,
+                planned=planned.sources,
+                fallback_reason=reason,
+                rows=rows,
+                session=session,
+            )
+            yield answered
+        self._remember(answered, answered.count, time.perf_counter() - started)
+
+    @contextlib.contextmanager
+    def _streamed(
+        self, plan: QueryPlan
+    ) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[Any, ...]], WarehouseSession]]:
+        """The rows of a plan, of which the first is there: until then a warehouse may refuse."""
+        with self._session_for(plan) as session, session.stream(plan.sql) as (names, rows):
+            first = list(itertools.islice(rows, 1))
+            yield names, itertools.chain(first, rows), session
+
     def _fetch(self, plan: QueryPlan) -> Answer:
-        """Run a plan, in a session whose settings are those that its aggregates rely on.
+        """Run a plan. Raises as `_session_for`; the warehouse may refuse."""
+        with self._session_for(plan) as session:
+            if self._bounds.rows is None:
+                first = FirstRows(*session.fetch_with_names(plan.sql), is_cut=False)
+            else:
+                first = session.fetch_first(plan.sql, self._bounds.rows)
+        columns = tuple(plan.full_names.get(column, column) for column in first.names)
+        return Answer(columns=columns, rows=first.rows, plan=plan, planned=plan.sources, is_cut=first.is_cut)
+
+    @contextlib.contextmanager
+    def _session_for(self, plan: QueryPlan) -> Iterator[WarehouseSession]:
+        """A session whose settings are those that the aggregates of a plan rely on.
 
         Raises:
-            PermanentWarehouseError: a setting has another value, as after a change of a role's or database's default;
-                or the warehouse refused.
+            PermanentWarehouseError: a setting has another value, as after a change of a role's or database's default.
         """
         needed = {name: value for source in plan.sources for name, value in source.relies_on.items()}
         with self._workspace.warehouse.session() as session:
@@ -320,12 +409,7 @@ class QueryRouter:
                 if session_settings is not None and is_ours
                 else contextlib.nullcontext()
             ):
-                if self._bounds.rows is None:
-                    first = FirstRows(*session.fetch_with_names(plan.sql), is_cut=False)
-                else:
-                    first = session.fetch_first(plan.sql, self._bounds.rows)
-        columns = tuple(plan.full_names.get(column, column) for column in first.names)
-        return Answer(columns=columns, rows=first.rows, plan=plan, planned=plan.sources, is_cut=first.is_cut)
+                yield session
 
 
 def _no_select(model: str, sql: str) -> UnsupportedQueryError:

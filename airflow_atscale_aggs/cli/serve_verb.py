@@ -1,0 +1,103 @@
+"""The verb ``serve``: BI tools connect as they do to PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from airflow_atscale_aggs.cli.connection_options import connection_options, registry_url, workspace
+from airflow_atscale_aggs.cli.output import say
+from airflow_atscale_aggs.cli.verb import Verb
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.server.serve import Server, ServerOptions
+
+_CATALOG_SERVER = "ATSCALE_AGGS_CATALOG_SERVER"
+
+
+@click.command(cls=Verb, example="atscale-aggs serve --no-password")
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", metavar="NUMBER", default=6543, show_default=True, type=int, help="0: any that is free.")
+@click.option("--no-password", is_flag=True, help="Let everybody ask who reaches an address of this machine.")
+@click.option(
+    "--queries", metavar="N", default=8, show_default=True, type=click.IntRange(1), help="Queries at the same time."
+)
+@click.option(
+    "--catalog-server",
+    metavar="URL",
+    help="A PostgreSQL server that keeps an empty table for each model; databases `atscale_aggs_shells_…` and the role "
+    f"`atscale_aggs_client` are made on it.  [env {_CATALOG_SERVER}; the registry, where it is in PostgreSQL; else "
+    "a server that is started for it]",
+)
+@connection_options
+@click.pass_context
+def serve(
+    ctx: click.Context,
+    /,
+    host: str,
+    port: int,
+    queries: int,
+    catalog_server: str | None,
+    *,
+    no_password: bool,
+    **given: str | None,
+) -> int:
+    """Answer on the PostgreSQL protocol: each catalog is a database, each model a table.
+
+    SELECTs on models are answered from aggregates, where that is proven to be the same. Everything else that a tool
+    asks is answered by a real PostgreSQL, which has an empty table for each model: what tables there are, settings,
+    cursors, temporary tables. Ctrl-C ends it.
+
+    docs/serving.md tells what works with which client.
+    """
+    try:
+        from airflow_atscale_aggs.server.own_server import NoCatalogServerError
+        from airflow_atscale_aggs.server.serve import Server, ServerOptions, ServerRefusedError, catalog_server_of
+    except ImportError as error:
+        message = f"`serve` needs more packages ({error}): pip install 'airflow-atscale-aggs[serve]'"
+        raise click.ClickException(message) from error
+
+    options = ServerOptions(host=host, port=port, without_password=no_password, queries=queries)
+    try:
+        options.check()
+        registry = registry_url(ctx, given)
+        url = catalog_server or os.environ.get(_CATALOG_SERVER) or (registry if "postgres" in registry else "")
+        with workspace(ctx, given) as opened, _server_at(url) as address:
+            asyncio.run(_serve(Server(opened, catalog_server_of(address), options), options))
+    except (NoCatalogServerError, ServerRefusedError) as error:
+        raise click.ClickException(str(error)) from error
+    return 0
+
+
+@contextlib.contextmanager
+def _server_at(url: str) -> Iterator[str]:
+    """The URL of the catalog server; where none is named, one is started for the length of the block."""
+    if url:
+        yield url
+        return
+    from airflow_atscale_aggs.server.own_server import own_server
+
+    with own_server() as started:
+        yield started
+
+
+async def _serve(server: Server, options: ServerOptions) -> None:
+    """Until a signal comes."""
+    host, port = await server.start()
+    for name in server.databases:
+        say(f"Database `{name}`: psql 'host={host} port={port} dbname={name} user=me'")
+    if not server.databases:
+        say("No model is deployed yet; databases appear when one is.")
+    say(f"Listening on {host}:{port}, {options.queries} queries at the same time. Ctrl-C ends it.")
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    await ended.wait()
+    say("Ending.")
+    await server.close()

@@ -1,0 +1,92 @@
+"""What a statement of a client is: a query, or something about a cursor."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NAME = r'(?P<name>"(?:[^"]|"")+"|[A-Za-z_]\w*)'
+_FLAGS = re.IGNORECASE | re.DOTALL
+_COMMENT = re.compile(r"\s*(?:/\*.*?\*/|--[^\n]*(?:\n|$))", re.DOTALL)
+_QUERY = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES|TABLE)\b", _FLAGS)
+_DECLARE = re.compile(
+    rf"\s*DECLARE\s+{_NAME}\s+(?P<options>(?:(?:BINARY|ASENSITIVE|INSENSITIVE|NO|SCROLL)\s+)*)CURSOR\s+"
+    r"(?:(?P<hold>WITH|WITHOUT)\s+HOLD\s+)?FOR\s+(?P<query>.+)",
+    _FLAGS,
+)
+_FETCH = re.compile(
+    rf"\s*(?P<verb>FETCH|MOVE)\s+(?:(?P<direction>NEXT|FORWARD|ALL|\d+)\s*)?(?P<count>ALL|\d+)?\s*(?:(?:FROM|IN)\s+)?"
+    rf"{_NAME}\s*;?\s*",
+    _FLAGS,
+)
+_CLOSE = re.compile(rf"\s*CLOSE\s+{_NAME}\s*;?\s*", _FLAGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query, perhaps on models."""
+
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declare:
+    """A cursor is declared. ``scrolls``: it is to go backwards as well."""
+
+    name: str
+    sql: str
+    is_binary: bool
+    scrolls: bool
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Rows of a cursor are wanted, or passed over. ``most``: 0: all."""
+
+    name: str
+    most: int
+    is_move: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CloseCursor:
+    """A cursor is closed."""
+
+    name: str
+
+
+Statement = Query | Declare | Fetch | CloseCursor
+
+
+def read_statement(sql: str) -> Statement | None:
+    """What a statement is; None: nothing that concerns models.
+
+    >>> read_statement('DECLARE "a b" NO SCROLL CURSOR WITH HOLD FOR SELECT 1')
+    Declare(name='a b', sql='SELECT 1', is_binary=False, scrolls=False, holds=True)
+    >>> read_statement("FETCH FORWARD 10 FROM c"), read_statement("MOVE ALL IN C")
+    (Fetch(name='c', most=10, is_move=False), Fetch(name='c', most=0, is_move=True))
+    >>> read_statement("/* who */ (SELECT 1)"), read_statement("SET a = 1")
+    (Query(sql='/* who */ (SELECT 1)'), None)
+    """
+    start = 0
+    while (comment := _COMMENT.match(sql, start)) is not None:
+        start = comment.end()
+    if _QUERY.match(sql, start):
+        return Query(sql)
+    if (found := _DECLARE.match(sql, start)) is not None:
+        options = found["options"].upper().split()
+        scrolls = "SCROLL" in options and "NO" not in options
+        holds = (found["hold"] or "").upper() == "WITH"
+        return Declare(_name(found["name"]), found["query"], "BINARY" in options, scrolls, holds)
+    if (found := _FETCH.fullmatch(sql, start)) is not None:
+        words = [(found[group] or "").upper() for group in ("direction", "count")]
+        count = next((int(word) for word in words if word.isdigit()), 0 if "ALL" in words else 1)
+        return Fetch(_name(found["name"]), count, found["verb"].upper() == "MOVE")
+    if (found := _CLOSE.fullmatch(sql, start)) is not None:
+        return CloseCursor(_name(found["name"]))
+    return None
+
+
+def _name(written: str) -> str:
+    return written[1:-1].replace('""', '"') if written.startswith('"') else written.casefold()

@@ -1,0 +1,52 @@
+"""Errors of the engine and of PostgreSQL, as clients get them: with a SQLSTATE."""
+
+from __future__ import annotations
+
+import psycopg
+
+from airflow_atscale_aggs.engine import errors
+from airflow_atscale_aggs.server.frames import ProtocolViolationError
+from airflow_atscale_aggs.server.messages import error_response
+from airflow_atscale_aggs.server.values import ValueEncodingError
+
+_STATES: tuple[tuple[type[BaseException], str], ...] = (
+    (errors.NotRegisteredError, "42P01"),
+    (errors.UnknownColumnError, "42703"),
+    (errors.AmbiguousColumnError, "42702"),
+    (errors.UnreadableQueryError, "42601"),
+    (errors.UnsupportedQueryError, "0A000"),
+    (errors.QueryError, "0A000"),
+    (errors.TransientWarehouseError, "58000"),
+    (errors.WarehouseError, "42000"),
+    (errors.RegistryError, "58000"),
+    (ProtocolViolationError, "08P01"),
+    (ValueEncodingError, "22P03"),
+)
+
+
+class SqlError(Exception):
+    """An error that a client gets. ``frame``: its message, encoded."""
+
+    def __init__(self, frame: bytes) -> None:
+        super().__init__()
+        self.frame = frame
+
+
+def error_frame(error: BaseException) -> bytes:
+    """The message about an error. What nobody has foreseen is told without its text, which may hold secrets."""
+    if isinstance(error, SqlError):
+        return error.frame
+    if isinstance(error, psycopg.Error):
+        told = error.diag
+        fields = {"D": told.message_detail, "H": told.message_hint, "P": told.statement_position}
+        return error_response(
+            error.sqlstate or "58000",
+            told.message_primary or str(error),
+            **{letter: text for letter, text in fields.items() if text},
+        )
+    for kind, state in _STATES:
+        if isinstance(error, kind):
+            return error_response(state, str(error))
+    if isinstance(error, errors.AtScaleAggsError):
+        return error_response("58000", str(error))
+    return error_response("XX000", f"an error that was not foreseen ({type(error).__name__}): a defect of atscale-aggs")
