@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.model.datasets import (
     find_column_type,
     table_key,
 )
-from airflow_atscale_aggs.engine.sql.capabilities import Dialect, Folding, Wording
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect, Folding
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
 from airflow_atscale_aggs.engine.sql.quoting import identifier
 from airflow_atscale_aggs.engine.sql.statements import PARSER_ERRORS, render
@@ -290,12 +290,13 @@ def _parse(variant: SqlVariant, what: str, dialect: Dialect) -> exp.Expr:
         expression = sqlglot.parse_one(variant.sql, read=read)
     except PARSER_ERRORS as error:
         raise DefinitionError("", f"the SQL of {what} cannot be read: {_first_line(error)}") from error
-    if dialect.wording is not Wording.STANDARD:
-        try:
-            render(expression, dialect)
-        except sqlglot.UnsupportedError as error:
-            reason = f"the SQL of {what} cannot be said in {dialect.name}: {_first_line(error)}"
-            raise DefinitionError("", reason) from error
+    try:
+        render(expression, dialect)
+    except sqlglot.UnsupportedError as error:
+        # Now, where it can be named; later it would stop whatever it stands in.
+        raise DefinitionError(
+            "", f"the SQL of {what} cannot be said in {dialect.name}: {_first_line(error)}"
+        ) from error
     return expression
 
 

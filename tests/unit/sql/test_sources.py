@@ -249,6 +249,15 @@ def test_a_query_that_cannot_be_read_names_the_dataset_and_its_place() -> None:
         _query_source("postgres", "SELECT FROM WHERE (")
 
 
+@pytest.mark.parametrize("dialect", ["duckdb", "spark", "snowflake"])
+def test_sql_that_cannot_be_said_in_a_dialect_is_refused_by_name(dialect: str) -> None:
+    """Not when it is a part of a statement: that would stop the whole batch."""
+    with pytest.raises(
+        DefinitionError, match=rf"dataset `orders` \(orders.yml:1\) cannot be said in {dialect}: Locking"
+    ):
+        _query_source(dialect, "SELECT a FROM orders FOR UPDATE")
+
+
 def test_sql_that_a_warehouse_means_otherwise_and_that_cannot_be_said_there_is_refused_by_name() -> None:
     refused = "o_orderkey NOT IN (SELECT 1)"
 
