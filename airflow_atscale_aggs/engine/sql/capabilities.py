@@ -179,6 +179,8 @@ class Dialect:
         identities: a query, with a place for ``{tables}``, for dataset, table, identity of each table that the rows of
             a relation come from, NULL where a table has none; None where the catalog does not tell a table from its
             successor.
+        file_version: parts of the column `_metadata` of tables that tell which file a row is in, and when that was
+            written; empty where there is no such column.
         row_version: a system column of the rows of tables that changes whenever a row is written; None where there is
             none.
         hash_text: a function of a text and a seed that hashes it, where there is no ``hash_columns``.
@@ -252,6 +254,7 @@ class Dialect:
     table_bytes: str | None = None
     descriptions: str | None = None
     identities: str | None = None
+    file_version: tuple[str, ...] = ()
     row_version: str | None = None
     hash_text: str | None = None
     row_bytes: int = 0

@@ -3,10 +3,12 @@
 Rows that come, go or change, also by a table put in its place.
 
 A table whose rows know which transaction has written them is marked by these: a row that is written later has another
-one, and one that is gone is missing. Everything else is marked by the values of the columns that aggregates read. Both
-are sums of hashes, so that the order of rows does not count.
+one, and one that is gone is missing. A table in files is marked by the files that its rows are in, of which none is
+changed once it is written: no column is read. Everything else is marked by the values of the columns that aggregates
+read. All are sums of hashes, so that the order of rows does not count.
 
-Source: PostgreSQL, "System Columns" (xmin). Foreign tables have none: there it is 0, or cannot be asked for.
+Sources: PostgreSQL, "System Columns" (xmin): foreign tables have none, there it is 0, or cannot be asked for. Apache
+Spark, "Metadata Columns" (_metadata): views and Sail have none.
 """
 
 from __future__ import annotations
@@ -38,17 +40,30 @@ def columns_of_datasets(parts: Sequence[FactPart]) -> Mapping[str, frozenset[str
 
 
 def version_mark_sql(source: DatasetSource) -> str:
-    """Marks a table by the versions of its rows.
+    """Marks a table by the versions of its rows, or of the files that they are in.
 
     The number of rows, a sum, the least version; empty where there are none.
     """
     dialect = source.dialect
-    if dialect.row_version is None or dialect.hash_text is None or source.place is None:
+    if source.place is None:
+        return ""
+    if dialect.file_version:
+        parts = [_file_part(name) for name in dialect.file_version]
+        hashed_file = hash_row(parts, dialect)
+        return (
+            "" if hashed_file is None else _render_mark(source, hashed_file, exp.Min(this=exp.cast(parts[-1], "text")))
+        )
+    if dialect.row_version is None or dialect.hash_text is None:
         return ""
     column = exp.Column(this=exp.to_identifier(dialect.row_version, quoted=True), table=exp.to_identifier(_ROWS))
     version = exp.cast(column, "text")
     hashed = exp.Anonymous(this=dialect.hash_text, expressions=[version, exp.Literal.number(0)])
     return _render_mark(source, hashed, exp.Min(this=version.copy()))
+
+
+def _file_part(name: str) -> exp.Column:
+    """A part of the column with which Spark tells the file that a row is in."""
+    return exp.Column(this=exp.to_identifier(name), table=exp.to_identifier("_metadata"), db=exp.to_identifier(_ROWS))
 
 
 def has_versions(mark: str) -> bool:

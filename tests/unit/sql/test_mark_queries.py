@@ -84,6 +84,18 @@ def test_how_a_mark_is_said(dialect: str, by_values: str, by_versions: str) -> N
     assert version_mark_sql(source) == (mark.format(by_versions, least) if by_versions else "")
 
 
+def test_a_table_in_files_is_marked_by_its_files() -> None:
+    """No column of the table is read."""
+    source = described_sources("spark", sales="a integer, b varchar")["sales"]
+    parts = [f"`f`.`_metadata`.`{name}`" for name in ("file_path", "file_size", "file_modification_time")]
+    hashed = ", ".join([*parts, *(f"{part} IS NULL" for part in parts)])
+
+    assert version_mark_sql(source) == (
+        f"SELECT CAST(COUNT(*) AS STRING), CAST(SUM(CAST(XXHASH64({hashed}) AS DECIMAL(38, 0))) AS STRING), "
+        f"MIN(CAST({parts[-1]} AS STRING)) FROM `sales` AS `f`"
+    )
+
+
 def test_the_rows_of_a_query_do_not_know_who_wrote_them() -> None:
     query = Dataset(name="q", columns={}, variants=(SqlVariant(dialect=None, sql="SELECT a FROM sales"),))
     source = described_sources("postgres", query)["q"]
