@@ -112,7 +112,9 @@ def test_an_interrupted_check_drops_everything(
             connection.execute("CREATE TABLE mine.precious AS SELECT 1 AS a")
             process = start_command(tmp_path, "check-warehouse", url)
             assert process.stderr is not None
+            said = []
             for line in process.stderr:
+                said.append(line)
                 if "by_month_and_city from" in line:
                     break
             os.kill(process.pid, number)
@@ -121,11 +123,11 @@ def test_an_interrupted_check_drops_everything(
                     # Somebody who has no patience.
                     os.kill(process.pid, number)
                     break
-            process.communicate(timeout=60)
+            said += process.communicate(timeout=60)
             schemas = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_|^inf|^public'")
 
             # The second signal may find that everything is done.
-            assert process.returncode in {130, -number}
+            assert process.returncode in {130, -number}, "".join(said)
             assert schemas.fetchall() == [("mine",)]
             assert connection.execute("SELECT a FROM mine.precious").fetchall() == [(1,)]
 
