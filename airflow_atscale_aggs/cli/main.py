@@ -40,6 +40,7 @@ _VERBS = {
     "import": ("transfer_verbs", "Define here what `export` wrote elsewhere, and build it."),
     "settings": ("setting_verbs", "Show, set or unset settings, for all models or one."),
     "serve": ("serve_verb", "Answer on the PostgreSQL protocol, for BI tools."),
+    "user": ("user_verbs", "Say who may connect to `serve`, with which password, and what they see."),
     "check-warehouse": ("check_warehouse_verb", "Tell what works on a warehouse, in a schema of its own."),
     "registry": ("setting_verbs", "Show or upgrade the registry's schema version."),
 }

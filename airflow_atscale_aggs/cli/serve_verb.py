@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 _CATALOG_SERVER = "ATSCALE_AGGS_CATALOG_SERVER"
 
 
-@click.command(cls=Verb, example="atscale-aggs serve --no-password")
+@click.command(cls=Verb, example="atscale-aggs serve")
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", metavar="NUMBER", default=6543, show_default=True, type=int, help="0: any that is free.")
+@click.option("--certificate", metavar="FILE", default="", help="For TLS; needed where other machines can connect.")
+@click.option("--key", metavar="FILE", default="", help="Of the certificate, where it is a file of its own.")
 @click.option("--no-password", is_flag=True, help="Let everybody ask who reaches an address of this machine.")
 @click.option(
     "--queries", metavar="N", default=8, show_default=True, type=click.IntRange(1), help="Queries at the same time."
@@ -43,6 +45,8 @@ def serve(
     host: str,
     port: int,
     queries: int,
+    certificate: str,
+    key: str,
     catalog_server: str | None,
     *,
     no_password: bool,
@@ -52,7 +56,7 @@ def serve(
 
     SELECTs on models are answered from aggregates, where that is proven to be the same. Everything else that a tool
     asks is answered by a real PostgreSQL, which has an empty table for each model: what tables there are, settings,
-    cursors, temporary tables. Ctrl-C ends it.
+    cursors, temporary tables. Users sign in with passwords: `atscale-aggs user add NAME`. Ctrl-C ends it.
 
     docs/serving.md tells what works with which client.
     """
@@ -63,9 +67,11 @@ def serve(
         message = f"`serve` needs more packages ({error}): pip install 'airflow-atscale-aggs[serve]'"
         raise click.ClickException(message) from error
 
-    options = ServerOptions(host=host, port=port, without_password=no_password, queries=queries)
+    options = ServerOptions(
+        host=host, port=port, without_password=no_password, queries=queries, certificate=certificate, key=key
+    )
     try:
-        options.check()
+        options.listen_options()
         registry = registry_url(ctx, given)
         url = catalog_server or os.environ.get(_CATALOG_SERVER) or (registry if "postgres" in registry else "")
         with workspace(ctx, given) as opened, _server_at(url) as address:

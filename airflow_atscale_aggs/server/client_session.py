@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
@@ -16,15 +15,26 @@ import psycopg
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 from airflow_atscale_aggs.engine.rewriting.parse.bind_parameters import with_values
 from airflow_atscale_aggs.server import messages
-from airflow_atscale_aggs.server.answering import RowStream
+from airflow_atscale_aggs.server.answering import RowStream, Visitor
 from airflow_atscale_aggs.server.backend import Backend
-from airflow_atscale_aggs.server.client_statements import CloseCursor, Declare, Fetch, Query, Statement, read_statement
+from airflow_atscale_aggs.server.client_statements import (
+    CloseCursor,
+    Declare,
+    Explain,
+    Fetch,
+    Query,
+    Statement,
+    read_statement,
+    split_statements,
+)
 from airflow_atscale_aggs.server.descriptions import Description
+from airflow_atscale_aggs.server.explanations import explanation_lines
 from airflow_atscale_aggs.server.frames import Frame, PeerGoneError, ProtocolViolationError, read_frame
 from airflow_atscale_aggs.server.house import House
 from airflow_atscale_aggs.server.messages import ResultColumn
+from airflow_atscale_aggs.server.session_options import PREFIX, READ_SQL, SessionOptions
 from airflow_atscale_aggs.server.sql_errors import SqlError, error_frame
-from airflow_atscale_aggs.server.values import decode, encoders
+from airflow_atscale_aggs.server.values import TEXT, decode, encoders
 
 _LONGEST = 64 << 20
 """Bytes of a client's message."""
@@ -38,7 +48,14 @@ _ENDS = {
 }
 """The last answer to each message of the extended protocol."""
 
+_LOOK_SECONDS = 0.5
+"""Between two looks whether a client that waits is still there."""
+
+_T = TypeVar("_T")
 _FLUSH = Frame(b"H", b"").encode()
+
+
+_PLAN = ResultColumn(name="QUERY PLAN", type_oid=TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +68,8 @@ class _Prepared:
     @property
     def columns(self) -> Sequence[ResultColumn] | None:
         """Of the rows that it gives; None: it gives none."""
+        if isinstance(self.statement, Explain):
+            return [_PLAN]
         gives_rows = isinstance(self.statement, Query) or (
             isinstance(self.statement, Fetch) and not self.statement.is_move
         )
@@ -72,6 +91,7 @@ class _Cursor:
     holds: bool = False
     rows: RowStream | None = None
     is_at_end: bool = False
+    notices: bool = False
 
 
 @dataclass(slots=True)
@@ -91,13 +111,19 @@ class ClientSession:
     """
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, house: House, backend: Backend
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        house: House,
+        backend: Backend,
+        visitor: Visitor,
     ) -> None:
         self._reader, self._writer, self._house, self._backend = reader, writer, house, backend
+        self._visitor = visitor
         self._statements: dict[str, _Prepared] = {}
         self._portals: dict[str, _Portal] = {}
         self._cursors: dict[str, _Cursor] = {}
-        self._is_skipping = False
+        self._is_skipping = self._has_set_options = False
         self._running: RowStream | None = None
 
     async def run(self) -> None:
@@ -156,27 +182,45 @@ class ClientSession:
     async def _simple_query(self, frame: Frame) -> None:
         sql = messages.read_query(frame.payload)
         prepared = await self._prepare(sql, ())
-        if prepared is None:
+        parts = split_statements(sql) if prepared is None or ";" in sql else [sql]
+        if len(parts) > 1 and any([await self._prepare(part, ()) is not None for part in parts]):
+            for part in parts:
+                if not await self._run_simple(part):
+                    break
+        elif prepared is None:
             self._backend.writer.write(frame.encode())
             await self._relay(frozenset(b"Z"))
+            await self._end_cursors()
+            return
         else:
-            self._refuse_in_failed_transaction()
-            if prepared.columns is not None:
-                self._writer.write(messages.row_description(prepared.columns))
-            tag = await self._run(_Portal(prepared, (), self._cursor_of(prepared, sql, ())), 0)
-            self._writer.write(messages.command_complete(tag))
-            self._writer.write(messages.ready_for_query(self._backend.status))
+            await self._run_simple(sql)
+        self._writer.write(messages.ready_for_query(self._backend.status))
         await self._end_cursors()
+
+    async def _run_simple(self, sql: str) -> bool:
+        """Run one statement of a simple query. False: it failed, which the client was told."""
+        prepared = await self._prepare(sql, ())
+        if prepared is None:
+            self._backend.writer.write(Frame(b"Q", sql.encode() + b"\0").encode())
+            return await self._relay(frozenset(b"Z"), with_end=False)
+        self._refuse_in_failed_transaction()
+        if prepared.columns is not None:
+            self._writer.write(messages.row_description(prepared.columns))
+        tag = await self._run(_Portal(prepared, (), self._cursor_of(prepared, sql, ())), 0)
+        self._writer.write(messages.command_complete(tag))
+        return True
 
     async def _prepare(self, sql: str, parameter_oids: tuple[int, ...]) -> _Prepared | None:
         """The statement, when it is for the engine."""
         statement = read_statement(sql)
+        # Also by set_config, in a list of statements, or within a function's text.
+        self._has_set_options = self._has_set_options or PREFIX in sql.casefold()
         if isinstance(statement, Fetch | CloseCursor):
             cursor = self._cursors.get(statement.name)
             return None if cursor is None else _Prepared(statement, Description((), cursor.description.columns))
-        if statement is None or not await self._house.names_model(statement.sql):
+        if statement is None or not await self._house.names_model(self._visitor, statement.sql):
             return None
-        return _Prepared(statement, await self._described(statement.sql, parameter_oids))
+        return _Prepared(statement, await self._house.describe(self._visitor, statement.sql, parameter_oids))
 
     def _cursor_of(self, prepared: _Prepared, sql: str, formats: Sequence[int]) -> _Cursor:
         return _Cursor(sql, prepared.description, formats)
@@ -186,6 +230,9 @@ class ClientSession:
         statement = portal.prepared.statement
         if isinstance(statement, Query):
             return f"SELECT {await self._send(portal.cursor, most)}"
+        if isinstance(statement, Explain):
+            await self._explain(statement, portal.values)
+            return "EXPLAIN"
         if isinstance(statement, Declare):
             await self._declare(statement, portal)
             return "DECLARE CURSOR"
@@ -199,6 +246,28 @@ class ClientSession:
             cursor.formats = cursor.formats or portal.cursor.formats
         count = await self._send(cursor, statement.most, is_shown=not statement.is_move)
         return f"{'MOVE' if statement.is_move else 'FETCH'} {count}"
+
+    async def _explain(self, statement: Explain, values: Sequence[Any]) -> None:
+        if statement.runs:
+            hint = "Leave ANALYZE out; the log of queries has times."
+            raise SqlError(messages.error_response("0A000", "EXPLAIN ANALYZE of a query on models", H=hint))
+        sql = with_values(statement.sql, values, "postgres") if values else statement.sql
+        staleness = (await self._options()).max_staleness
+        plan = await self._house.pool.ask(
+            self._visitor, lambda router: router.explain(sql, estimate=False, max_staleness=staleness)
+        )
+        self._writer.writelines([messages.data_row([line.encode()]) for line in explanation_lines(plan)])
+
+    async def _options(self) -> SessionOptions:
+        """What the client has set. PostgreSQL keeps it."""
+        if not self._has_set_options:
+            return SessionOptions()
+        self._backend.writer.write(Frame(b"Q", READ_SQL.encode() + b"\0").encode())
+        values: list[str | None] = []
+        while (frame := await self._backend.read()).kind != b"Z":
+            if frame.kind == b"D":
+                values = messages.read_row(frame.payload)
+        return SessionOptions.read(values)
 
     async def _declare(self, statement: Declare, portal: _Portal) -> None:
         if statement.scrolls:
@@ -228,10 +297,6 @@ class ClientSession:
         for cursor in ended:
             await _close(cursor)
 
-    async def _described(self, sql: str, parameter_oids: tuple[int, ...]) -> Description:
-        describe = partial(self._house.describer.describe, sql, parameter_oids)
-        return await self._house.pool.run(lambda _: describe())
-
     def _zone(self) -> tzinfo:
         try:
             return ZoneInfo(self._backend.parameters.get("TimeZone", "UTC"))
@@ -244,14 +309,18 @@ class ClientSession:
             return 0
         if cursor.rows is None:
             writers = encoders(cursor.description.columns, cursor.formats, self._zone())
-            cursor.rows = RowStream(self._house.pool, cursor.sql, {}, writers)
+            options = await self._options()
+            cursor.rows = RowStream(self._house.pool, self._visitor, cursor.sql, options.of_query(), writers)
+            cursor.notices = options.notices
         count = 0
         self._running = cursor.rows
         try:
             while not most or count < most:
-                batch, has_more = await cursor.rows.take(most - count if most else 0)
+                batch, has_more = await self._unless_gone(cursor.rows.take(most - count if most else 0))
                 if not has_more:
                     cursor.is_at_end = True
+                    if cursor.notices:
+                        self._writer.write(messages.notice_response(f"answered from {cursor.rows.sources}"))
                     break
                 count += len(batch)
                 if is_shown:
@@ -263,6 +332,17 @@ class ClientSession:
         finally:
             self._running = None
         return count
+
+    async def _unless_gone(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Wait for something as long as the client is there. Raises PeerGoneError."""
+        waiting = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait([waiting], timeout=_LOOK_SECONDS))[0]:
+                if self._reader.at_eof() or self._writer.is_closing():
+                    raise PeerGoneError
+            return waiting.result()
+        finally:
+            waiting.cancel()
 
     # The extended protocol
 
@@ -357,16 +437,20 @@ class ClientSession:
 
     async def _pass_on(self, frame: Frame) -> None:
         self._backend.writer.write(frame.encode() + _FLUSH)
-        if await self._relay(_ENDS[frame.kind]) == b"E":
+        if not await self._relay(_ENDS[frame.kind]):
             self._is_skipping = True
 
-    async def _relay(self, ends: frozenset[int]) -> bytes:
-        """Pass answers on until one of some kinds, or an error; returns its kind."""
+    async def _relay(self, ends: frozenset[int], *, with_end: bool = True) -> bool:
+        """Pass answers on until one of some kinds, or an error that ends them; False: there was an error."""
+        has_worked = True
         while True:
             frame = await self._backend.read()
-            self._writer.write(frame.encode())
-            if frame.kind[0] in ends or (frame.kind == b"E" and ord("Z") not in ends):
-                return frame.kind
+            is_end = frame.kind[0] in ends
+            if with_end or not is_end:
+                self._writer.write(frame.encode())
+            has_worked = has_worked and frame.kind != b"E"
+            if is_end or (not has_worked and ord("Z") not in ends):
+                return has_worked
             if frame.kind in {b"G", b"W"}:
                 await self._writer.drain()
                 await self._copy_in()

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+
+from sqlglot import TokenType
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.errors import SqlglotError
 
 _NAME = r'(?P<name>"(?:[^"]|"")+"|[A-Za-z_]\w*)'
 _FLAGS = re.IGNORECASE | re.DOTALL
 _COMMENT = re.compile(r"\s*(?:/\*.*?\*/|--[^\n]*(?:\n|$))", re.DOTALL)
 _QUERY = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES|TABLE)\b", _FLAGS)
+_EXPLAIN = re.compile(
+    r"\s*EXPLAIN\s*(?P<options>\([^)]*\)|(?:\s(?:ANALYZE|VERBOSE)\b\s*)*)\s*(?P<query>[(]*\s*(?:SELECT|WITH)\b.+)",
+    _FLAGS,
+)
 _DECLARE = re.compile(
     rf"\s*DECLARE\s+{_NAME}\s+(?P<options>(?:(?:BINARY|ASENSITIVE|INSENSITIVE|NO|SCROLL)\s+)*)CURSOR\s+"
     r"(?:(?P<hold>WITH|WITHOUT)\s+HOLD\s+)?FOR\s+(?P<query>.+)",
@@ -56,7 +65,15 @@ class CloseCursor:
     name: str
 
 
-Statement = Query | Declare | Fetch | CloseCursor
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """How a query would be answered is asked. ``runs``: it is to be run as well."""
+
+    sql: str
+    runs: bool
+
+
+Statement = Query | Explain | Declare | Fetch | CloseCursor
 
 
 def read_statement(sql: str) -> Statement | None:
@@ -64,6 +81,8 @@ def read_statement(sql: str) -> Statement | None:
 
     >>> read_statement('DECLARE "a b" NO SCROLL CURSOR WITH HOLD FOR SELECT 1')
     Declare(name='a b', sql='SELECT 1', is_binary=False, scrolls=False, holds=True)
+    >>> read_statement("EXPLAIN (VERBOSE, ANALYZE) SELECT 1"), read_statement("explain select 1")
+    (Explain(sql='SELECT 1', runs=True), Explain(sql='select 1', runs=False))
     >>> read_statement("FETCH FORWARD 10 FROM c"), read_statement("MOVE ALL IN C")
     (Fetch(name='c', most=10, is_move=False), Fetch(name='c', most=0, is_move=True))
     >>> read_statement("/* who */ (SELECT 1)"), read_statement("SET a = 1")
@@ -74,6 +93,8 @@ def read_statement(sql: str) -> Statement | None:
         start = comment.end()
     if _QUERY.match(sql, start):
         return Query(sql)
+    if (found := _EXPLAIN.match(sql, start)) is not None:
+        return Explain(found["query"], "ANALYZE" in found["options"].upper())
     if (found := _DECLARE.match(sql, start)) is not None:
         options = found["options"].upper().split()
         scrolls = "SCROLL" in options and "NO" not in options
@@ -86,6 +107,41 @@ def read_statement(sql: str) -> Statement | None:
     if (found := _CLOSE.fullmatch(sql, start)) is not None:
         return CloseCursor(_name(found["name"]))
     return None
+
+
+def split_statements(sql: str) -> list[str]:
+    """The statements of a text, as they are written. One that cannot be read is one statement.
+
+    >>> split_statements("BEGIN; SELECT ';'; COMMIT;")
+    ['BEGIN', " SELECT ';'", ' COMMIT']
+    """
+    try:
+        tokens = Postgres().tokenize(sql)
+    except SqlglotError:
+        return [sql]
+    ends = [token.start for token in tokens if token.token_type is TokenType.SEMICOLON]
+    starts = [0, *(end + 1 for end in ends)]
+    parts = [sql[start:end] for start, end in zip(starts, [*ends, len(sql)], strict=True)]
+    return [part for part in parts if part.strip()] or [sql]
+
+
+def without_catalog(sql: str, catalog: str) -> str:
+    """The statement without a catalog's name before the names of tables.
+
+    >>> without_catalog("SELECT tiny.a, 'tiny.b' FROM Tiny.sales AS t", "tiny")
+    "SELECT a, 'tiny.b' FROM sales AS t"
+    """
+    try:
+        tokens = Postgres().tokenize(sql)
+    except SqlglotError:
+        return sql
+    parts, end = [], 0
+    for token, dot in pairwise(tokens):
+        is_name = token.token_type in {TokenType.VAR, TokenType.IDENTIFIER}
+        if is_name and dot.token_type is TokenType.DOT and token.text.casefold() == catalog.casefold():
+            parts.append(sql[end : token.start])
+            end = dot.end + 1
+    return "".join([*parts, sql[end:]])
 
 
 def _name(written: str) -> str:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from airflow_atscale_aggs.server.answering import AnswerPool
+import psycopg
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import QueryError
+from airflow_atscale_aggs.engine.lifecycle.query.model_tables import type_in_postgresql
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.server.answering import AnswerPool, Visitor
 from airflow_atscale_aggs.server.backend import BackendAddress
-from airflow_atscale_aggs.server.descriptions import Describer
+from airflow_atscale_aggs.server.client_statements import without_catalog
+from airflow_atscale_aggs.server.descriptions import Describer, Description
+from airflow_atscale_aggs.server.messages import error_response
+from airflow_atscale_aggs.server.sql_errors import SqlError
 
 _MOST = 5000
 
@@ -25,12 +35,48 @@ class House:
     shells: str
     pool: AnswerPool
     describer: Describer
-    _names_model: OrderedDict[str, bool] = field(default_factory=OrderedDict)
+    dialect: Dialect
+    _names_model: OrderedDict[tuple[frozenset[str] | None, str], bool] = field(default_factory=OrderedDict)
 
-    async def names_model(self, sql: str) -> bool:
+    async def names_model(self, visitor: Visitor, sql: str) -> bool:
         """Whether a statement is for the engine. Remembered by its text."""
-        if sql not in self._names_model:
-            self._names_model[sql] = await self.pool.run(lambda router: router.names_model(sql))
+        key = (visitor.model_ids, sql)
+        if key not in self._names_model:
+            self._names_model[key] = await self.pool.ask(visitor, lambda router: router.names_model(sql))
             if len(self._names_model) > _MOST:
                 self._names_model.popitem(last=False)
-        return self._names_model[sql]
+        return self._names_model[key]
+
+    async def describe(self, visitor: Visitor, sql: str, parameter_oids: tuple[int, ...]) -> Description:
+        """What a statement on models takes and gives.
+
+        PostgreSQL says it, of the empty tables. What it refuses the engine may understand, such as names in another
+        case, labels, or the catalog before the name of a model.
+
+        Raises:
+            psycopg.Error: PostgreSQL refuses it, and its parameters need types that only PostgreSQL finds.
+            SqlError: neither understands it: the state is PostgreSQL's, and the sentence the engine's.
+        """
+        describe = self.describer.describe
+        try:
+            return await self.pool.run(lambda: describe(sql, parameter_oids))
+        except psycopg.Error as refusal:
+            stripped = without_catalog(sql, self.catalog)
+            if stripped != sql:
+                with contextlib.suppress(psycopg.Error):
+                    return await self.pool.run(lambda: describe(stripped, parameter_oids))
+            if parameter_oids or "$" in sql:
+                raise
+            return await self._describe_by_engine(visitor, sql, refusal)
+
+    async def _describe_by_engine(self, visitor: Visitor, sql: str, refusal: psycopg.Error) -> Description:
+        try:
+            columns = await self.pool.ask(visitor, lambda router: router.result_columns(sql))
+        except QueryError as error:
+            raise SqlError(error_response(refusal.sqlstate or "0A000", str(error))) from error
+        casts = (
+            exp.alias_(exp.cast(exp.Null(), type_in_postgresql(kind, self.dialect)), name, quoted=True)
+            for name, kind in columns
+        )
+        select = exp.select(*casts).sql("postgres")
+        return await self.pool.run(lambda: self.describer.describe(select, ()))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import psycopg
 
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+from airflow_atscale_aggs.engine.registry.users import UserRecord
 from airflow_atscale_aggs.server import messages
+from airflow_atscale_aggs.server.answering import Visitor
 from airflow_atscale_aggs.server.backend import Backend, BackendError
 from airflow_atscale_aggs.server.client_session import ClientSession
 from airflow_atscale_aggs.server.frames import (
@@ -25,9 +29,26 @@ from airflow_atscale_aggs.server.frames import (
     read_startup,
 )
 from airflow_atscale_aggs.server.house import House
+from airflow_atscale_aggs.server.passwords import Verifier, verifier_of_nobody
+from airflow_atscale_aggs.server.sign_in import proves_password
 from airflow_atscale_aggs.server.sql_errors import error_frame
 
 _STARTUP_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenOptions:
+    """How connections are taken.
+
+    Attributes:
+        without_password: everybody is let in.
+        ssl_context: for clients that ask for TLS; None: there is none.
+        requires_tls: clients without TLS are refused.
+    """
+
+    without_password: bool
+    ssl_context: ssl.SSLContext | None = None
+    requires_tls: bool = False
 
 
 class Listener:
@@ -35,18 +56,37 @@ class Listener:
 
     Args:
         house_of: the catalog by the name of the database that a client gives; None: there is none.
+        user_of: a user by name; None: there is none.
     """
 
-    def __init__(self, house_of: Callable[[str], Awaitable[House | None]]) -> None:
-        self._house_of = house_of
+    def __init__(
+        self,
+        house_of: Callable[[str], Awaitable[House | None]],
+        user_of: Callable[[str], Awaitable[UserRecord | None]],
+        options: ListenOptions,
+    ) -> None:
+        self._house_of, self._user_of, self._options = house_of, user_of, options
         self._sessions: dict[tuple[int, int], ClientSession] = {}
         self._last_number = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, host: str, port: int) -> asyncio.Server:
         """Listen; the server is to be closed by the caller."""
         return await asyncio.start_server(self._connected, host, port)
 
+    async def close(self) -> None:
+        """End all sessions, and wait until their statements have ended."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._serve_one(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_STARTUP_SECONDS):
                 packet = await self._negotiate(reader, writer)
@@ -67,12 +107,31 @@ class Listener:
 
     async def _negotiate(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> StartupPacket:
         """The packet behind what clients ask before it."""
+        is_encrypted = False
         while True:
             packet = await read_startup(reader)
-            if packet.code not in {SSL_REQUEST, GSS_REQUEST}:
+            if packet.code == SSL_REQUEST and self._options.ssl_context is not None and not is_encrypted:
+                writer.write(b"S")
+                await writer.drain()
+                await writer.start_tls(self._options.ssl_context)
+                is_encrypted = True
+            elif packet.code in {SSL_REQUEST, GSS_REQUEST}:
+                writer.write(b"N")
+                await writer.drain()
+            elif self._options.requires_tls and not is_encrypted and packet.code != CANCEL_REQUEST:
+                raise ProtocolViolationError("this server takes connections with TLS only; ask with sslmode=require")
+            else:
                 return packet
-            writer.write(b"N")
-            await writer.drain()
+
+    async def _signed_in(self, user: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Visitor | None:
+        """Who has signed in; None: nobody."""
+        if self._options.without_password:
+            return Visitor(user, None)
+        record = await self._user_of(user)
+        verifier = verifier_of_nobody(user) if record is None else Verifier.decode(record.verifier)
+        async with asyncio.timeout(_STARTUP_SECONDS):
+            is_proven = await proves_password(reader, writer, verifier)
+        return Visitor(user, record.model_ids) if is_proven and record is not None else None
 
     async def _session(self, packet: StartupPacket, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if packet.code >> 16 != PROTOCOL >> 16:
@@ -80,6 +139,11 @@ class Listener:
         parameters = dict(packet.parameters())
         user = parameters.pop("user", "")
         name = parameters.pop("database", user)
+        visitor = await self._signed_in(user, reader, writer)
+        if visitor is None:
+            text = f'password authentication failed for user "{user}"'
+            writer.write(messages.error_response("28P01", text, severity="FATAL"))
+            return
         try:
             house = await self._house_of(name)
         except (AtScaleAggsError, psycopg.Error) as error:
@@ -98,7 +162,7 @@ class Listener:
             return
         self._last_number += 1
         key = (self._last_number, secrets.randbits(32))
-        session = self._sessions[key] = ClientSession(reader, writer, house, backend)
+        session = self._sessions[key] = ClientSession(reader, writer, house, backend, visitor)
         try:
             self._welcome(writer, backend, key)
             await session.run()

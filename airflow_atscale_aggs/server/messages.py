@@ -188,6 +188,11 @@ def read_execute(payload: bytes) -> ExecuteMessage:
     return message
 
 
+def read_row(payload: bytes) -> list[str | None]:
+    """The values of a row that a server sent as texts."""
+    return [None if value is None else value.decode() for value in _Payload(payload).values()]
+
+
 def format_of(formats: Sequence[int], number: int) -> int:
     """The format of a column or value, 0-based, from the list of a Bind message."""
     if not formats:

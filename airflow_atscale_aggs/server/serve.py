@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from dataclasses import dataclass, field
 
@@ -10,13 +11,13 @@ import psycopg
 from sqlalchemy.engine import URL, make_url
 
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import read_model_tables
-from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from airflow_atscale_aggs.engine.registry.users import UserRecord
 from airflow_atscale_aggs.server.answering import AnswerPool
 from airflow_atscale_aggs.server.backend import BackendAddress
 from airflow_atscale_aggs.server.descriptions import Describer
 from airflow_atscale_aggs.server.house import House
-from airflow_atscale_aggs.server.listener import Listener
+from airflow_atscale_aggs.server.listener import Listener, ListenOptions
 from airflow_atscale_aggs.server.shells import make_shells
 
 _LOOK_SECONDS = 2.0
@@ -37,24 +38,45 @@ class ServerOptions:
         port: 0: any that is free.
         without_password: everybody who reaches the port may ask; only on an address of this machine.
         queries: how many queries run at the same time; each has a connection to the warehouse.
+        certificate, key: files for TLS; without, there is none.
     """
 
     host: str = "127.0.0.1"
     port: int = 6543
     without_password: bool = False
     queries: int = 8
+    certificate: str = ""
+    key: str = ""
 
-    def check(self) -> None:
-        """Raises ServerRefusedError: nobody could sign in, or everybody could."""
-        if not self.without_password:
-            message = "Users with passwords are not there yet: serve with --no-password, on an address of this machine."
-            raise ServerRefusedError(message)
-        if self.host not in _LOOPBACK:
+    def listen_options(self) -> ListenOptions:
+        """How connections are taken.
+
+        Raises:
+            ServerRefusedError: everybody could read all models, or rows would go over a network as they are; or the
+                certificate cannot be read.
+        """
+        is_local = self.host in _LOOPBACK
+        if self.without_password and not is_local:
             message = (
                 f"--no-password is taken on addresses of this machine only, and `{self.host}` is none: everybody "
                 "who reaches it could read all models."
             )
             raise ServerRefusedError(message)
+        if not self.certificate:
+            if not is_local:
+                message = (
+                    f"`{self.host}` can be reached from other machines, so that connections need TLS: give "
+                    "--certificate and --key."
+                )
+                raise ServerRefusedError(message)
+            return ListenOptions(without_password=self.without_password)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(self.certificate, self.key or None)
+        except (OSError, ssl.SSLError) as error:
+            message = f"The certificate {self.certificate} with its key cannot be read: {error}"
+            raise ServerRefusedError(message) from error
+        return ListenOptions(without_password=self.without_password, ssl_context=context, requires_tls=not is_local)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +127,13 @@ class Server:
     """
 
     def __init__(self, workspace: Workspace, catalog_server: CatalogServer, options: ServerOptions) -> None:
-        options.check()
         self._workspace, self._catalog_server, self._options = workspace, catalog_server, options
-        self._bounds = QueryBounds(is_guarded=True, reads_tables=False)
-        self._pool = AnswerPool(workspace, self._bounds, size=options.queries)
+        workspace.warehouse.kept_sessions = options.queries
+        self._pool = AnswerPool(workspace, size=options.queries)
         self._houses: dict[str, House] = {}
         self._states: dict[str, object] = {}
         self._look_again = 0.0
+        self._listener = Listener(self.house, self._user, options.listen_options())
         self._server: asyncio.Server | None = None
 
     @property
@@ -126,8 +148,8 @@ class Server:
             ServerRefusedError: the port is taken, or the catalog server refuses.
         """
         try:
-            await self._pool.run(lambda _: self._refresh())
-            self._server = await Listener(self.house).serve(self._options.host, self._options.port)
+            await self._pool.run(self._refresh)
+            self._server = await self._listener.serve(self._options.host, self._options.port)
         except (OSError, psycopg.Error) as error:
             await asyncio.to_thread(self._pool.close)
             message = f"It cannot serve on {self._options.host}:{self._options.port}: {' '.join(str(error).split())}"
@@ -139,16 +161,20 @@ class Server:
         """The catalog of a database's name; what was deployed meanwhile is seen. None: there is none."""
         if time.monotonic() >= self._look_again:
             self._look_again = time.monotonic() + _LOOK_SECONDS
-            await self._pool.run(lambda _: self._refresh())
+            await self._pool.run(self._refresh)
         return self._houses.get(name)
 
     async def close(self) -> None:
         """Stop listening, and end what runs."""
         if self._server is not None:
             self._server.close()
+        await self._listener.close()
         await asyncio.to_thread(self._pool.close)
         for house in self._houses.values():
             house.describer.close()
+
+    async def _user(self, name: str) -> UserRecord | None:
+        return await self._pool.run(lambda: self._workspace.read.users.find(name))
 
     def _refresh(self) -> None:
         """Make tables of catalogs whose models were deployed anew."""
@@ -157,7 +183,13 @@ class Server:
             state = [(r.id, self._workspace.read.models.version(r.id)) for r in records if r.catalog == catalog]
             if self._states.get(catalog) != state:
                 old = self._houses.get(catalog)
-                self._houses[catalog] = self._make_house(catalog)
+                try:
+                    self._houses[catalog] = self._make_house(catalog)
+                except psycopg.errors.LockNotAvailable:
+                    if old is None:
+                        raise
+                    # The old tables serve until whoever looks at them ends their transaction.
+                    continue
                 self._states[catalog] = state
                 if old is not None:
                     old.describer.close()
@@ -174,4 +206,4 @@ class Server:
             password=shells.password,
         )
         describer = Describer(self._catalog_server.conninfo(shells.database))
-        return House(catalog, address, shells.database, self._pool, describer)
+        return House(catalog, address, shells.database, self._pool, describer, self._workspace.warehouse.dialect)

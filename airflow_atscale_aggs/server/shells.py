@@ -17,8 +17,26 @@ PREFIX = "atscale_aggs_shells_"
 ROLE = "atscale_aggs_client"
 """The role of all clients in these databases."""
 
-_VERSION = 1
+_VERSION = 2
 """Of how tables are made; with another one all are made anew."""
+
+_WAIT = "SET lock_timeout = '2s'"
+"""Clients that connect meanwhile wait as long."""
+
+_REFUSAL = """
+CREATE SCHEMA IF NOT EXISTS atscale_aggs_inside;
+CREATE OR REPLACE FUNCTION atscale_aggs_inside.refuse(model text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = '0A000',
+        MESSAGE = format('model "%s" can be asked by SELECT only, and not together with tables of this session', model),
+        HINT = 'Ask the model by a SELECT of its own, and keep its rows on your side.';
+END $$;
+"""
+"""Each table has one row, which no client can read: what PostgreSQL would answer from it is an error.
+
+Thus a statement that is not handed to the engine has no answer rather than a wrong one.
+"""
 
 _SCHEMA = "public"
 _LOCK = 0x61676773
@@ -53,11 +71,14 @@ def make_shells(conninfo: str, catalog: str, tables: Sequence[ModelTable]) -> Sh
     Args:
         conninfo: leads to a server, with the right to create databases and roles.
 
-    Raises psycopg.Error.
+    Raises:
+        psycopg.errors.LockNotAvailable: a client holds a lock on the tables as they are, in a transaction that is open.
+        psycopg.Error: the server refuses.
     """
     password = hashlib.sha256(f"{ROLE} {conninfo}".encode()).hexdigest()
     shells = Shells(shells_database(catalog), ROLE, password)
     with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(_WAIT)
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         _make_role(connection, password)
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [shells.database]).fetchone()
@@ -67,6 +88,7 @@ def make_shells(conninfo: str, catalog: str, tables: Sequence[ModelTable]) -> Sh
             connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
         connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(name, sql.Identifier(ROLE)))
         with psycopg.connect(conninfo, dbname=shells.database) as own:
+            own.execute(_WAIT)
             wanted = hashlib.sha256(f"{_VERSION} {tables!r}".encode()).hexdigest()
             told = own.execute(
                 "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [shells.database]
@@ -93,6 +115,8 @@ def _make_tables(own: psycopg.Connection[tuple[object, ...]], tables: Sequence[M
     own.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema))
     own.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
     own.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, role))
+    own.execute(_REFUSAL)
+    own.execute(sql.SQL("GRANT USAGE ON SCHEMA atscale_aggs_inside TO {}").format(role))
     for table in tables:
         place = sql.Identifier(_SCHEMA, table.name)
         columns = sql.SQL(", ").join(
@@ -100,4 +124,11 @@ def _make_tables(own: psycopg.Connection[tuple[object, ...]], tables: Sequence[M
             for column in table.columns[:_MOST_COLUMNS]
         )
         own.execute(sql.SQL("CREATE TABLE {} ({})").format(place, columns))
+        own.execute(sql.SQL("INSERT INTO {} DEFAULT VALUES").format(place))
+        own.execute(sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(place))
+        own.execute(
+            sql.SQL("CREATE POLICY refusal ON {} USING (atscale_aggs_inside.refuse({}))").format(
+                place, sql.Literal(table.name)
+            )
+        )
         own.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(place, role))

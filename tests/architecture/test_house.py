@@ -33,6 +33,7 @@ _MANY_PARAMETERS = {
     "operators/batch_trigger.py:__init__": "the options of an operator, by keyword",
     "cli/query_verbs.py:explain": "a click command: its options, by keyword",
     "cli/query_verbs.py:query": "a click command: its options, by keyword",
+    "cli/serve_verb.py:serve": "a click command: its options, by keyword",
     "cli/recommend_verb.py:recommend": "a click command: its options, by keyword",
     "dag_factory.py:batch_build_dag": "the options of a DAG, by keyword",
     "task_group.py:add_batch_build_tasks": "the options of the tasks of a batch, by keyword",

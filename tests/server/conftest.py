@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -24,11 +24,13 @@ class Served:
 
     Attributes:
         workspace: what stands behind it.
+        warehouse: where that is in PostgreSQL, a connection string of its server; empty elsewhere.
     """
 
     host: str
     port: int
     workspace: Workspace
+    warehouse: str = ""
 
     @property
     def conninfo(self) -> str:
@@ -36,12 +38,11 @@ class Served:
 
 
 @contextmanager
-def _running(workspace: Workspace, catalog_server: str) -> Iterator[Served]:
+def running(workspace: Workspace, catalog_server: str, options: ServerOptions) -> Iterator[Served]:
     """Serves in a thread with an event loop of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    options = ServerOptions(port=0, without_password=True)
     server = Server(workspace, catalog_server_of(catalog_server), options)
     try:
         host, port = asyncio.run_coroutine_threadsafe(server.start(), loop).result(60)
@@ -69,5 +70,5 @@ def served(
             tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
             deploy(workspace, tiny_star.write_model(folder / "model"), now=utc_now())
             run_batch(workspace, "tiny_sales", owner="test")
-            with _running(workspace, postgres_server) as running:
-                yield running
+            with running(workspace, postgres_server, ServerOptions(port=0, without_password=True)) as started:
+                yield replace(started, warehouse=url.replace("+psycopg", ""))

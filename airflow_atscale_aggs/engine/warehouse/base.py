@@ -165,6 +165,7 @@ class Warehouse(Protocol):
 
     dialect: Dialect
     aggregate_schema: str
+    kept_sessions: int
 
     def session(self) -> AbstractContextManager[WarehouseSession]:
         """A session for the calling thread, closed at the end of the block."""

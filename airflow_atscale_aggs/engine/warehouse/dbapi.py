@@ -299,6 +299,10 @@ class DbApiSession:
             with contextlib.suppress(*self._driver.errors):
                 self._driver.interrupt(self._connection)
 
+    def is_alive(self) -> bool:
+        """Whether it is connected, in no transaction, and the driver can tell that the server has not ended it."""
+        return self._connection is not None and not self._is_in_transaction and self._driver.is_alive(self._connection)
+
     def close(self) -> None:
         """Give the connection back."""
         connection, self._connection = self._connection, None
@@ -364,6 +368,8 @@ class DbApiWarehouse:
 
     Attributes:
         first_contact: what is made sure of in the first session; None: nothing.
+        kept_sessions: how many sessions that nobody uses are kept open, for servers that answer many small queries. One
+            in which anything failed is not kept.
     """
 
     def __init__(
@@ -382,13 +388,18 @@ class DbApiWarehouse:
         self._setting_names: list[str] = []
         self._lock = threading.Lock()
         self._is_schema_tried = False
+        self.kept_sessions = 0
+        self._idle: list[DbApiSession] = []
 
     @contextlib.contextmanager
     def session(self) -> Iterator[DbApiSession]:
         """A session for the calling thread; the aggregate schema is made when it is not there and may be made."""
-        session = DbApiSession(self._driver, self.dialect, self._setting_names, self._prepare)
+        session = self._take_idle()
+        if session is None:
+            session = DbApiSession(self._driver, self.dialect, self._setting_names, self._prepare)
         with self._lock:
             self._sessions.add(session)
+        is_kept = False
         try:
             if not self._is_schema_tried:
                 self._is_schema_tried = True
@@ -396,10 +407,15 @@ class DbApiWarehouse:
                 with contextlib.suppress(PermanentWarehouseError):
                     self._make_schema(session)
             yield session
+            is_kept = session.is_alive()
         finally:
             with self._lock:
                 self._sessions.discard(session)
-            session.close()
+                is_kept = is_kept and len(self._idle) < self.kept_sessions
+                if is_kept:
+                    self._idle.append(session)
+            if not is_kept:
+                session.close()
 
     def require_schema(self) -> None:
         """See `base.Warehouse`."""
@@ -415,7 +431,20 @@ class DbApiWarehouse:
 
     def close(self) -> None:
         """Close what sessions share."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for session in idle:
+            session.close()
         self._close()
+
+    def _take_idle(self) -> DbApiSession | None:
+        """A session that was kept and is still there; the one that was used last."""
+        while True:
+            with self._lock:
+                session = self._idle.pop() if self._idle else None
+            if session is None or session.is_alive():
+                return session
+            session.close()
 
     def _prepare(self, session: DbApiSession) -> None:
         if self.first_contact is not None:

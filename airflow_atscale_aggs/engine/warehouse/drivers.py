@@ -166,6 +166,8 @@ class Driver:
         look_at: what bears some names in a schema, where the dialect has no queries for that.
         version_clause: how a table is read as of one version, where the warehouse has versions instead of transactions.
         settings: how settings are read and written, where the dialect's statements do not do it.
+        is_alive: whether a connection that nobody used for a while is still there, without asking the server; where
+            that cannot be told, no session is kept.
         commits: each statement is followed by a commit, for drivers that cannot do that themselves.
         cursors_are_connections: DuckDB's cursors have a transaction of their own, so statements go to the connection.
     """
@@ -185,6 +187,7 @@ class Driver:
     look_at: Look | None = None
     version_clause: VersionClause | None = None
     settings: SettingAccess | None = None
+    is_alive: Callable[[Any], bool] = field(default=lambda _: False)
     commits: bool = False
     cursors_are_connections: bool = False
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+import select
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
 from psycopg import capabilities
+from psycopg.generators import execute
 from psycopg.pq import ExecStatus
 
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
@@ -48,6 +51,9 @@ _WRONG_CONNECTION = re.compile(
 """libpq gives no SQLSTATE of a connection that was refused; other languages than English count as lost connections."""
 
 
+_CANCEL_SECONDS = 10.0
+
+
 def open_postgres(dsn: str, *, aggregate_schema: str) -> DbApiWarehouse:
     """A PostgreSQL database as a warehouse.
 
@@ -64,13 +70,24 @@ def open_postgres(dsn: str, *, aggregate_schema: str) -> DbApiWarehouse:
         errors=(psycopg.Error,),
         is_transient=is_transient,
         rows_written=lambda cursor: cursor.rowcount if cursor.rowcount >= 0 else None,
-        interrupt=lambda connection: connection.cancel(),
+        # The older `cancel` lets no other thread run until the server has answered.
+        interrupt=lambda connection: connection.cancel_safe(timeout=_CANCEL_SECONDS),
         is_lost=is_lost,
         failure=failure_of,
         reason=reason_of,
         read_query=_read_query,
+        is_alive=_is_alive,
     )
     return DbApiWarehouse(driver, find_dialect("postgres"), aggregate_schema=aggregate_schema)
+
+
+def _is_alive(connection: Any) -> bool:
+    """A server says nothing on an idle connection, unless it ends it."""
+    if connection.closed:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 _AT_ONCE = 1000
@@ -104,14 +121,25 @@ def _names_of_columns(connection: Any, sql: str) -> tuple[str, ...]:
         psycopg.Error: it is several statements, or one that answers no rows.
     """
     encoding = connection.info.encoding
-    prepared = connection.pgconn.prepare(b"", sql.encode(encoding))
+    prepare = partial(connection.pgconn.send_prepare, b"", sql.encode(encoding))
+    prepared = _wait_for(connection, prepare)
     if prepared.status != ExecStatus.COMMAND_OK:
         raise psycopg.errors.error_from_result(prepared, encoding)
-    described = connection.pgconn.describe_prepared(b"")
+    described = _wait_for(connection, partial(connection.pgconn.send_describe_prepared, b""))
     if not described.nfields:
         message = "this is no query, and nothing else is run here"
         raise psycopg.ProgrammingError(message)
     return tuple(described.fname(number).decode(encoding) for number in range(described.nfields))
+
+
+def _wait_for(connection: Any, send: Callable[[], None]) -> Any:
+    """The answer to something that is sent.
+
+    libpq's own functions that send and wait let no other thread of the process run; a table that somebody has locked
+    would stop all of them, also the one that wants to cancel.
+    """
+    send()
+    return connection.wait(execute(connection.pgconn))[0]
 
 
 def is_transient(error: BaseException) -> bool:

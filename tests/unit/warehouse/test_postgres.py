@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 
 import psycopg
 import pytest
 
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
+from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from airflow_atscale_aggs.engine.warehouse.postgres import is_lost, is_transient, open_postgres, reason_of
 
 _TRANSIENT_CLASSES = {"08", "40", "53", "57", "58"}
@@ -102,3 +105,30 @@ def test_opening_connects_to_nobody() -> None:
     warehouse = open_postgres("postgresql://me:pw@127.0.0.1:1/db", aggregate_schema="aggs")
 
     assert (warehouse.dialect.name, warehouse.aggregate_schema) == ("postgres", "aggs")
+
+
+def test_sessions_are_kept_while_they_are_alive(postgres_url: str) -> None:
+    """One in which something failed is not kept, nor one that the server has ended."""
+
+    def number() -> int:
+        with warehouse.session() as session:
+            return int(session.fetch_all("SELECT pg_backend_pid()")[0][0])
+
+    warehouse = open_warehouse(postgres_url)
+    apart = (number(), number())
+    warehouse.kept_sessions = 1
+    kept = (number(), number())
+    with contextlib.suppress(PermanentWarehouseError), warehouse.session() as session:
+        session.fetch_all("SELECT 1 FROM nowhere")
+    after_error = number()
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [after_error])
+        wait_until_gone = "SELECT COUNT(*) FROM pg_stat_activity WHERE pid = %s"
+        while other.execute(wait_until_gone, [after_error]).fetchone() != (0,):
+            pass
+    after_end = number()
+    warehouse.close()
+
+    assert apart[0] != apart[1]
+    assert kept[0] == kept[1] != after_error
+    assert after_end != after_error

@@ -32,6 +32,8 @@ class QueryBounds:
         reads_tables: whether his queries may name tables and views of the warehouse, its catalog included.
         is_guarded: whether only queries are taken that read and compute (`harmless_queries`). What runs is then
             rendered from what was looked at: never a text as it was sent.
+        keeps_plans: whether the plan of a guarded query serves others of the same shape. Their values are then put into
+            what was rendered: plain texts and numbers, without a backslash. Only where `check_model` checks nothing.
         rows: how much is fetched; None: all.
     """
 
@@ -39,6 +41,7 @@ class QueryBounds:
     check_model: Callable[[ModelRecord], None] = _no_check
     reads_tables: bool = True
     is_guarded: bool = False
+    keeps_plans: bool = False
     rows: RowBounds | None = None
 
     def check(self, sql: str, root: exp.Query, dialect: str) -> None:

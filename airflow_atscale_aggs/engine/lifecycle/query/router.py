@@ -93,7 +93,6 @@ class StreamedAnswer:
 
     Attributes:
         rows: to be read once, in the block.
-        session: runs the query; `cancel` from another thread stops it.
         count: how many rows were read; for the log, whoever reads them keeps it.
     """
 
@@ -102,7 +101,6 @@ class StreamedAnswer:
     planned: tuple[PartSource, ...]
     fallback_reason: str
     rows: Iterator[tuple[Any, ...]]
-    session: WarehouseSession
     count: int = 0
 
 
@@ -269,7 +267,7 @@ class QueryRouter:
     def _plan(self, request: Request) -> QueryPlan:
         sql = request.sql
         check_characters(sql)
-        is_free = request.max_staleness is None and not self._bounds.is_guarded
+        is_free = request.max_staleness is None and (self._bounds.keeps_plans or not self._bounds.is_guarded)
         is_parameterized = request.dialect == PARAMETERIZED_DIALECT and is_free
         shape = parameterize(sql) if is_parameterized else None
         if shape is None:
@@ -291,6 +289,17 @@ class QueryRouter:
         if len(self._plans) > MOST_PLANS:
             self._plans.popitem(last=False)
         return _fill_plan(plan, template, shape)
+
+    def result_columns(self, sql: str, **options: Unpack[QueryOptions]) -> list[tuple[str, str]]:
+        """Names of the columns of an answer, with their types as the warehouse tells them. Runs nothing.
+
+        Raises as `answer` does.
+        """
+        plan = self._plan(Request(sql, **options))
+        with self._session_for(plan) as session:
+            names, _ = session.fetch_with_names(f"SELECT * FROM ({plan.sql}) AS described LIMIT 0")
+            types = session.result_types(f"SELECT * FROM ({plan.sql}) AS described LIMIT 0")
+        return [(plan.full_names.get(name, name), kind) for name, kind in zip(names, types, strict=True)]
 
     def names_model(self, sql: str) -> bool:
         """Whether a statement may name a deployed model. Those of PostgreSQL's own catalog are passed over."""
@@ -338,15 +347,26 @@ class QueryRouter:
         return plan
 
     @contextlib.contextmanager
-    def stream(self, sql: str, **options: Unpack[QueryOptions]) -> Iterator[StreamedAnswer]:
-        """As `answer`; the rows come as the warehouse gives them. The log gets the query when the block ends."""
+    def stream(
+        self,
+        sql: str,
+        *,
+        watch: Callable[[WarehouseSession | None], None] = lambda _: None,
+        **options: Unpack[QueryOptions],
+    ) -> Iterator[StreamedAnswer]:
+        """As `answer`; the rows come as the warehouse gives them. The log gets the query when the block ends.
+
+        Args:
+            watch: gets the session before anything runs in it, so that another thread can cancel that, and None
+                afterwards.
+        """
         request = Request(sql, **options)
         plan = planned = self._plan(request)
         reason = ""
         started = time.perf_counter()
         with contextlib.ExitStack() as stack:
             try:
-                names, rows, session = stack.enter_context(self._streamed(plan))
+                names, rows = stack.enter_context(self._streamed(plan, watch))
             except PermanentWarehouseError as error:
                 if plan.unread is not None:
                     raise self._make_refusal(plan.unread, error) from error
@@ -355,26 +375,30 @@ class QueryRouter:
                 self._models.forget()
                 self.forget_plans()
                 plan, reason = self._plan(replace(request, use_aggregates=False, max_staleness=None)), error.reason
-                names, rows, session = stack.enter_context(self._streamed(plan))
+                names, rows = stack.enter_context(self._streamed(plan, watch))
             answered = StreamedAnswer(
                 columns=tuple(plan.full_names.get(name, name) for name in names),
                 plan=plan,
                 planned=planned.sources,
                 fallback_reason=reason,
                 rows=rows,
-                session=session,
             )
             yield answered
         self._remember(answered, answered.count, time.perf_counter() - started)
 
     @contextlib.contextmanager
     def _streamed(
-        self, plan: QueryPlan
-    ) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[Any, ...]], WarehouseSession]]:
+        self, plan: QueryPlan, watch: Callable[[WarehouseSession | None], None]
+    ) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]]:
         """The rows of a plan, of which the first is there: until then a warehouse may refuse."""
-        with self._session_for(plan) as session, session.stream(plan.sql) as (names, rows):
-            first = list(itertools.islice(rows, 1))
-            yield names, itertools.chain(first, rows), session
+        with self._session_for(plan) as session:
+            watch(session)
+            try:
+                with session.stream(plan.sql) as (names, rows):
+                    first = list(itertools.islice(rows, 1))
+                    yield names, itertools.chain(first, rows)
+            finally:
+                watch(None)
 
     def _fetch(self, plan: QueryPlan) -> Answer:
         """Run a plan. Raises as `_session_for`; the warehouse may refuse."""

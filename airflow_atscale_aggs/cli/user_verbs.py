@@ -1,0 +1,101 @@
+"""The verb ``user``: who may connect to ``serve``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
+from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say
+from airflow_atscale_aggs.cli.verb import Verb, VerbGroup
+
+_LONGEST_NAME = 63
+
+
+@click.group(cls=VerbGroup, example="atscale-aggs user add ann --model retail")
+def user() -> None:
+    """People and tools that connect to `atscale-aggs serve`.
+
+    Use it before others connect: each has a password, and sees all models or those that are named.
+    """
+
+
+@user.command("add", cls=Verb, example="atscale-aggs user add ann --model retail")
+@click.argument("name")
+@click.option("--model", "models", metavar="M", multiple=True, help="A model that the user sees; all without it.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+@connection_options
+@click.pass_context
+def add(
+    ctx: click.Context, /, name: str, models: tuple[str, ...], *, password_stdin: bool, **connection: str | None
+) -> None:
+    """Add a user, or give one another password and other models.
+
+    Use it for each person or tool that connects. The password is not kept: what is kept proves it, and nobody can sign
+    in with that.
+    """
+    try:
+        from airflow_atscale_aggs.server.passwords import make_verifier
+    except ImportError as error:
+        message = f"`user` needs more packages ({error}): pip install 'airflow-atscale-aggs[serve]'"
+        raise click.ClickException(message) from error
+    from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+    if not name or len(name.encode()) > _LONGEST_NAME:
+        message = f"A name has at least one character, and at most {_LONGEST_NAME} bytes."
+        raise click.ClickException(message)
+    with workspace(ctx, connection) as opened:
+        ids = {opened.read.models.get(model).id for model in models}
+        is_known = opened.read.users.find(name) is not None
+        verifier = make_verifier(_read_password(name, from_input=password_stdin)).encode()
+        opened.registry.users.put(name, verifier, ids if models else None, now=utc_now())
+    what = counted(len(ids), "model") if models else "all models"
+    say(f"User `{name}` {'has a new password and sees' if is_known else 'may connect, and sees'} {what}.")
+
+
+@user.command("list", cls=Verb, example="atscale-aggs user list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@connection_options
+@click.pass_context
+def list_users(ctx: click.Context, /, *, as_json: bool, **connection: str | None) -> None:
+    """Show who may connect, and what they see.
+
+    Use it to find users who are to be removed.
+    """
+    with workspace(ctx, connection) as opened:
+        names = {record.id: record.name for record in opened.read.models.all()}
+        rows = [
+            (found.name, None if found.model_ids is None else sorted(names[model_id] for model_id in found.model_ids))
+            for found in opened.read.users.all()
+        ]
+    if as_json:
+        print_json([{"name": name, "models": models} for name, models in rows])
+        return
+    print_table(("name", "models"), [(name, "all" if models is None else ", ".join(models)) for name, models in rows])
+
+
+@user.command("remove", cls=Verb, example="atscale-aggs user remove ann")
+@click.argument("name")
+@connection_options
+@click.pass_context
+def remove(ctx: click.Context, /, name: str, **connection: str | None) -> int:
+    """Remove a user, who cannot connect again. Connections that are open stay.
+
+    Use it when somebody is to see nothing any more, and restart `serve`.
+    """
+    with workspace(ctx, connection) as opened:
+        was_there = opened.registry.users.delete(name)
+    say(f"User `{name}` {'is removed' if was_there else 'is not there'}.")
+    return 0 if was_there else 1
+
+
+def _read_password(name: str, *, from_input: bool) -> str:
+    """The password, asked twice at a terminal. Raises click.ClickException: it is empty."""
+    if from_input:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt(f"Password of {name}", hide_input=True, confirmation_prompt=True, err=True)
+    if not password:
+        raise click.ClickException("The password is empty.")
+    return str(password)
