@@ -13,7 +13,7 @@ FAKESNOW := .cache/fakesnow
 SNOWFLAKE_PROVIDER_VERSION := 6.20.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint unit page browser chromium fuzz spark snowflake chaos demo spark-demo bench clean
+.PHONY: help test lint unit page browser chromium clients fuzz spark snowflake chaos demo spark-demo bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,12 @@ chromium: ## Install the browser of these tests, where that is possible without 
 		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing Chromium ..." \
 			&& timeout 300 sh -c 'apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium' >/dev/null 2>&1; } \
 		|| echo "Chromium is not here and cannot be installed: the browser tests are skipped."
+
+clients: ## Install pgjdbc and psqlODBC, which tests of `serve` use, where that is possible without asking (root, apt-get)
+	@{ test -f /usr/share/java/postgresql.jar && command -v isql >/dev/null; } \
+		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing pgjdbc and psqlODBC ..." \
+			&& timeout 300 sh -c 'apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libpostgresql-jdbc-java odbc-postgresql unixodbc' >/dev/null 2>&1; } \
+		|| echo "pgjdbc and psqlODBC are not here and cannot be installed: their tests are skipped."
 
 fuzz: $(STAMP) ## Run the property and kill tests and the calls of the API with many examples, then the readers for an hour each (FUZZ_EXAMPLES=2000 FUZZ_SECONDS=3600)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py tests/integration/test_kill_incremental.py
