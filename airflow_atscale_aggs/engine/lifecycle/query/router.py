@@ -197,17 +197,24 @@ class QueryRouter:
         try:
             answered = self._fetch(plan)
         except PermanentWarehouseError as error:
-            if plan.unread is not None:
-                raise self._make_refusal(plan.unread, error) from error
-            if not plan.uses_aggregates:
-                raise
-            # The warehouse has changed: the snapshots no longer hold.
-            self._models.forget()
-            self.forget_plans()
-            from_facts = self._plan(replace(request, use_aggregates=False, max_staleness=None))
+            from_facts = self._plan_from_facts(request, plan, error)
             answered = replace(self._fetch(from_facts), planned=plan.sources, fallback_reason=error.reason)
         self._remember(answered, len(answered.rows), time.perf_counter() - started)
         return answered
+
+    def _plan_from_facts(self, request: Request, plan: QueryPlan, error: PermanentWarehouseError) -> QueryPlan:
+        """The plan that is run instead when the warehouse has refused one that uses aggregates.
+
+        Raises the refusal when there were none.
+        """
+        if plan.unread is not None:
+            raise self._make_refusal(plan.unread, error) from error
+        if not plan.uses_aggregates:
+            raise error
+        # The warehouse has changed: the snapshots no longer hold.
+        self._models.forget()
+        self.forget_plans()
+        return self._plan(replace(request, use_aggregates=False, max_staleness=None))
 
     def _make_refusal(self, unread: UnreadableQueryError, error: PermanentWarehouseError) -> QueryError:
         """The error for a statement that neither we nor the warehouse understand."""
@@ -368,13 +375,7 @@ class QueryRouter:
             try:
                 names, rows = stack.enter_context(self._streamed(plan, watch))
             except PermanentWarehouseError as error:
-                if plan.unread is not None:
-                    raise self._make_refusal(plan.unread, error) from error
-                if not plan.uses_aggregates:
-                    raise
-                self._models.forget()
-                self.forget_plans()
-                plan, reason = self._plan(replace(request, use_aggregates=False, max_staleness=None)), error.reason
+                plan, reason = self._plan_from_facts(request, plan, error), error.reason
                 names, rows = stack.enter_context(self._streamed(plan, watch))
             answered = StreamedAnswer(
                 columns=tuple(plan.full_names.get(name, name) for name in names),
