@@ -30,8 +30,8 @@ from airflow_atscale_aggs.server.client_statements import (
 from airflow_atscale_aggs.server.descriptions import Description
 from airflow_atscale_aggs.server.explanations import explanation_lines
 from airflow_atscale_aggs.server.frames import Frame, PeerGoneError, ProtocolViolationError, read_frame
-from airflow_atscale_aggs.server.house import House
 from airflow_atscale_aggs.server.messages import ResultColumn
+from airflow_atscale_aggs.server.served_catalog import ServedCatalog
 from airflow_atscale_aggs.server.session_options import PREFIX, READ_SQL, SessionOptions
 from airflow_atscale_aggs.server.sql_errors import SqlError, error_frame
 from airflow_atscale_aggs.server.values import TEXT, decode, encoders
@@ -114,11 +114,11 @@ class ClientSession:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        house: House,
+        catalog: ServedCatalog,
         backend: Backend,
         visitor: Visitor,
     ) -> None:
-        self._reader, self._writer, self._house, self._backend = reader, writer, house, backend
+        self._reader, self._writer, self._catalog, self._backend = reader, writer, catalog, backend
         self._visitor = visitor
         self._statements: dict[str, _Prepared] = {}
         self._portals: dict[str, _Portal] = {}
@@ -206,7 +206,7 @@ class ClientSession:
         self._refuse_in_failed_transaction()
         if prepared.columns is not None:
             self._writer.write(messages.row_description(prepared.columns))
-        tag = await self._run(_Portal(prepared, (), self._cursor_of(prepared, sql, ())), 0)
+        tag = await self._run(_Portal(prepared, (), _Cursor(sql, prepared.description, ())), 0)
         self._writer.write(messages.command_complete(tag))
         return True
 
@@ -218,12 +218,9 @@ class ClientSession:
         if isinstance(statement, Fetch | CloseCursor):
             cursor = self._cursors.get(statement.name)
             return None if cursor is None else _Prepared(statement, Description((), cursor.description.columns))
-        if statement is None or not await self._house.names_model(self._visitor, statement.sql):
+        if statement is None or not await self._catalog.names_model(self._visitor, statement.sql):
             return None
-        return _Prepared(statement, await self._house.describe(self._visitor, statement.sql, parameter_oids))
-
-    def _cursor_of(self, prepared: _Prepared, sql: str, formats: Sequence[int]) -> _Cursor:
-        return _Cursor(sql, prepared.description, formats)
+        return _Prepared(statement, await self._catalog.describe(self._visitor, statement.sql, parameter_oids))
 
     async def _run(self, portal: _Portal, most: int) -> str:
         """Run a statement of ours; its rows are sent. Returns what it did, such as ``SELECT 5``."""
@@ -253,7 +250,7 @@ class ClientSession:
             raise SqlError(messages.error_response("0A000", "EXPLAIN ANALYZE of a query on models", H=hint))
         sql = with_values(statement.sql, values, "postgres") if values else statement.sql
         staleness = (await self._options()).max_staleness
-        plan = await self._house.pool.ask(
+        plan = await self._catalog.pool.ask(
             self._visitor, lambda router: router.explain(sql, estimate=False, max_staleness=staleness)
         )
         self._writer.writelines([messages.data_row([line.encode()]) for line in explanation_lines(plan)])
@@ -310,7 +307,7 @@ class ClientSession:
         if cursor.rows is None:
             writers = encoders(cursor.description.columns, cursor.formats, self._zone())
             options = await self._options()
-            cursor.rows = RowStream(self._house.pool, self._visitor, cursor.sql, options.of_query(), writers)
+            cursor.rows = RowStream(self._catalog.pool, self._visitor, cursor.sql, options.of_query(), writers)
             cursor.notices = options.notices
         count = 0
         self._running = cursor.rows
@@ -377,9 +374,8 @@ class ClientSession:
             for number, (value, oid) in enumerate(zip(message.values, oids, strict=True))
         ]
         sql = prepared.statement.sql if isinstance(prepared.statement, Query) else ""
-        cursor = self._cursor_of(
-            prepared, with_values(sql, values, "postgres") if sql and values else sql, message.result_formats
-        )
+        bound = with_values(sql, values, "postgres") if sql and values else sql
+        cursor = _Cursor(bound, prepared.description, message.result_formats)
         self._portals[message.portal] = _Portal(prepared, values, cursor)
         self._writer.write(messages.BIND_COMPLETE)
 

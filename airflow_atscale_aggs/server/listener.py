@@ -28,8 +28,8 @@ from airflow_atscale_aggs.server.frames import (
     StartupPacket,
     read_startup,
 )
-from airflow_atscale_aggs.server.house import House
 from airflow_atscale_aggs.server.passwords import Verifier, verifier_of_nobody
+from airflow_atscale_aggs.server.served_catalog import ServedCatalog
 from airflow_atscale_aggs.server.sign_in import proves_password
 from airflow_atscale_aggs.server.sql_errors import error_frame
 
@@ -55,17 +55,17 @@ class Listener:
     """Takes connections for some catalogs.
 
     Args:
-        house_of: the catalog by the name of the database that a client gives; None: there is none.
+        catalog_of: the catalog by the name of the database that a client gives; None: there is none.
         user_of: a user by name; None: there is none.
     """
 
     def __init__(
         self,
-        house_of: Callable[[str], Awaitable[House | None]],
+        catalog_of: Callable[[str], Awaitable[ServedCatalog | None]],
         user_of: Callable[[str], Awaitable[UserRecord | None]],
         options: ListenOptions,
     ) -> None:
-        self._house_of, self._user_of, self._options = house_of, user_of, options
+        self._catalog_of, self._user_of, self._options = catalog_of, user_of, options
         self._sessions: dict[tuple[int, int], ClientSession] = {}
         self._last_number = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -145,24 +145,24 @@ class Listener:
             writer.write(messages.error_response("28P01", text, severity="FATAL"))
             return
         try:
-            house = await self._house_of(name)
+            catalog = await self._catalog_of(name)
         except (AtScaleAggsError, psycopg.Error) as error:
             writer.write(error_frame(error))
             return
-        if house is None:
+        if catalog is None:
             text = f'database "{name}" does not exist'
             hint = "Databases are the catalogs of deployed models."
             writer.write(messages.error_response("3D000", text, severity="FATAL", H=hint))
             return
         try:
-            backend = await Backend.open(house.backend, {"database": house.shells, **parameters})
+            backend = await Backend.open(catalog.backend, {"database": catalog.shells, **parameters})
         except BackendError as error:
             fallback = messages.error_response("08006", str(error), severity="FATAL")
             writer.write(fallback if error.frame is None else error.frame.encode())
             return
         self._last_number += 1
         key = (self._last_number, secrets.randbits(32))
-        session = self._sessions[key] = ClientSession(reader, writer, house, backend, visitor)
+        session = self._sessions[key] = ClientSession(reader, writer, catalog, backend, visitor)
         try:
             self._welcome(writer, backend, key)
             await session.run()

@@ -16,8 +16,8 @@ from airflow_atscale_aggs.engine.registry.users import UserRecord
 from airflow_atscale_aggs.server.answering import AnswerPool
 from airflow_atscale_aggs.server.backend import BackendAddress
 from airflow_atscale_aggs.server.descriptions import Describer
-from airflow_atscale_aggs.server.house import House
 from airflow_atscale_aggs.server.listener import Listener, ListenOptions
+from airflow_atscale_aggs.server.served_catalog import ServedCatalog
 from airflow_atscale_aggs.server.shells import make_shells
 
 _LOOK_SECONDS = 2.0
@@ -130,16 +130,16 @@ class Server:
         self._workspace, self._catalog_server, self._options = workspace, catalog_server, options
         workspace.warehouse.kept_sessions = options.queries
         self._pool = AnswerPool(workspace, size=options.queries)
-        self._houses: dict[str, House] = {}
+        self._catalogs: dict[str, ServedCatalog] = {}
         self._states: dict[str, object] = {}
         self._look_again = 0.0
-        self._listener = Listener(self.house, self._user, options.listen_options())
+        self._listener = Listener(self.catalog, self._user, options.listen_options())
         self._server: asyncio.Server | None = None
 
     @property
     def databases(self) -> tuple[str, ...]:
         """The catalogs that are served, sorted."""
-        return tuple(sorted(self._houses))
+        return tuple(sorted(self._catalogs))
 
     async def start(self) -> tuple[str, int]:
         """Make the empty tables, and listen. Returns address and port.
@@ -157,12 +157,12 @@ class Server:
         host, port = self._server.sockets[0].getsockname()[:2]
         return str(host), int(port)
 
-    async def house(self, name: str) -> House | None:
+    async def catalog(self, name: str) -> ServedCatalog | None:
         """The catalog of a database's name; what was deployed meanwhile is seen. None: there is none."""
         if time.monotonic() >= self._look_again:
             self._look_again = time.monotonic() + _LOOK_SECONDS
             await self._pool.run(self._refresh)
-        return self._houses.get(name)
+        return self._catalogs.get(name)
 
     async def close(self) -> None:
         """Stop listening, and end what runs."""
@@ -170,8 +170,8 @@ class Server:
             self._server.close()
         await self._listener.close()
         await asyncio.to_thread(self._pool.close)
-        for house in self._houses.values():
-            house.describer.close()
+        for catalog in self._catalogs.values():
+            catalog.describer.close()
 
     async def _user(self, name: str) -> UserRecord | None:
         return await self._pool.run(lambda: self._workspace.read.users.find(name))
@@ -182,9 +182,9 @@ class Server:
         for catalog in sorted({record.catalog for record in records}):
             state = [(r.id, self._workspace.read.models.version(r.id)) for r in records if r.catalog == catalog]
             if self._states.get(catalog) != state:
-                old = self._houses.get(catalog)
+                old = self._catalogs.get(catalog)
                 try:
-                    self._houses[catalog] = self._make_house(catalog)
+                    self._catalogs[catalog] = self._make_catalog(catalog)
                 except psycopg.errors.LockNotAvailable:
                     if old is None:
                         raise
@@ -193,10 +193,10 @@ class Server:
                 self._states[catalog] = state
                 if old is not None:
                     old.describer.close()
-        for gone in set(self._houses) - {record.catalog for record in records}:
-            self._houses.pop(gone).describer.close()
+        for gone in set(self._catalogs) - {record.catalog for record in records}:
+            self._catalogs.pop(gone).describer.close()
 
-    def _make_house(self, catalog: str) -> House:
+    def _make_catalog(self, catalog: str) -> ServedCatalog:
         tables = read_model_tables(self._workspace, catalog, now=utc_now())
         shells = make_shells(self._catalog_server.conninfo(), catalog, tables)
         address = BackendAddress(
@@ -206,4 +206,6 @@ class Server:
             password=shells.password,
         )
         describer = Describer(self._catalog_server.conninfo(shells.database))
-        return House(catalog, address, shells.database, self._pool, describer, self._workspace.warehouse.dialect)
+        return ServedCatalog(
+            catalog, address, shells.database, self._pool, describer, self._workspace.warehouse.dialect
+        )

@@ -1,4 +1,4 @@
-"""What all sessions on one catalog share: its models, the empty tables, threads that ask."""
+"""A catalog that is served: what all sessions on it share, its models, the empty tables, threads that ask."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST = 5000
 
 
 @dataclass
-class House:
+class ServedCatalog:
     """One catalog.
 
     Attributes:
