@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -131,3 +132,18 @@ def test_without_a_line_nothing_is_begun_and_it_may_be_tried_again(line: _Line) 
     assert _rows(line.past) == before
     line.proxy.mend()
     assert len(run_batch(line.over, "tiny_sales", owner="second").instances) == 2
+
+
+def test_a_question_that_did_not_arrive_is_asked_again(line: _Line) -> None:
+    """A line that is mended while a question is on its way: Spark's client sends it again, whatever the refusal."""
+    if line.over.warehouse.dialect.name != "spark":
+        pytest.skip("only the client of Spark Connect sends calls again")
+    with line.over.warehouse.session() as session:
+        for number in range(2):
+            line.proxy.cut()
+            mending = threading.Timer(0.2, line.proxy.mend)
+            mending.start()
+            try:
+                assert session.fetch_all(f"SELECT {number}") == [(number,)]
+            finally:
+                mending.join()

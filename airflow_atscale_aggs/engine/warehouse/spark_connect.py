@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tenacity import retry, retry_if_exception, stop_after_attempt
+
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
@@ -49,6 +51,19 @@ warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")
 logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
 
 
+_READS = ("SELECT", "WITH", "(", "SHOW", "DESCRIBE")
+"""How statements begin that change nothing, and may be sent twice."""
+
+
+def _never_arrived(error: BaseException) -> bool:
+    return isinstance(error, PySparkException) and "operation not found" in str(error).casefold()
+
+
+# A call that did not arrive is asked for by the client under its name, which the server then does not know. The client
+# understands that answer of Spark and sends the call again. Sail words it otherwise.
+_once_it_arrives = retry(retry=retry_if_exception(_never_arrived), stop=stop_after_attempt(_RETRIES), reraise=True)
+
+
 class _Cursor:
     """Runs a statement. A query is run when its rows are asked for, anything else at once."""
 
@@ -59,7 +74,7 @@ class _Cursor:
     def execute(self, sql: str) -> None:
         """Send a statement."""
         try:
-            self._frame = self._spark.sql(sql)
+            self._frame = _send(self._spark, sql)
         except UnsupportedOperationException:
             # Sail has no ALTER VIEW. Its CREATE OR REPLACE VIEW leaves no gap for readers, which Spark's does.
             if not sql.startswith(_ALTER_VIEW):
@@ -73,15 +88,24 @@ class _Cursor:
 
     def fetchall(self) -> list[Row]:
         """All rows."""
-        return list(_rows_of(self._frame.toArrow()))
+        return list(_rows_of(_read(self._frame)))
 
     def fetch_first(self, number: int) -> Iterator[Row]:
         """The first rows; the server does not send the others."""
-        return _rows_of(self._frame.limit(number).toArrow())
+        return _rows_of(_read(self._frame.limit(number)))
 
     def close(self) -> None:
         """Forget the result."""
         self._frame = None
+
+
+def _send(spark: SparkSession, sql: str) -> Any:
+    return _once_it_arrives(spark.sql)(sql) if sql.lstrip().upper().startswith(_READS) else spark.sql(sql)
+
+
+@_once_it_arrives
+def _read(frame: Any) -> Any:
+    return frame.toArrow()
 
 
 def _rows_of(table: Any) -> Iterator[Row]:
