@@ -175,6 +175,10 @@ class RowStream:
         if self._is_canceled.is_set():
             return
         with router.stream(self._sql, watch=self._watch, **self._options) as answered:
+            if len(answered.columns) != len(self._encoders):
+                # The client was told other columns, such as those of a model that was deployed anew meanwhile.
+                text = f"the answer has {len(answered.columns)} columns, and {len(self._encoders)} were described"
+                raise SqlError(error_response("0A000", text, H="Prepare the statement anew."))
             self.sources = ", ".join(source.aggregate or source.fact for source in answered.plan.sources)
             while rows := list(itertools.islice(answered.rows, _ROWS_AT_ONCE)):
                 answered.count += len(rows)

@@ -30,6 +30,8 @@ _FETCH = re.compile(
 )
 _CLOSE = re.compile(rf"\s*CLOSE\s+{_NAME}\s*;?\s*", _FLAGS)
 
+_BEFORE_STAR = frozenset({TokenType.SELECT, TokenType.DISTINCT, TokenType.ALL, TokenType.COMMA, TokenType.DOT})
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -123,6 +125,27 @@ def split_statements(sql: str) -> list[str]:
     starts = [0, *(end + 1 for end in ends)]
     parts = [sql[start:end] for start, end in zip(starts, [*ends, len(sql)], strict=True)]
     return [part for part in parts if part.strip()] or [sql]
+
+
+def selects_all(sql: str) -> bool:
+    """Whether columns are asked for by a star, somewhere in a statement.
+
+    >>> selects_all("SELECT * FROM a"), selects_all("SELECT x, t.* FROM a AS t"), selects_all("TABLE a")
+    (True, True, True)
+    >>> selects_all("SELECT COUNT(*), a * b, '*' FROM a /* * */")
+    False
+    """
+    if "*" not in sql and "TABLE" not in sql.upper():
+        return False
+    try:
+        tokens = Postgres().tokenize(sql)
+    except SqlglotError:
+        return False
+    return any(
+        (token.token_type is TokenType.STAR and before.token_type in _BEFORE_STAR)
+        or before.token_type is TokenType.TABLE
+        for before, token in pairwise(tokens)
+    )
 
 
 def without_catalog(sql: str, catalog: str) -> str:

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 import psycopg
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.errors import QueryError
+from airflow_atscale_aggs.engine.errors import AtScaleAggsError, QueryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import type_in_postgresql
+from airflow_atscale_aggs.engine.rewriting.parse.bind_parameters import with_values
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.server.answering import AnswerPool, Visitor
 from airflow_atscale_aggs.server.backend import BackendAddress
-from airflow_atscale_aggs.server.client_statements import without_catalog
+from airflow_atscale_aggs.server.client_statements import selects_all, without_catalog
 from airflow_atscale_aggs.server.descriptions import Describer, Description
-from airflow_atscale_aggs.server.messages import error_response
+from airflow_atscale_aggs.server.messages import ResultColumn, error_response
 from airflow_atscale_aggs.server.sql_errors import SqlError
 
 _MOST = 5000
@@ -37,6 +38,9 @@ class ServedCatalog:
     describer: Describer
     dialect: Dialect
     _names_model: OrderedDict[tuple[frozenset[str] | None, str], bool] = field(default_factory=OrderedDict)
+    _answered_columns: OrderedDict[tuple[frozenset[str] | None, str], tuple[ResultColumn, ...]] = field(
+        default_factory=OrderedDict
+    )
 
     async def names_model(self, visitor: Visitor, sql: str) -> bool:
         """Whether a statement is for the engine. Remembered by its text."""
@@ -57,6 +61,10 @@ class ServedCatalog:
             psycopg.Error: PostgreSQL refuses it, and its parameters need types that only PostgreSQL finds.
             SqlError: neither understands it: the state is PostgreSQL's, and the sentence the engine's.
         """
+        description = await self._describe(visitor, sql, parameter_oids)
+        return await self._with_answered_columns(visitor, sql, description) if selects_all(sql) else description
+
+    async def _describe(self, visitor: Visitor, sql: str, parameter_oids: tuple[int, ...]) -> Description:
         describe = self.describer.describe
         try:
             return await self.pool.run(lambda: describe(sql, parameter_oids))
@@ -67,13 +75,34 @@ class ServedCatalog:
                     return await self.pool.run(lambda: describe(stripped, parameter_oids))
             if parameter_oids or "$" in sql:
                 raise
-            return await self._describe_by_engine(visitor, sql, refusal)
+            return await self._describe_by_engine(visitor, sql, refusal.sqlstate or "0A000")
 
-    async def _describe_by_engine(self, visitor: Visitor, sql: str, refusal: psycopg.Error) -> Description:
+    async def _with_answered_columns(self, visitor: Visitor, sql: str, description: Description) -> Description:
+        """The description with the columns that a star has in the engine's answer.
+
+        Of a model with several facts, a sample shows one fact: its rows have fewer columns than the empty table.
+        """
+        key = (visitor.model_ids, sql)
+        if key not in self._answered_columns:
+            values = [None] * len(description.parameter_oids)
+            try:
+                bound = with_values(sql, values, "postgres") if values else sql
+                columns = (await self._describe_by_engine(visitor, bound, "0A000")).columns
+            except (AtScaleAggsError, SqlError):
+                # The query itself will be refused, and tell why.
+                return description
+            self._answered_columns[key] = columns
+            if len(self._answered_columns) > _MOST:
+                self._answered_columns.popitem(last=False)
+        columns = self._answered_columns[key]
+        has_same_names = [column.name for column in columns] == [column.name for column in description.columns]
+        return description if has_same_names else Description(description.parameter_oids, columns)
+
+    async def _describe_by_engine(self, visitor: Visitor, sql: str, state: str) -> Description:
         try:
             columns = await self.pool.ask(visitor, lambda router: router.result_columns(sql))
         except QueryError as error:
-            raise SqlError(error_response(refusal.sqlstate or "0A000", str(error))) from error
+            raise SqlError(error_response(state, str(error))) from error
         casts = (
             exp.alias_(exp.cast(exp.Null(), type_in_postgresql(kind, self.dialect)), name, quoted=True)
             for name, kind in columns
