@@ -7,12 +7,13 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, registry_url, workspace
 from airflow_atscale_aggs.cli.output import say
+from airflow_atscale_aggs.cli.serve_bounds import bound_options, take_bounds
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _CATALOG_SERVER = "ATSCALE_AGGS_CATALOG_SERVER"
     f"`atscale_aggs_client` are made on it.  [env {_CATALOG_SERVER}; the registry, where it is in PostgreSQL; else "
     "a server that is started for it]",
 )
+@bound_options
 @connection_options
 @click.pass_context
 def serve(
@@ -50,13 +52,16 @@ def serve(
     catalog_server: str | None,
     *,
     no_password: bool,
-    **given: str | None,
+    **given: Any,
 ) -> int:
     """Answer on the PostgreSQL protocol: each catalog is a database, each model a table.
 
     SELECTs on models are answered from aggregates, where that is proven to be the same. Everything else that a tool
     asks is answered by a real PostgreSQL, which has an empty table for each model: what tables there are, settings,
     cursors, temporary tables. Users sign in with passwords: `atscale-aggs user add NAME`. Ctrl-C ends it.
+
+    What one client may take from the others is bounded: connections, time, rows, memory. 0 takes a bound away. What
+    goes beyond is refused with PostgreSQL's own SQLSTATE, and no answer is cut without an error.
 
     docs/serving.md tells what works with which client.
     """
@@ -68,7 +73,13 @@ def serve(
         raise click.ClickException(message) from error
 
     options = ServerOptions(
-        host=host, port=port, without_password=no_password, queries=queries, certificate=certificate, key=key
+        host=host,
+        port=port,
+        without_password=no_password,
+        queries=queries,
+        certificate=certificate,
+        key=key,
+        bounds=take_bounds(given),
     )
     try:
         options.listen_options()

@@ -19,6 +19,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 from airflow_atscale_aggs.server.messages import data_row, error_response
 from airflow_atscale_aggs.server.sql_errors import SqlError
+from airflow_atscale_aggs.server.stopping import BY_USER
 from airflow_atscale_aggs.server.values import Encode
 
 _T = TypeVar("_T")
@@ -139,7 +140,7 @@ class RowStream:
                 return [], False
             self._waiting = batch or []
         if self._is_canceled.is_set():
-            raise SqlError(error_response("57014", "canceling statement due to user request"))
+            raise SqlError(error_response("57014", BY_USER))
         size = most or len(self._waiting)
         rows, self._waiting = self._waiting[:size], self._waiting[size:]
         return rows, True

@@ -19,12 +19,14 @@ from airflow_atscale_aggs.server.frames import (
     PeerGoneError,
     ProtocolViolationError,
     StartupPacket,
-    read_frame,
+    pass_payload,
+    read_head,
+    read_payload,
     startup_packet,
 )
 
-_LONGEST = 1 << 30
-"""Bytes of one answer; PostgreSQL's own bound of a value."""
+_LONG = 1 << 16
+"""Bytes of a row from which on it is passed on in pieces."""
 
 _OK, _CLEARTEXT, _MD5, _SASL, _SASL_CONTINUE, _SASL_FINAL = 0, 3, 5, 10, 11, 12
 _MECHANISM = "SCRAM-SHA-256"
@@ -100,9 +102,17 @@ class Backend:
             raise
         return backend
 
-    async def read(self) -> Frame:
-        """The next message; keeps ``status`` and ``parameters`` as they are told. Raises PeerGoneError."""
-        frame = await read_frame(self.reader, longest=_LONGEST)
+    async def read(self, client: asyncio.StreamWriter | None = None) -> Frame:
+        """The next message; keeps ``status`` and ``parameters`` as they are told. Raises PeerGoneError.
+
+        Args:
+            client: gets long rows piece by piece, so that nobody keeps them. They are not returned.
+        """
+        kind, size = await read_head(self.reader)
+        while client is not None and size > _LONG and kind in {b"D", b"d"}:
+            await pass_payload(self.reader, client, kind, size)
+            kind, size = await read_head(self.reader)
+        frame = Frame(kind, await read_payload(self.reader, size))
         if frame.kind == b"Z":
             self.status = frame.payload
         elif frame.kind == b"S":

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
 from datetime import UTC, tzinfo
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
@@ -17,90 +16,42 @@ from airflow_atscale_aggs.engine.rewriting.parse.bind_parameters import with_val
 from airflow_atscale_aggs.server import messages
 from airflow_atscale_aggs.server.answering import RowStream, Visitor
 from airflow_atscale_aggs.server.backend import Backend
+from airflow_atscale_aggs.server.client_bounds import Bounds
 from airflow_atscale_aggs.server.client_statements import (
     CloseCursor,
     Declare,
     Explain,
     Fetch,
     Query,
-    Statement,
     read_statement,
     split_statements,
 )
 from airflow_atscale_aggs.server.descriptions import Description
 from airflow_atscale_aggs.server.explanations import explanation_lines
-from airflow_atscale_aggs.server.frames import Frame, PeerGoneError, ProtocolViolationError, read_frame
-from airflow_atscale_aggs.server.messages import ResultColumn
+from airflow_atscale_aggs.server.frames import (
+    MOST_BYTES,
+    Frame,
+    MessageTooLongError,
+    PeerGoneError,
+    ProtocolViolationError,
+    discard,
+    read_frame,
+)
+from airflow_atscale_aggs.server.portals import (
+    Budget,
+    Cursor,
+    Kept,
+    Portal,
+    Prepared,
+    size_of_portal,
+    size_of_statement,
+)
+from airflow_atscale_aggs.server.relaying import Relay
 from airflow_atscale_aggs.server.served_catalog import ServedCatalog
-from airflow_atscale_aggs.server.session_options import PREFIX, READ_SQL, SessionOptions
+from airflow_atscale_aggs.server.session_options import READ_SQL, SessionOptions, may_set_options
 from airflow_atscale_aggs.server.sql_errors import SqlError, error_frame
-from airflow_atscale_aggs.server.values import TEXT, decode, encoders
-
-_LONGEST = 64 << 20
-"""Bytes of a client's message."""
-
-_ENDS = {
-    b"P": frozenset(b"1"),
-    b"B": frozenset(b"2"),
-    b"D": frozenset(b"Tn"),
-    b"E": frozenset(b"CsI"),
-    b"C": frozenset(b"3"),
-}
-"""The last answer to each message of the extended protocol."""
-
-_LOOK_SECONDS = 0.5
-"""Between two looks whether a client that waits is still there."""
-
-_T = TypeVar("_T")
-_FLUSH = Frame(b"H", b"").encode()
-
-
-_PLAN = ResultColumn(name="QUERY PLAN", type_oid=TEXT)
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A statement of ours. Of one about a cursor, the description tells what FETCH gives, or nothing."""
-
-    statement: Statement
-    description: Description
-
-    @property
-    def columns(self) -> Sequence[ResultColumn] | None:
-        """Of the rows that it gives; None: it gives none."""
-        if isinstance(self.statement, Explain):
-            return [_PLAN]
-        gives_rows = isinstance(self.statement, Query) or (
-            isinstance(self.statement, Fetch) and not self.statement.is_move
-        )
-        return self.description.columns if gives_rows else None
-
-
-@dataclass(slots=True)
-class _Cursor:
-    """A query that is read in parts.
-
-    Attributes:
-        formats: of the values, once the first rows were asked for.
-        rows: None: no row was asked for yet.
-    """
-
-    sql: str
-    description: Description
-    formats: Sequence[int]
-    holds: bool = False
-    rows: RowStream | None = None
-    is_at_end: bool = False
-    notices: bool = False
-
-
-@dataclass(slots=True)
-class _Portal:
-    """A prepared statement with its values. ``cursor``: of a query, its rows."""
-
-    prepared: _Prepared
-    values: Sequence[Any]
-    cursor: _Cursor
+from airflow_atscale_aggs.server.stopping import BY_USER, Interruption
+from airflow_atscale_aggs.server.values import decode, encoders
 
 
 class ClientSession:
@@ -112,38 +63,72 @@ class ClientSession:
 
     def __init__(
         self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         catalog: ServedCatalog,
         backend: Backend,
         visitor: Visitor,
+        bounds: Bounds,
     ) -> None:
-        self._reader, self._writer, self._catalog, self._backend = reader, writer, catalog, backend
-        self._visitor = visitor
-        self._statements: dict[str, _Prepared] = {}
-        self._portals: dict[str, _Portal] = {}
-        self._cursors: dict[str, _Cursor] = {}
-        self._is_skipping = self._has_set_options = False
-        self._running: RowStream | None = None
+        self._reader, self._writer = client
+        self._catalog, self._backend, self._visitor, self._bounds = catalog, backend, visitor, bounds
+        self._longest = bounds.session_bytes or MOST_BYTES
+        self._interruption = Interruption()
+        self._relay = Relay(client, backend, catalog.backend, self._interruption, self._longest)
+        budget = Budget(bounds.session_bytes)
+        self._statements: Kept[Prepared] = Kept(budget)
+        self._portals: Kept[Portal] = Kept(budget)
+        self._cursors: Kept[Cursor] = Kept(budget)
+        self._is_skipping = False
+        self.has_set_options = False
+        self._task: asyncio.Task[object] | None = None
+        self._idle_since: float | None = None
 
     async def run(self) -> None:
         """Answer until the client goes. Raises PeerGoneError, ProtocolViolationError."""
+        self._task = asyncio.current_task()
         try:
             while True:
-                frame = await read_frame(self._reader, longest=_LONGEST)
+                self._idle_since = time.monotonic()
+                try:
+                    frame = await read_frame(self._reader, longest=self._longest)
+                except MessageTooLongError as error:
+                    await self._refuse_long(error)
+                    continue
+                self._idle_since = None
                 if frame.kind == b"X":
                     return
                 if not self._is_skipping or frame.kind == b"S":
                     await self._handle(frame)
         finally:
             await self._end_cursors(all_of_them=True)
-            if self._running is not None:
-                await self._running.close()
+            await self._relay.close()
 
-    async def cancel(self) -> None:
+    def cancel(self) -> None:
         """Stop what runs for the client."""
-        if self._running is not None:
-            await self._running.close()
+        self._interruption.stop(BY_USER)
+
+    def look(self) -> None:
+        """End the session when its client is gone, or has been idle for too long. Called now and then."""
+        task, since = self._task, self._idle_since
+        if task is None:
+            return
+        if since is None:
+            if getattr(self._reader, "is_over", False) or self._writer.is_closing():
+                task.cancel()
+            return
+        holds = self._backend.status != b"I" or any(cursor.is_open for cursor in self._cursors.values())
+        bound = self._bounds.idle_in_transaction_seconds if holds else self._bounds.idle_session_seconds
+        if bound and time.monotonic() - since > bound:
+            what = ("25P03", "idle-in-transaction") if holds else ("57P05", "idle-session")
+            text = f"terminating connection due to {what[1]} timeout"
+            self._writer.write(messages.error_response(what[0], text, severity="FATAL"))
+            task.cancel()
+
+    async def _refuse_long(self, error: MessageTooLongError) -> None:
+        await discard(self._reader, error.size)
+        if not self._is_skipping:
+            refusal = messages.error_response("54000", str(error), H="Raise --session-memory of `atscale-aggs serve`.")
+            await self._fail(SqlError(refusal), is_simple=error.kind == b"Q")
 
     async def _handle(self, frame: Frame) -> None:
         handlers = {
@@ -153,8 +138,10 @@ class ClientSession:
         handler = handlers.get(frame.kind)
         if handler is None:
             # Copy and function calls are none of ours.
-            self._backend.writer.write(frame.encode())
+            self._relay.send(frame)
+            await self._backend.writer.drain()
             return
+        self._interruption.begin(self._bounds.statement_seconds)
         try:
             await handler(frame)
         except (AtScaleAggsError, psycopg.Error, SqlError) as error:
@@ -163,15 +150,15 @@ class ClientSession:
             raise
         except Exception as error:  # noqa: BLE001 - the client gets it, others are not disturbed
             await self._fail(error, is_simple=frame.kind == b"Q")
+        finally:
+            self._interruption.end()
         await self._writer.drain()
 
     async def _fail(self, error: BaseException, *, is_simple: bool) -> None:
         """Tell an error. In a transaction the server must know of it as well, so that it refuses what follows."""
         self._writer.write(error_frame(error))
         if self._backend.status == b"T":
-            self._backend.writer.write(Frame(b"Q", b"SELECT 1/0\0").encode())
-            while (await self._backend.read()).kind != b"Z":
-                pass
+            await self._relay.ask("SELECT 1/0")
         if is_simple:
             self._writer.write(messages.ready_for_query(self._backend.status))
         else:
@@ -185,44 +172,41 @@ class ClientSession:
         parts = split_statements(sql) if prepared is None or ";" in sql else [sql]
         if len(parts) > 1 and any([await self._prepare(part, ()) is not None for part in parts]):
             for part in parts:
-                if not await self._run_simple(part):
+                if not await self._run_simple(part, await self._prepare(part, ())):
                     break
         elif prepared is None:
-            self._backend.writer.write(frame.encode())
-            await self._relay(frozenset(b"Z"))
+            await self._relay.run(frame.payload)
             await self._end_cursors()
             return
         else:
-            await self._run_simple(sql)
+            await self._run_simple(sql, prepared)
         self._writer.write(messages.ready_for_query(self._backend.status))
         await self._end_cursors()
 
-    async def _run_simple(self, sql: str) -> bool:
+    async def _run_simple(self, sql: str, prepared: Prepared | None) -> bool:
         """Run one statement of a simple query. False: it failed, which the client was told."""
-        prepared = await self._prepare(sql, ())
         if prepared is None:
-            self._backend.writer.write(Frame(b"Q", sql.encode() + b"\0").encode())
-            return await self._relay(frozenset(b"Z"), with_end=False)
+            return await self._relay.run(sql.encode() + b"\0", with_end=False)
         self._refuse_in_failed_transaction()
         if prepared.columns is not None:
             self._writer.write(messages.row_description(prepared.columns))
-        tag = await self._run(_Portal(prepared, (), _Cursor(sql, prepared.description, ())), 0)
+        tag = await self._run(Portal(prepared, (), Cursor(sql, prepared.description, ())), 0)
         self._writer.write(messages.command_complete(tag))
         return True
 
-    async def _prepare(self, sql: str, parameter_oids: tuple[int, ...]) -> _Prepared | None:
+    async def _prepare(self, sql: str, parameter_oids: tuple[int, ...]) -> Prepared | None:
         """The statement, when it is for the engine."""
         statement = read_statement(sql)
-        # Also by set_config, in a list of statements, or within a function's text.
-        self._has_set_options = self._has_set_options or PREFIX in sql.casefold()
+        self.has_set_options = self.has_set_options or may_set_options(sql)
         if isinstance(statement, Fetch | CloseCursor):
             cursor = self._cursors.get(statement.name)
-            return None if cursor is None else _Prepared(statement, Description((), cursor.description.columns))
-        if statement is None or not await self._catalog.names_model(self._visitor, statement.sql):
+            return None if cursor is None else Prepared(statement, Description((), cursor.description.columns))
+        wait, catalog, visitor = self._interruption.wait, self._catalog, self._visitor
+        if statement is None or not await wait(catalog.names_model(visitor, statement.sql)):
             return None
-        return _Prepared(statement, await self._catalog.describe(self._visitor, statement.sql, parameter_oids))
+        return Prepared(statement, await wait(catalog.describe(visitor, statement.sql, parameter_oids)))
 
-    async def _run(self, portal: _Portal, most: int) -> str:
+    async def _run(self, portal: Portal, most: int) -> str:
         """Run a statement of ours; its rows are sent. Returns what it did, such as ``SELECT 5``."""
         statement = portal.prepared.statement
         if isinstance(statement, Query):
@@ -237,7 +221,8 @@ class ClientSession:
         if cursor is None:
             raise SqlError(messages.error_response("34000", f'cursor "{statement.name}" does not exist'))
         if isinstance(statement, CloseCursor):
-            await _close(self._cursors.pop(statement.name))
+            self._cursors.pop(statement.name)
+            await cursor.close()
             return "CLOSE CURSOR"
         if cursor.rows is None and not statement.is_move:
             cursor.formats = cursor.formats or portal.cursor.formats
@@ -250,33 +235,32 @@ class ClientSession:
             raise SqlError(messages.error_response("0A000", "EXPLAIN ANALYZE of a query on models", H=hint))
         sql = with_values(statement.sql, values, "postgres") if values else statement.sql
         staleness = (await self._options()).max_staleness
-        plan = await self._catalog.pool.ask(
-            self._visitor, lambda router: router.explain(sql, estimate=False, max_staleness=staleness)
+        plan = await self._interruption.wait(
+            self._catalog.pool.ask(
+                self._visitor, lambda router: router.explain(sql, estimate=False, max_staleness=staleness)
+            )
         )
         self._writer.writelines([messages.data_row([line.encode()]) for line in explanation_lines(plan)])
 
     async def _options(self) -> SessionOptions:
         """What the client has set. PostgreSQL keeps it."""
-        if not self._has_set_options:
+        if not self.has_set_options:
             return SessionOptions()
-        self._backend.writer.write(Frame(b"Q", READ_SQL.encode() + b"\0").encode())
-        values: list[str | None] = []
-        while (frame := await self._backend.read()).kind != b"Z":
-            if frame.kind == b"D":
-                values = messages.read_row(frame.payload)
-        return SessionOptions.read(values)
+        rows = await self._relay.ask(READ_SQL)
+        return SessionOptions.read(rows[0]) if rows else SessionOptions()
 
-    async def _declare(self, statement: Declare, portal: _Portal) -> None:
+    async def _declare(self, statement: Declare, portal: Portal) -> None:
         if statement.scrolls:
             raise SqlError(messages.error_response("0A000", "cursors on models go forward only", H="Leave SCROLL out."))
         if not statement.holds and self._backend.status == b"I":
             text = "DECLARE CURSOR can only be used in transaction blocks"
             raise SqlError(messages.error_response("25P01", text))
-        if statement.name in self._cursors:
+        if self._cursors.get(statement.name) is not None:
             raise SqlError(messages.error_response("42P03", f'cursor "{statement.name}" already exists'))
         formats = (1,) if statement.is_binary else ()
         sql = with_values(statement.sql, portal.values, "postgres") if portal.values else statement.sql
-        self._cursors[statement.name] = _Cursor(sql, portal.prepared.description, formats, statement.holds)
+        cursor = Cursor(sql, portal.prepared.description, formats, statement.holds)
+        self._cursors.put(statement.name, cursor, 2 * len(sql))
 
     def _refuse_in_failed_transaction(self) -> None:
         if self._backend.status == b"E":
@@ -287,12 +271,14 @@ class ClientSession:
         """Portals and cursors end with their transaction."""
         if self._backend.status != b"I" and not all_of_them:
             return
-        ended = [portal.cursor for portal in self._portals.values()]
-        ended += [cursor for cursor in self._cursors.values() if all_of_them or not cursor.holds]
-        self._portals = {}
-        self._cursors = {} if all_of_them else {n: cursor for n, cursor in self._cursors.items() if cursor.holds}
+        ended = [portal.cursor for portal in self._portals.pop_all()]
+        for name in self._cursors:
+            cursor = self._cursors.get(name)
+            if cursor is not None and (all_of_them or not cursor.holds):
+                self._cursors.pop(name)
+                ended.append(cursor)
         for cursor in ended:
-            await _close(cursor)
+            await cursor.close()
 
     def _zone(self) -> tzinfo:
         try:
@@ -300,46 +286,41 @@ class ClientSession:
         except (ZoneInfoNotFoundError, ValueError):
             return UTC
 
-    async def _send(self, cursor: _Cursor, most: int, *, is_shown: bool = True) -> int:
+    async def _send(self, cursor: Cursor, most: int, *, is_shown: bool = True) -> int:
         """Send the next rows as they come; returns how many. Ends the query when the client is gone."""
         if cursor.is_at_end:
             return 0
+        options = await self._options()
+        self._interruption.shorten(options.statement_seconds)
         if cursor.rows is None:
             writers = encoders(cursor.description.columns, cursor.formats, self._zone())
-            options = await self._options()
             cursor.rows = RowStream(self._catalog.pool, self._visitor, cursor.sql, options.of_query(), writers)
             cursor.notices = options.notices
         count = 0
-        self._running = cursor.rows
         try:
             while not most or count < most:
-                batch, has_more = await self._unless_gone(cursor.rows.take(most - count if most else 0))
+                batch, has_more = await self._interruption.wait(cursor.rows.take(most - count if most else 0))
                 if not has_more:
                     cursor.is_at_end = True
                     if cursor.notices:
                         self._writer.write(messages.notice_response(f"answered from {cursor.rows.sources}"))
                     break
                 count += len(batch)
+                cursor.count += len(batch)
+                self._check_rows(cursor.count)
                 if is_shown:
                     self._writer.writelines(batch)
-                    await self._writer.drain()
+                    await self._interruption.wait(self._writer.drain())
         except BaseException:
             await cursor.rows.close()
             raise
-        finally:
-            self._running = None
         return count
 
-    async def _unless_gone(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Wait for something as long as the client is there. Raises PeerGoneError."""
-        waiting = asyncio.ensure_future(work)
-        try:
-            while not (await asyncio.wait([waiting], timeout=_LOOK_SECONDS))[0]:
-                if self._reader.at_eof() or self._writer.is_closing():
-                    raise PeerGoneError
-            return waiting.result()
-        finally:
-            waiting.cancel()
+    def _check_rows(self, count: int) -> None:
+        if self._bounds.rows and count > self._bounds.rows:
+            text = f"the answer has more than {self._bounds.rows:,} rows"
+            hint = "Ask for fewer, or raise --max-rows of `atscale-aggs serve`."
+            raise SqlError(messages.error_response("54000", text, H=hint))
 
     # The extended protocol
 
@@ -347,20 +328,20 @@ class ClientSession:
         message = messages.read_parse(frame.payload)
         prepared = await self._prepare(message.sql, message.type_oids)
         if prepared is None:
-            self._statements.pop(message.statement, None)
+            self._statements.pop(message.statement)
             await self._pass_on(frame)
             return
-        if message.statement and message.statement in self._statements:
+        if message.statement and self._statements.get(message.statement) is not None:
             text = f'prepared statement "{message.statement}" already exists'
             raise SqlError(messages.error_response("42P05", text))
-        self._statements[message.statement] = prepared
+        self._statements.put(message.statement, prepared, size_of_statement(prepared, message.sql))
         self._writer.write(messages.PARSE_COMPLETE)
 
     async def _bind(self, frame: Frame) -> None:
         message = messages.read_bind(frame.payload)
-        old = self._portals.pop(message.portal, None)
+        old = self._portals.pop(message.portal)
         if old is not None:
-            await _close(old.cursor)
+            await old.cursor.close()
         prepared = self._statements.get(message.statement)
         if prepared is None:
             await self._pass_on(frame)
@@ -375,22 +356,23 @@ class ClientSession:
         ]
         sql = prepared.statement.sql if isinstance(prepared.statement, Query) else ""
         bound = with_values(sql, values, "postgres") if sql and values else sql
-        cursor = _Cursor(bound, prepared.description, message.result_formats)
-        self._portals[message.portal] = _Portal(prepared, values, cursor)
+        cursor = Cursor(bound, prepared.description, message.result_formats)
+        self._portals.put(message.portal, Portal(prepared, values, cursor), size_of_portal(sql, message.values))
         self._writer.write(messages.BIND_COMPLETE)
 
     async def _describe(self, frame: Frame) -> None:
         message = messages.read_target(frame.payload)
         formats: Sequence[int] = ()
-        if message.kind == b"S" and message.name in self._statements:
-            prepared = self._statements[message.name]
+        is_statement = message.kind == b"S"
+        prepared = self._statements.get(message.name) if is_statement else None
+        portal = None if is_statement else self._portals.get(message.name)
+        # A cursor is a portal.
+        cursor = None if is_statement else self._cursors.get(message.name)
+        if prepared is not None:
             self._writer.write(messages.parameter_description(prepared.description.parameter_oids))
-        elif message.kind == b"P" and message.name in self._portals:
-            portal = self._portals[message.name]
+        elif portal is not None:
             prepared, formats = portal.prepared, portal.cursor.formats
-        elif message.kind == b"P" and message.name in self._cursors:
-            # A cursor is a portal.
-            cursor = self._cursors[message.name]
+        elif cursor is not None:
             self._writer.write(messages.row_description(cursor.description.columns, cursor.formats))
             return
         else:
@@ -412,10 +394,10 @@ class ClientSession:
 
     async def _close(self, frame: Frame) -> None:
         message = messages.read_target(frame.payload)
-        if message.kind == b"S" and self._statements.pop(message.name, None) is not None:
+        if message.kind == b"S" and self._statements.pop(message.name) is not None:
             self._writer.write(messages.CLOSE_COMPLETE)
-        elif message.kind == b"P" and (portal := self._portals.pop(message.name, None)) is not None:
-            await _close(portal.cursor)
+        elif message.kind == b"P" and (portal := self._portals.pop(message.name)) is not None:
+            await portal.cursor.close()
             self._writer.write(messages.CLOSE_COMPLETE)
         else:
             await self._pass_on(frame)
@@ -425,45 +407,9 @@ class ClientSession:
 
     async def _sync(self, frame: Frame) -> None:
         self._is_skipping = False
-        self._backend.writer.write(frame.encode())
-        await self._relay(frozenset(b"Z"))
+        await self._relay.sync(frame)
         await self._end_cursors()
 
-    # PostgreSQL's own answers
-
     async def _pass_on(self, frame: Frame) -> None:
-        self._backend.writer.write(frame.encode() + _FLUSH)
-        if not await self._relay(_ENDS[frame.kind]):
+        if not await self._relay.pass_on(frame):
             self._is_skipping = True
-
-    async def _relay(self, ends: frozenset[int], *, with_end: bool = True) -> bool:
-        """Pass answers on until one of some kinds, or an error that ends them; False: there was an error."""
-        has_worked = True
-        while True:
-            frame = await self._backend.read()
-            is_end = frame.kind[0] in ends
-            if with_end or not is_end:
-                self._writer.write(frame.encode())
-            has_worked = has_worked and frame.kind != b"E"
-            if is_end or (not has_worked and ord("Z") not in ends):
-                return has_worked
-            if frame.kind in {b"G", b"W"}:
-                await self._writer.drain()
-                await self._copy_in()
-            if frame.kind == b"D":
-                await self._writer.drain()
-
-    async def _copy_in(self) -> None:
-        """The client sends rows of a COPY."""
-        while True:
-            frame = await read_frame(self._reader, longest=_LONGEST)
-            self._backend.writer.write(frame.encode())
-            with contextlib.suppress(ConnectionError):
-                await self._backend.writer.drain()
-            if frame.kind in {b"c", b"f"}:
-                return
-
-
-async def _close(cursor: _Cursor) -> None:
-    if cursor.rows is not None:
-        await cursor.rows.close()

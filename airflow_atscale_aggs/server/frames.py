@@ -20,9 +20,27 @@ _CODES = struct.Struct("!II")
 _LONGEST_STARTUP = 10_000
 """Bytes; as PostgreSQL's own bound."""
 
+MOST_BYTES = 1 << 30
+"""Of a message; PostgreSQL's own bound of a value."""
+
+_PIECE = 1 << 16
+
 
 class ProtocolViolationError(Exception):
     """What came from a socket is no message of the protocol, or is longer than is taken. Never leaves the server."""
+
+
+class MessageTooLongError(ProtocolViolationError):
+    """A message is longer than is taken. Its payload was not read.
+
+    Attributes:
+        kind: its type, one byte.
+        size: bytes of its payload.
+    """
+
+    def __init__(self, kind: bytes, size: int, longest: int) -> None:
+        super().__init__(f"a message of {size:,} bytes is longer than the {longest:,} that are taken")
+        self.kind, self.size = kind, size
 
 
 class PeerGoneError(Exception):
@@ -106,16 +124,47 @@ async def read_frame(reader: asyncio.StreamReader, *, longest: int) -> Frame:
     Args:
         longest: bytes of payload that are taken.
 
-    Raises as `read_startup`.
+    Raises:
+        MessageTooLongError: whoever goes on must `discard` the payload first.
+
+    Further as `read_startup`.
     """
+    kind, size = await read_head(reader)
+    if size > longest:
+        raise MessageTooLongError(kind, size, longest)
+    return Frame(kind, await _read(reader, size))
+
+
+async def read_head(reader: asyncio.StreamReader) -> tuple[bytes, int]:
+    """Type of the next message, and bytes of its payload. Raises as `read_startup`."""
     head = await _read(reader, 5)
     (length,) = _LENGTH.unpack_from(head, 1)
-    if not 4 <= length <= longest + 4:  # noqa: PLR2004 - the length counts itself
-        message = (
-            f"invalid message length: {length} bytes in a message of type {head[:1]!r}, at most {longest} are taken"
-        )
+    if not 4 <= length <= MOST_BYTES:  # noqa: PLR2004 - the length counts itself
+        message = f"invalid message length: {length} bytes in a message of type {head[:1]!r}"
         raise ProtocolViolationError(message)
-    return Frame(head[:1], await _read(reader, length - 4))
+    return head[:1], length - 4
+
+
+async def read_payload(reader: asyncio.StreamReader, size: int) -> bytes:
+    """The payload of a message. Raises PeerGoneError."""
+    return await _read(reader, size)
+
+
+async def discard(reader: asyncio.StreamReader, size: int) -> None:
+    """Pass over a payload without keeping it. Raises PeerGoneError."""
+    while size:
+        data = await _read(reader, min(size, _PIECE))
+        size -= len(data)
+
+
+async def pass_payload(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kind: bytes, size: int) -> None:
+    """Pass a long message on, piece by piece. Raises PeerGoneError."""
+    writer.write(kind + _LENGTH.pack(size + 4))
+    while size:
+        data = await _read(reader, min(size, _PIECE))
+        writer.write(data)
+        await writer.drain()
+        size -= len(data)
 
 
 async def _read(reader: asyncio.StreamReader, size: int) -> bytes:

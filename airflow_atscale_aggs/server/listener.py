@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import secrets
+import socket
 import ssl
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 import psycopg
 
@@ -16,6 +18,7 @@ from airflow_atscale_aggs.engine.registry.users import UserRecord
 from airflow_atscale_aggs.server import messages
 from airflow_atscale_aggs.server.answering import Visitor
 from airflow_atscale_aggs.server.backend import Backend, BackendError
+from airflow_atscale_aggs.server.client_bounds import Admission, Bounds
 from airflow_atscale_aggs.server.client_session import ClientSession
 from airflow_atscale_aggs.server.frames import (
     CANCEL_REQUEST,
@@ -30,10 +33,29 @@ from airflow_atscale_aggs.server.frames import (
 )
 from airflow_atscale_aggs.server.passwords import Verifier, verifier_of_nobody
 from airflow_atscale_aggs.server.served_catalog import ServedCatalog
+from airflow_atscale_aggs.server.session_options import startup_parameters
 from airflow_atscale_aggs.server.sign_in import proves_password
-from airflow_atscale_aggs.server.sql_errors import error_frame
+from airflow_atscale_aggs.server.sql_errors import SqlError, error_frame
 
-_STARTUP_SECONDS = 60
+_Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+_NEVER = 1e9
+_LOOK_SECONDS = 0.5
+"""Between two looks at all sessions."""
+
+_SILENT_PROBES = 6
+"""Unanswered questions after which the other side is gone."""
+
+
+class _ClientReader(asyncio.StreamReader):
+    """Knows that nothing more will come, also while not all was read that came."""
+
+    is_over = False
+
+    def feed_eof(self) -> None:
+        """The other side sends nothing more."""
+        self.is_over = True
+        super().feed_eof()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +71,7 @@ class ListenOptions:
     without_password: bool
     ssl_context: ssl.SSLContext | None = None
     requires_tls: bool = False
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 class Listener:
@@ -69,33 +92,56 @@ class Listener:
         self._sessions: dict[tuple[int, int], ClientSession] = {}
         self._last_number = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._bounds = options.bounds
+        self._admission = Admission(options.bounds)
+        self._watching: asyncio.Task[None] | None = None
 
     async def serve(self, host: str, port: int) -> asyncio.Server:
         """Listen; the server is to be closed by the caller."""
-        return await asyncio.start_server(self._connected, host, port)
+        self._watching = asyncio.ensure_future(self._watch())
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(
+            lambda: asyncio.StreamReaderProtocol(_ClientReader(), self._connected), host, port
+        )
 
     async def close(self) -> None:
         """End all sessions, and wait until their statements have ended."""
-        tasks = list(self._tasks)
+        tasks = [*self._tasks, *([self._watching] if self._watching is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for session in list(self._sessions.values()):
+                session.look()
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # As many again may be signing in, or wait to be told that there are too many, or cancel a statement.
+        if self._bounds.connections and len(self._tasks) >= 2 * self._bounds.connections:
+            writer.write(messages.error_response("53300", "sorry, too many clients already", severity="FATAL"))
+            writer.close()
+            return
+        self._keep_alive(writer)
         task = asyncio.ensure_future(self._serve_one(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(_STARTUP_SECONDS):
+            deadline = asyncio.get_running_loop().time() + (self._bounds.authentication_seconds or _NEVER)
+            async with asyncio.timeout_at(deadline):
                 packet = await self._negotiate(reader, writer)
             if packet.code == CANCEL_REQUEST:
                 session = self._sessions.get(packet.cancel_key())
                 if session is not None:
-                    await session.cancel()
+                    session.cancel()
             else:
-                await self._session(packet, reader, writer)
+                with self._admission.admit():
+                    await self._session(packet, (reader, writer), deadline)
+        except SqlError as refusal:
+            writer.write(refusal.frame)
         except (PeerGoneError, ConnectionError, TimeoutError):
             pass
         except ProtocolViolationError as error:
@@ -123,48 +169,74 @@ class Listener:
             else:
                 return packet
 
-    async def _signed_in(self, user: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Visitor | None:
+    def _keep_alive(self, writer: asyncio.StreamWriter) -> None:
+        """Let the operating system find out that the other side is gone without a word."""
+        seconds = math.ceil(self._bounds.keepalive_seconds)
+        found: socket.socket | None = writer.get_extra_info("socket")
+        if not seconds or found is None or found.family not in {socket.AF_INET, socket.AF_INET6}:
+            return
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        # Not every system has all of them.
+        for name, value in (
+            ("TCP_KEEPIDLE", seconds),
+            ("TCP_KEEPINTVL", max(seconds // _SILENT_PROBES, 1)),
+            ("TCP_KEEPCNT", _SILENT_PROBES),
+            ("TCP_USER_TIMEOUT", 2000 * seconds),
+        ):
+            if (option := getattr(socket, name, None)) is not None:
+                found.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    async def _signed_in(self, user: str, client: _Client, deadline: float) -> Visitor | None:
         """Who has signed in; None: nobody."""
         if self._options.without_password:
             return Visitor(user, None)
         record = await self._user_of(user)
         verifier = verifier_of_nobody(user) if record is None else Verifier.decode(record.verifier)
-        async with asyncio.timeout(_STARTUP_SECONDS):
-            is_proven = await proves_password(reader, writer, verifier)
+        async with asyncio.timeout_at(deadline):
+            is_proven = await proves_password(*client, verifier)
         return Visitor(user, record.model_ids) if is_proven and record is not None else None
 
-    async def _session(self, packet: StartupPacket, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _session(self, packet: StartupPacket, client: _Client, deadline: float) -> None:
         if packet.code >> 16 != PROTOCOL >> 16:
             raise ProtocolViolationError("unsupported frontend protocol")
         parameters = dict(packet.parameters())
         user = parameters.pop("user", "")
         name = parameters.pop("database", user)
-        visitor = await self._signed_in(user, reader, writer)
+        visitor = await self._signed_in(user, client, deadline)
         if visitor is None:
             text = f'password authentication failed for user "{user}"'
-            writer.write(messages.error_response("28P01", text, severity="FATAL"))
-            return
+            raise SqlError(messages.error_response("28P01", text, severity="FATAL"))
+        with self._admission.admit_user(user):
+            await self._answer(await self._catalog(name), visitor, client, parameters)
+
+    async def _catalog(self, name: str) -> ServedCatalog:
+        """The catalog by the name of a database. Raises SqlError."""
         try:
             catalog = await self._catalog_of(name)
         except (AtScaleAggsError, psycopg.Error) as error:
-            writer.write(error_frame(error))
-            return
+            raise SqlError(error_frame(error)) from error
         if catalog is None:
             text = f'database "{name}" does not exist'
             hint = "Databases are the catalogs of deployed models."
-            writer.write(messages.error_response("3D000", text, severity="FATAL", H=hint))
-            return
+            raise SqlError(messages.error_response("3D000", text, severity="FATAL", H=hint))
+        return catalog
+
+    async def _answer(
+        self, catalog: ServedCatalog, visitor: Visitor, client: _Client, parameters: Mapping[str, str]
+    ) -> None:
+        """Answer a client that has signed in until it goes."""
+        settings, sets_options = startup_parameters(parameters, self._bounds.statement_seconds)
         try:
-            backend = await Backend.open(catalog.backend, {"database": catalog.shells, **parameters})
+            backend = await Backend.open(catalog.backend, {"database": catalog.shells, **settings})
         except BackendError as error:
             fallback = messages.error_response("08006", str(error), severity="FATAL")
-            writer.write(fallback if error.frame is None else error.frame.encode())
-            return
+            raise SqlError(fallback if error.frame is None else error.frame.encode()) from error
         self._last_number += 1
         key = (self._last_number, secrets.randbits(32))
-        session = self._sessions[key] = ClientSession(reader, writer, catalog, backend, visitor)
+        session = self._sessions[key] = ClientSession(client, catalog, backend, visitor, self._bounds)
+        session.has_set_options = sets_options
         try:
-            self._welcome(writer, backend, key)
+            self._welcome(client[1], backend, key)
             await session.run()
         finally:
             del self._sessions[key]

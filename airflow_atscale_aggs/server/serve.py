@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.users import UserRecord
 from airflow_atscale_aggs.server.answering import AnswerPool
 from airflow_atscale_aggs.server.backend import BackendAddress
+from airflow_atscale_aggs.server.client_bounds import Bounds
 from airflow_atscale_aggs.server.descriptions import Describer
 from airflow_atscale_aggs.server.listener import Listener, ListenOptions
 from airflow_atscale_aggs.server.served_catalog import ServedCatalog
@@ -39,6 +40,7 @@ class ServerOptions:
         without_password: everybody who reaches the port may ask; only on an address of this machine.
         queries: how many queries run at the same time; each has a connection to the warehouse.
         certificate, key: files for TLS; without, there is none.
+        bounds: what clients may take from each other.
     """
 
     host: str = "127.0.0.1"
@@ -47,6 +49,7 @@ class ServerOptions:
     queries: int = 8
     certificate: str = ""
     key: str = ""
+    bounds: Bounds = field(default_factory=Bounds)
 
     def listen_options(self) -> ListenOptions:
         """How connections are taken.
@@ -69,14 +72,16 @@ class ServerOptions:
                     "--certificate and --key."
                 )
                 raise ServerRefusedError(message)
-            return ListenOptions(without_password=self.without_password)
+            return ListenOptions(without_password=self.without_password, bounds=self.bounds)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
             context.load_cert_chain(self.certificate, self.key or None)
         except (OSError, ssl.SSLError) as error:
             message = f"The certificate {self.certificate} with its key cannot be read: {error}"
             raise ServerRefusedError(message) from error
-        return ListenOptions(without_password=self.without_password, ssl_context=context, requires_tls=not is_local)
+        return ListenOptions(
+            without_password=self.without_password, ssl_context=context, requires_tls=not is_local, bounds=self.bounds
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,7 @@ def test_a_message_that_ends_too_early(data: bytes) -> None:
         _frame(data)
 
 
-@pytest.mark.parametrize("length", [0, 3, 105, 0x7FFFFFFF, 0xFFFFFFFF])
+@pytest.mark.parametrize("length", [0, 3, 0x7FFFFFFF, 0xFFFFFFFF])
 def test_a_length_that_cannot_be_meant_is_refused_before_anything_is_read(length: int) -> None:
     with pytest.raises(ProtocolViolationError, match="invalid message length"):
         _frame(b"Q" + length.to_bytes(4, "big") + b"x" * 10)
