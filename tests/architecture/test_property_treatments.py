@@ -20,7 +20,7 @@ def test_every_property_of_the_table_has_a_treatment_and_no_other_has_one() -> N
         ("metric", "column", Treatment.HONOURED, ""),
         ("metric", "format", Treatment.HARMLESS, "it tells people or tools how something is named"),
         ("dataset", "alternate", Treatment.REFUSED, "the dataset's own table or query is read"),
-        ("row_security", "scope", Treatment.REFUSED, "a model with row security is refused by name"),
+        ("row_security", "use_filter_key", Treatment.HARMLESS, "the same rows are seen"),
         ("aggregate", "target_connection", Treatment.REFUSED, "the product itself ignores it"),
         ("model", "partitions", Treatment.HARMLESS, "how a table is laid out on disk"),
     ],

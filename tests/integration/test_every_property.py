@@ -92,6 +92,10 @@ def _model_description(model: SemanticModel) -> list[str]:
             f"{attribute.name} {attribute.exclude_from_dim_agg} {attribute.exclude_from_fact_agg}"
             for attribute in dimension.attributes.values()
         ]
+    texts += [f"{link.dataset} {link.column} {link.row_security}" for link in model.security_links]
+    for security in model.row_securities.values():
+        key = f"{security.dataset} {security.filter_key_column} {security.ids_column} {security.id_type}"
+        texts.append(f"{security.name} {key} {security.scope} {security.secure_totals}")
     paths = JoinPaths(model)
     texts.append(repr([name for name, _ in SurfaceNames(model, paths).unique()]))
     for perspective in model.perspectives.values():

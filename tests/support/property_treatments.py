@@ -49,7 +49,8 @@ _REASONS: Mapping[str, str] = {
     "group": "calculation groups are not applied; queries that name one or its members are refused",
     "map": "columns that are taken out of a map column are refused by name; a calculated column says the same",
     "alternate": "the reference does not say when it is meant; the dataset's own table or query is read",
-    "security": "who asks is not known, so a model with row security is refused by name",
+    "joined": "whether keys are looked up first or joined, the same rows are seen",
+    "named": "an aggregate names the secured attribute itself; naming the object is an error that says so",
     "degenerate": "a metric that is semi-additive over degenerate dimensions is refused by name",
     "obsolete": "the product itself ignores it",
 }
@@ -111,7 +112,7 @@ _TEXT: Mapping[str, str] = {
     "description=shown",
     "metric_reference": "unique_name folder=shown",
     "aggregate": "unique_name label metrics attributes caching=engine description=shown target_connection!obsolete",
-    "aggregate_attribute": "name dimension row_security!security relationships_path partition=layout distribution=layout "
+    "aggregate_attribute": "name dimension row_security!named relationships_path partition=layout distribution=layout "
     "partition_rank=layout distribution_rank=layout",
     "partition": "unique_name=layout dimension=layout attribute=layout type=layout relationships_path=layout prefixes=layout",
     "override": "query_name",
@@ -121,9 +122,8 @@ _TEXT: Mapping[str, str] = {
     "drillthrough": "unique_name=drill metrics=drill attributes=drill notes=drill",
     "drillthrough_attribute": "name=drill dimension=drill relationships_path=drill",
     "composite_model": "unique_name object_type label=shown models description=shown metrics aggregates",
-    "row_security": "unique_name!security object_type!security label=shown dataset!security filter_key_column!security "
-    "ids_column!security id_type!security scope!security description=shown use_filter_key!security "
-    "secure_totals!security",
+    "row_security": "unique_name object_type label=shown dataset filter_key_column ids_column id_type scope "
+    "description=shown use_filter_key=joined secure_totals",
     "aggregate_settings": "unique_name=shown object_type model settings label=shown description=shown",
     "model_settings": "object_type unique_name=shown label=shown description=shown overrides settings",
     "global_settings": "object_type unique_name=shown label=shown description=shown overrides=engine settings",

@@ -24,6 +24,12 @@ from airflow_atscale_aggs.engine.model.folder_reader import (
 )
 from airflow_atscale_aggs.engine.model.perspectives import perspectives_of
 from airflow_atscale_aggs.engine.model.quantiles import check_quantiles, quantile_metrics
+from airflow_atscale_aggs.engine.model.row_security import (
+    linked_names,
+    links_of_dimensions,
+    links_of_models,
+    row_securities_of,
+)
 from airflow_atscale_aggs.engine.model.semantic_model import (
     Calculation,
     DeclaredAggregate,
@@ -32,6 +38,7 @@ from airflow_atscale_aggs.engine.model.semantic_model import (
     Metric,
     Relationship,
     RowSecurity,
+    SecurityLink,
     SemanticModel,
 )
 from airflow_atscale_aggs.engine.model.sml import CALCULATION_METHODS
@@ -87,6 +94,7 @@ class ModelResolver:
             )
             for name, document in folder.of_type("metric_calc").items()
         }
+        self._securities = row_securities_of(folder)
         self._check_dimensions()
 
     def resolve(self, name: str) -> SemanticModel:
@@ -101,10 +109,9 @@ class ModelResolver:
         reachable = self._reachable(
             {relationship.dimension for relationship in relationships if relationship.dimension} | set(degenerate)
         )
-        for metric in self._metrical.values():
-            if metric.dimension in reachable:
-                metrics.setdefault(metric.name, metric)
-        value = document.value
+        own = {metric.name: metric for metric in self._metrical.values() if metric.dimension in reachable}
+        metrics |= {name: metric for name, metric in own.items() if name not in metrics}
+        value, links = document.value, self._security_links(members, reachable)
         query_names = _query_names(value)
         self._check_paths(document, {relationship.name for relationship in relationships})
         return SemanticModel(
@@ -119,7 +126,8 @@ class ModelResolver:
             relationships=tuple(relationships),
             degenerate_dimensions=degenerate,
             aggregates=tuple(_aggregate(declared, document.file) for declared in value.get("aggregates") or ()),
-            row_securities=self._row_securities(),
+            row_securities=self._securities_behind(links),
+            security_links=links,
             query_names=query_names,
             quantiles=quantile_metrics(metrics.values(), query_names),
             is_composite=composite is not None,
@@ -145,6 +153,21 @@ class ModelResolver:
                     self._issues.add_unresolved_reference(
                         where, "relationship", str(step), names, is_needed=False, wanted_by=who
                     )
+
+    def _security_links(self, members: Iterable[Document], reachable: Iterable[str]) -> tuple[SecurityLink, ...]:
+        return (
+            *links_of_models(members, self._securities, self._folder),
+            *links_of_dimensions(reachable, self._securities, self._folder),
+        )
+
+    def _securities_behind(self, links: Iterable[SecurityLink]) -> dict[str, RowSecurity]:
+        """The row security that links lead to, and whatever no link of the folder leads to.
+
+        Somebody who wrote the latter wants something to be secured, and forgot to say what.
+        """
+        wanted = {link.row_security for link in links}
+        linked = linked_names(self._folder)
+        return {name: security for name, security in self._securities.items() if name in wanted or name not in linked}
 
     def _only_catalog(self) -> Document | None:
         catalogs = list(self._folder.of_type("catalog").values())
@@ -192,9 +215,9 @@ class ModelResolver:
         by_name: dict[str, Relationship] = {}
         for document in members:
             for value in document.value.get("relationships") or ():
-                relationship = _relationship(value, document.file)
-                if relationship.row_security:
+                if value["to"].get("row_security"):
                     continue
+                relationship = _relationship(value, document.file)
                 if self._is_sound(relationship, datasets):
                     by_name.setdefault(relationship.name, relationship)
         return list(by_name.values())
@@ -356,18 +379,6 @@ class ModelResolver:
         for name in sorted(self._dimensions):
             visit(name, ())
 
-    def _row_securities(self) -> dict[str, RowSecurity]:
-        return {
-            name: RowSecurity(
-                name=name,
-                dataset=str(document.value["dataset"]),
-                filter_key_column=str(document.value["filter_key_column"]),
-                scope=str(document.value.get("scope") or ""),
-                secure_totals=document.value.get("secure_totals") is not False,
-            )
-            for name, document in self._folder.of_type("row_security").items()
-        }
-
 
 def _query_names(model: SmlMapping) -> dict[str, str]:
     """The names of ``overrides`` on the query surface, by unique name."""
@@ -420,7 +431,6 @@ def _relationship(value: SmlMapping, file: str) -> Relationship:
         dimension=str(target.get("dimension") or ""),
         level=str(target.get("level") or ""),
         template=template_of(value.get("role_play")),
-        row_security=str(target.get("row_security") or ""),
         where=f"{file}:{value.line}",
     )
 

@@ -215,7 +215,7 @@ class Perspective:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relationship:
-    """From a fact dataset to a level of a dimension, in a role; to a row security object when that is set."""
+    """From a fact dataset to a level of a dimension, in a role."""
 
     name: str
     from_dataset: str
@@ -223,7 +223,6 @@ class Relationship:
     dimension: str
     level: str
     template: str
-    row_security: str = ""
     where: str = ""
 
 
@@ -251,13 +250,40 @@ class DeclaredAggregate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowSecurity:
-    """A row security object: who sees which rows."""
+    """A row security object: a dataset that says who sees which keys.
+
+    Attributes:
+        dataset: a row for each user or group and each key that is seen.
+        ids_column: its users or groups.
+        id_type: ``user`` | ``group``.
+        scope: ``all`` | ``fact`` | ``related`` | ``fact-only``: the queries that it is applied to.
+        secure_totals: it restricts totals also where the query does not name what is secured.
+    """
 
     name: str
     dataset: str
     filter_key_column: str
+    ids_column: str
+    id_type: str
     scope: str
-    secure_totals: bool
+    secure_totals: bool = True
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityLink:
+    """A relationship to row security: rows of a dataset are seen by whoever sees the key in a column.
+
+    Attributes:
+        dimension: whose relationship it is; empty for one of the model.
+    """
+
+    name: str
+    dataset: str
+    column: str
+    row_security: str
+    dimension: str = ""
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +299,8 @@ class SemanticModel:
         query_names: SML ``overrides``: unique name to the name on the query surface.
         calculation_groups: of the dimensions that it reaches.
         perspectives: by name.
+        row_securities: by name: those that a link leads to, and those that no link of the whole folder leads to.
+        security_links: of the model itself and of the dimensions that it reaches.
         defaulted: dimensions with a default member.
         not_added_up: (dimension, attribute) of attributes without a member that stands for all others.
     """
@@ -289,6 +317,7 @@ class SemanticModel:
     degenerate_dimensions: tuple[str, ...]
     aggregates: tuple[DeclaredAggregate, ...]
     row_securities: Mapping[str, RowSecurity] = field(default_factory=dict)
+    security_links: tuple[SecurityLink, ...] = ()
     query_names: Mapping[str, str] = field(default_factory=dict)
     is_composite: bool = False
     build_speculative_aggs: bool = False
@@ -303,6 +332,11 @@ class SemanticModel:
     def metric(self, name: str) -> Metric | None:
         """A metric, or one quantile of one, as queries name it; None when there is none of that name."""
         return self.metrics.get(name) or self.quantiles.get(name)
+
+    @property
+    def is_secured(self) -> bool:
+        """Whether it depends on who asks which rows there are."""
+        return bool(self.row_securities or self.security_links)
 
     @property
     def fact_datasets(self) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ _TEXT: dict[str, str] = {
     "drillthrough_attribute": "name!! dimension relationships_path:[text]",
     "composite_model": "unique_name!! object_type!! label! models!!:[text] description metrics:[metric_reference] "
     "aggregates:[aggregate]",
-    "row_security": "unique_name!! object_type!! label! dataset!! filter_key_column!! ids_column! id_type! scope! "
+    "row_security": "unique_name!! object_type!! label! dataset!! filter_key_column!! ids_column!! id_type!! scope!! "
     "description use_filter_key:bool secure_totals:bool",
     "aggregate_settings": "unique_name!! object_type!! model!! settings!!:any label description",
     "model_settings": "object_type!! unique_name label description overrides:any settings:any",

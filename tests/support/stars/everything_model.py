@@ -147,6 +147,34 @@ level_attributes:
 - {unique_name: Land, label: Land, dataset: towns, name_column: land, key_columns: [land]}
 - {unique_name: Town, label: Town, dataset: towns, name_column: town, key_columns: [town]}
 """,
+    "rights": """
+unique_name: rights
+object_type: dataset
+label: R
+connection_id: wh
+table: rights
+columns: [{name: person}, {name: team}, {name: town}, {name: land}]
+""",
+    "own": """
+unique_name: own
+object_type: row_security
+label: Own
+dataset: rights
+filter_key_column: town
+ids_column: person
+id_type: user
+scope: all
+use_filter_key: true
+secure_totals: true
+""",
+    "guarded": """
+unique_name: guarded
+object_type: model
+label: Guarded
+relationships:
+- {unique_name: own_orders, from: {dataset: orders, join_columns: [number]}, to: {row_security: own}}
+metrics: [{unique_name: Amount}]
+""",
     "number": """
 unique_name: Number
 object_type: dimension

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names, resolve_stored_model
-from airflow_atscale_aggs.engine.model.semantic_model import DeclaredAggregate, DeclaredAttribute, RowSecurity
+from airflow_atscale_aggs.engine.model.semantic_model import DeclaredAggregate, DeclaredAttribute
 from tests.support.stars.documents import (
     calculation,
     dataset,
@@ -162,11 +162,12 @@ def test_row_security_is_kept_and_a_relationship_to_it_is_none_of_the_models() -
     documents["model"]["relationships"].append(secured)
     resolved = resolve_documents(documents)
 
-    assert resolved.model.row_securities == {
-        "r": RowSecurity(name="r", dataset="shop", filter_key_column="shop_id", scope="all", secure_totals=True)
-    }
+    (found,) = resolved.model.row_securities.values()
+    (link,) = resolved.model.security_links
+    assert (found.name, found.dataset, found.filter_key_column, found.ids_column) == ("r", "shop", "shop_id", "u")
+    assert (found.id_type, found.scope, found.secure_totals) == ("user", "all", True)
+    assert (link.dataset, link.column, link.row_security, link.dimension) == ("sales", "x", "r", "")
     assert "s" not in {item.name for item in resolved.model.relationships}
-    assert resolved.issues == ()
 
 
 def test_a_composite_model_has_the_relationships_and_metrics_of_its_members_and_its_own_aggregates() -> None:

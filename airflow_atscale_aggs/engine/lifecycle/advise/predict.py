@@ -128,7 +128,7 @@ class _Prediction:
     def _is_on(self) -> bool:
         if not self._model.build_speculative_aggs:
             return False
-        if self._model.row_securities and not self._settings.secure_dimensions:
+        if self._model.is_secured and not self._settings.secure_dimensions:
             self._notes.append(
                 "nothing is predicted: the model has row security and "
                 "`aggregates.create.securityDimensions.enabled` is false"

@@ -114,7 +114,7 @@ def recommend(
     settings = workspace.settings_of(record.id)
     snapshot = read_model_snapshot(workspace, record, now=now)
     source, workload = _read_workload(workspace, snapshot, request, settings, now)
-    if snapshot.model.row_securities and not settings.secure_dimensions:
+    if snapshot.model.is_secured and not settings.secure_dimensions:
         workload = _refuse_all(workload)
     builds = _count_builds(workspace, record.id, settings, now) if source == "history" else 0.0
     with workspace.warehouse.session() as session:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import CheckInput
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
+from airflow_atscale_aggs.engine.model.row_security import why_not_applied
 from airflow_atscale_aggs.engine.model.semantic_model import Attribute, SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
 from airflow_atscale_aggs.engine.sql.column_types import explain_unmeasurable, has_more_digits
@@ -70,11 +71,20 @@ def _column_uses(model: SemanticModel) -> Iterator[_ColumnUse]:
             who = f"relationship `{edge.name}`" if edge.name else f"a relationship of dimension `{dimension.name}`"
             for column in edge.from_columns:
                 yield _ColumnUse(who, edge.from_dataset, column, edge.where)
+    yield from _uses_of_security(model)
     for relationship in model.relationships:
         for column in relationship.from_columns:
             yield _ColumnUse(
                 f"relationship `{relationship.name}`", relationship.from_dataset, column, relationship.where
             )
+
+
+def _uses_of_security(model: SemanticModel) -> Iterator[_ColumnUse]:
+    for security in model.row_securities.values():
+        for column in (security.filter_key_column, security.ids_column):
+            yield _ColumnUse(f"row security `{security.name}`", security.dataset, column, security.where)
+    for link in model.security_links:
+        yield _ColumnUse(f"relationship `{link.name}`", link.dataset, link.column, link.where)
 
 
 def _uses_of_attribute(attribute: Attribute) -> Iterator[_ColumnUse]:
@@ -158,6 +168,9 @@ def check_support(checked: CheckInput) -> tuple[ModelIssue, ...]:
                 f"its members ({names}) are refused"
             )
             issues.warning(group.where, "calculation-group", message)
+        for security, reason in why_not_applied(model):
+            message = f"row security `{security.name}` is not applied: {reason}; queries on `{model.name}` are refused"
+            issues.warning(security.where, "row-security", message)
         for dimension in model.dimensions.values():
             for hierarchy in dimension.hierarchies:
                 if hierarchy.filter_empty not in {"yes", "no", "always"}:

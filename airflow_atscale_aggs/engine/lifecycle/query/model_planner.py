@@ -108,7 +108,7 @@ class SelectPlanner:
     def plan(self, statement: Statement, select: exp.Select, *, use_aggregates: bool) -> exp.Query:
         """Plan the SELECT: returns it as a SELECT on tables."""
         snapshot = self.snapshot
-        if snapshot.model.row_securities:
+        if snapshot.model.is_secured:
             # Neither the facts nor the aggregates are filtered by the user who asks.
             names = ", ".join(f"`{security}`" for security in snapshot.model.row_securities)
             reason = f"the model has row security ({names}), which this version does not apply"

@@ -187,7 +187,7 @@ class PlainPlanner:
         self, select: exp.Select, scope: SelectTables, snapshot: ModelSnapshot, request: _Request
     ) -> tuple[SelectPlanner, exp.Query | None]:
         """Plan the SELECT on one model."""
-        if snapshot.model.row_securities:
+        if snapshot.model.is_secured:
             raise UnsupportedQueryError(
                 snapshot.record.name, "the model has row security, which aggregates do not know"
             )

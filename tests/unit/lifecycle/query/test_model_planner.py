@@ -274,7 +274,9 @@ def test_a_metric_adds_no_rows(narrow_star: Workspace) -> None:
 
 def test_a_model_with_row_security_is_not_asked(star: Workspace, snapshot: ModelSnapshot) -> None:
     """Neither the facts nor the aggregates are filtered by the user who asks."""
-    security = RowSecurity(name="own_shops", dataset="shop", filter_key_column="city", scope="all", secure_totals=True)
+    security = RowSecurity(
+        name="own_shops", dataset="shop", filter_key_column="city", ids_column="city", id_type="user", scope="all"
+    )
     secured = replace(snapshot, model=replace(snapshot.model, row_securities={"own_shops": security}))
 
     with pytest.raises(UnsupportedQueryError, match=r"row security \(`own_shops`\), which this version does not apply"):

@@ -134,7 +134,9 @@ def test_a_table_that_belongs_to_no_model_is_told(asked_star: Workspace, snapsho
 
 def test_a_model_with_row_security_answers_nothing(asked_star: Workspace, snapshot: ModelSnapshot) -> None:
     """Another model of the same tables may."""
-    security = RowSecurity(name="own", dataset="shop", filter_key_column="city", scope="all", secure_totals=True)
+    security = RowSecurity(
+        name="own", dataset="shop", filter_key_column="city", ids_column="city", id_type="user", scope="all"
+    )
     secured = replace(snapshot, model=replace(snapshot.model, row_securities={"own": security}))
     sql = "SELECT SUM(amount) FROM sales"
 
