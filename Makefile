@@ -57,13 +57,14 @@ clients: ## Install pgjdbc and psqlODBC, which tests of `serve` use, where that 
 			&& timeout 300 sh -c 'apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libpostgresql-jdbc-java odbc-postgresql unixodbc' >/dev/null 2>&1; } \
 		|| echo "pgjdbc and psqlODBC are not here and cannot be installed: their tests are skipped."
 
-fuzz: $(STAMP) ## Run the property and kill tests and the calls of the API with many examples, then the readers for an hour each (FUZZ_EXAMPLES=2000 FUZZ_SECONDS=3600)
+fuzz: $(STAMP) ## Run the property and kill tests and the calls of the API with many examples, then the readers and `serve` for an hour each (FUZZ_EXAMPLES=2000 FUZZ_SECONDS=3600)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py tests/integration/test_kill_incremental.py
 	FUZZ_EXAMPLES=$$(( $(FUZZ_EXAMPLES) / 40 )) $(BIN)/python -m pytest tests/airflow/api/test_schema.py
 	FUZZ_EXAMPLES=$$(( $(FUZZ_EXAMPLES) / 40 )) FUZZ_REGISTRY=postgres $(BIN)/python -m pytest tests/airflow/api/test_schema.py
 	$(BIN)/python tests/fuzz/for_an_hour.py model --seconds $(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/for_an_hour.py sql --seconds $(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/for_an_hour.py mdx --seconds $(FUZZ_SECONDS)
+	$(BIN)/python tests/fuzz/for_an_hour.py wire --seconds $(FUZZ_SECONDS)
 
 spark: $(STAMP) ## Install Apache Spark into .cache/spark and run a short form of the tests on it, where Java is (500 MB)
 	@if command -v java >/dev/null; then \

@@ -142,12 +142,13 @@ class Listener:
                     await self._session(packet, (reader, writer), deadline)
         except SqlError as refusal:
             writer.write(refusal.frame)
-        except (PeerGoneError, ConnectionError, TimeoutError):
+        except (PeerGoneError, OSError):
+            # Also what is no TLS, and who takes too long.
             pass
-        except ProtocolViolationError as error:
-            writer.write(messages.error_response("08P01", str(error), severity="FATAL"))
+        except Exception as error:  # noqa: BLE001 - the client gets it, others are not disturbed
+            writer.write(error_frame(error, severity="FATAL"))
         finally:
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(OSError):
                 writer.close()
                 await writer.wait_closed()
 
@@ -156,6 +157,9 @@ class Listener:
         is_encrypted = False
         while True:
             packet = await read_startup(reader)
+            if packet.code in {SSL_REQUEST, GSS_REQUEST} and _has_more(reader):
+                # Somebody between us could have put it there, to be taken as part of what is encrypted.
+                raise ProtocolViolationError("received unencrypted data after SSL request")
             if packet.code == SSL_REQUEST and self._options.ssl_context is not None and not is_encrypted:
                 writer.write(b"S")
                 await writer.drain()
@@ -214,7 +218,7 @@ class Listener:
         try:
             catalog = await self._catalog_of(name)
         except (AtScaleAggsError, psycopg.Error) as error:
-            raise SqlError(error_frame(error)) from error
+            raise SqlError(error_frame(error, severity="FATAL")) from error
         if catalog is None:
             text = f'database "{name}" does not exist'
             hint = "Databases are the catalogs of deployed models."
@@ -248,3 +252,8 @@ class Listener:
             writer.write(messages.parameter_status(name, value))
         writer.write(Frame(b"K", b"".join(part.to_bytes(4, "big") for part in key)).encode())
         writer.write(messages.ready_for_query(backend.status))
+
+
+def _has_more(reader: asyncio.StreamReader) -> bool:
+    """Whether something has come that was not read yet. Readers have no public way to tell."""
+    return bool(getattr(reader, "_buffer", b""))

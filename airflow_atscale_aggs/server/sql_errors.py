@@ -32,7 +32,7 @@ class SqlError(Exception):
         self.frame = frame
 
 
-def error_frame(error: BaseException) -> bytes:
+def error_frame(error: BaseException, *, severity: str = "ERROR") -> bytes:
     """The message about an error. What nobody has foreseen is told without its text, which may hold secrets."""
     if isinstance(error, SqlError):
         return error.frame
@@ -42,11 +42,13 @@ def error_frame(error: BaseException) -> bytes:
         return error_response(
             error.sqlstate or "58000",
             told.message_primary or str(error),
+            severity=severity,
             **{letter: text for letter, text in fields.items() if text},
         )
     for kind, state in _STATES:
         if isinstance(error, kind):
-            return error_response(state, str(error))
+            return error_response(state, str(error), severity=severity)
     if isinstance(error, errors.AtScaleAggsError):
-        return error_response("58000", str(error))
-    return error_response("XX000", f"an error that was not foreseen ({type(error).__name__}): a defect of atscale-aggs")
+        return error_response("58000", str(error), severity=severity)
+    text = f"an error that was not foreseen ({type(error).__name__}): a defect of atscale-aggs"
+    return error_response("XX000", text, severity=severity)

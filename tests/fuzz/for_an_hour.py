@@ -1,4 +1,4 @@
-"""Fuzz one reader for a time; print each kind of finding once, with the seed that makes it again.
+"""Fuzz one reader, or `serve`, for a time; print each kind of finding once, with the seed that makes it again.
 
 python tests/fuzz/for_an_hour.py sql --seconds 3600
 """
@@ -20,14 +20,15 @@ _MOST_SHOWN = 600
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("reader", choices=["sql", "mdx", "model"])
+    parser.add_argument("reader", choices=["sql", "mdx", "model", "wire"])
     parser.add_argument("--seconds", type=float, default=3600)
     parser.add_argument("--seed", type=int, default=None)
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     from tests.fuzz.readers import Readers
+    from tests.fuzz.wire import Wire
 
-    readers = Readers()
+    readers = Wire() if arguments.reader == "wire" else Readers()
     fuzz = getattr(readers, f"fuzz_{arguments.reader}")
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
     findings: dict[str, int] = {}
@@ -42,7 +43,11 @@ def main() -> int:
             if kind not in findings:
                 print(f"{kind} (seed {seed + tries}): {str(error)[:_MOST_SHOWN]}", flush=True)
             findings[kind] = findings.get(kind, 0) + 1
-    readers.close()
+    try:
+        readers.close()
+    except AssertionError as error:
+        findings[f"at the end: {error}"] = 1
+        print(f"at the end: {str(error)[:_MOST_SHOWN]}", flush=True)
     seconds = time.monotonic() - begun
     print(
         f"{arguments.reader}: {tries:,} inputs in {seconds:,.0f} s from seed {seed}, {len(findings)} kinds of findings"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ import pytest
 
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
+from airflow_atscale_aggs.server.frames import SSL_REQUEST, startup_packet
 from airflow_atscale_aggs.server.passwords import Verifier, make_verifier, verifier_of_nobody
 from airflow_atscale_aggs.server.serve import ServerOptions, ServerRefusedError
 from tests.server.conftest import Served, running
@@ -66,6 +69,16 @@ def test_a_user_signs_in_with_and_without_tls(signed: Served, sslmode: str) -> N
     with _connect(signed, "ann", sslmode=sslmode) as connection:
         assert connection.pgconn.ssl_in_use is (sslmode == "require")
         assert connection.execute('SELECT COUNT(*) FROM (SELECT "City" FROM tiny_sales) AS t').fetchone()
+
+
+def test_what_stands_behind_the_request_for_tls_is_not_taken_as_encrypted(signed: Served) -> None:
+    """Somebody between client and server could have put it there."""
+    request, startup = struct.pack("!II", 8, SSL_REQUEST), startup_packet({"user": "ann", "database": "tiny"}).encode()
+    with socket.create_connection((signed.host, signed.port), timeout=30) as client:
+        client.sendall(request + startup)
+        told = b"".join(iter(lambda: client.recv(4096), b""))
+
+    assert b"received unencrypted data after SSL request" in told
 
 
 @pytest.mark.parametrize(
