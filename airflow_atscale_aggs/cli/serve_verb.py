@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +105,13 @@ def _server_at(url: str) -> Iterator[str]:
         yield started
 
 
+_SWITCH_SECONDS = 0.0005
+"""After which a thread that plans a query lets the one go on that speaks with clients."""
+
+
 async def _serve(server: Server, options: ServerOptions) -> None:
     """Until a signal comes."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
     host, port = await server.start()
     for name in server.databases:
         say(f"Database `{name}`: psql 'host={host} port={port} dbname={name} user=me'")

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.query.query_planner import QueryOptions
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
-from airflow_atscale_aggs.server.messages import data_row, error_response
+from airflow_atscale_aggs.engine.warehouse.base import RowMessages, WarehouseSession, WireFormat
+from airflow_atscale_aggs.server.messages import ResultColumn, data_row, error_response, format_of
 from airflow_atscale_aggs.server.sql_errors import SqlError
 from airflow_atscale_aggs.server.stopping import BY_USER
-from airflow_atscale_aggs.server.values import Encode
+from airflow_atscale_aggs.server.values import Encode, encoders
 
 _T = TypeVar("_T")
 
-_ROWS_AT_ONCE = 500
+_ENOUGH_BYTES = 1 << 16
+"""Of rows that go to the client together."""
+
 _BATCHES_WAITING = 4
 _MOST_ROUTERS = 32
 """Of a thread: visitors whose snapshots and plans are kept."""
@@ -55,17 +58,20 @@ class AnswerPool:
 
     Args:
         size: how many queries run at the same time; others wait.
+
+    Attributes:
+        threads: they themselves.
     """
 
     def __init__(self, workspace: Workspace, *, size: int) -> None:
         self._workspace = workspace
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix="answers")
+        self.threads = ThreadPoolExecutor(size, thread_name_prefix="answers")
         self._own = threading.local()
         self._all_routers: list[OrderedDict[Visitor, QueryRouter]] = []
 
     async def run(self, work: Callable[[], _T]) -> _T:
         """Run something in one of the threads; what it raises is raised here."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work)
 
     async def run_aside(self, work: Callable[[], None]) -> None:
         """Run something at once, also while all threads are busy."""
@@ -73,9 +79,10 @@ class AnswerPool:
 
     async def ask(self, visitor: Visitor, work: Callable[[QueryRouter], _T]) -> _T:
         """Run something with a router that sees what the visitor sees."""
-        return await self.run(lambda: work(self._router(visitor)))
+        return await self.run(lambda: work(self.router(visitor)))
 
-    def _router(self, visitor: Visitor) -> QueryRouter:
+    def router(self, visitor: Visitor) -> QueryRouter:
+        """In one of the threads: a router that sees what the visitor sees."""
         routers: OrderedDict[Visitor, QueryRouter] | None = getattr(self._own, "routers", None)
         if routers is None:
             routers = self._own.routers = OrderedDict()
@@ -89,7 +96,7 @@ class AnswerPool:
 
     def close(self) -> None:
         """Wait for what runs, and write the log of queries."""
-        self._threads.shutdown(cancel_futures=True)
+        self.threads.shutdown(cancel_futures=True)
         for routers in self._all_routers:
             for router in routers.values():
                 router.close()
@@ -99,31 +106,62 @@ class _CanceledError(Exception):
     """Ends a thread whose rows nobody wants any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerColumns:
+    """The columns that the client was told, and how it wants their values.
+
+    Attributes:
+        formats: as in a Bind message.
+        zone: the time zone of its session.
+        longest: bytes of one row.
+    """
+
+    columns: Sequence[ResultColumn]
+    formats: Sequence[int]
+    zone: str
+    longest: int
+
+    def wire(self) -> WireFormat:
+        """For a warehouse that writes messages itself."""
+        return WireFormat(
+            type_oids=tuple(column.type_oid for column in self.columns),
+            formats=tuple(format_of(self.formats, number) for number in range(len(self.columns))),
+            zone=self.zone,
+            longest=self.longest,
+        )
+
+    def encoders(self) -> Sequence[Encode]:
+        """For values that a warehouse gives."""
+        try:
+            zone: tzinfo = ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            zone = UTC
+        return encoders(self.columns, self.formats, zone)
+
+
 class RowStream:
     """The rows of one query, as messages, while they come.
 
     No more than a few batches of rows wait: a client that reads slowly makes the warehouse wait.
-
-    Args:
-        encoders: of the columns that the client was told.
     """
 
     def __init__(
-        self, pool: AnswerPool, visitor: Visitor, sql: str, options: QueryOptions, encoders: Sequence[Encode]
+        self, pool: AnswerPool, visitor: Visitor, sql: str, options: QueryOptions, columns: AnswerColumns
     ) -> None:
-        self._pool, self._visitor, self._sql, self._options, self._encoders = pool, visitor, sql, options, encoders
+        self._pool, self._visitor, self._sql, self._options, self._columns = pool, visitor, sql, options, columns
         self._loop = asyncio.get_running_loop()
-        self._batches: asyncio.Queue[list[bytes] | None] = asyncio.Queue(_BATCHES_WAITING)
-        self._waiting: list[bytes] = []
+        self._batches: deque[RowMessages] = deque()
+        self._room = threading.Semaphore(_BATCHES_WAITING)
+        self._has_news = asyncio.Event()
         self._session: WarehouseSession | None = None
         self._is_canceled = threading.Event()
         # A session may be kept, and must not be canceled when it answers somebody else.
         self._lock = threading.Lock()
-        self._job: asyncio.Task[None] | None = None
+        self._job: asyncio.Future[None] | None = None
         self.sources = ""
 
-    async def take(self, most: int) -> tuple[list[bytes], bool]:
-        """The next rows, and whether there may be more.
+    async def take(self, most: int) -> RowMessages | None:
+        """The next rows; None: there are no more.
 
         Args:
             most: 0: a batch, as large as it comes.
@@ -131,63 +169,73 @@ class RowStream:
         Raises what the query raises, and SqlError when it was canceled.
         """
         if self._job is None and not self._is_canceled.is_set():
-            self._job = asyncio.ensure_future(self._pool.ask(self._visitor, self._read))
-        job = self._job
-        while job is not None and not self._waiting and not self._is_canceled.is_set():
-            batch = await self._next_batch(job)
-            if batch is None and not self._is_canceled.is_set():
-                await job
-                return [], False
-            self._waiting = batch or []
+            self._job = self._loop.run_in_executor(self._pool.threads, self._read)
+            self._job.add_done_callback(lambda _: self._has_news.set())
+        while not self._batches and not self._is_canceled.is_set():
+            if self._job is not None and self._job.done():
+                self._job.result()
+                if self._batches:
+                    break
+                return None
+            self._has_news.clear()
+            await self._has_news.wait()
         if self._is_canceled.is_set():
             raise SqlError(error_response("57014", BY_USER))
-        size = most or len(self._waiting)
-        rows, self._waiting = self._waiting[:size], self._waiting[size:]
-        return rows, True
+        batch = self._batches.popleft()
+        if most and batch.count > most:
+            batch, rest = split_rows(batch, most)
+            self._batches.appendleft(rest)
+        else:
+            self._room.release()
+        return batch
 
     async def close(self) -> None:
         """Stop the query, if it still runs, and wait until it has stopped."""
         self._is_canceled.set()
+        self._has_news.set()
         job, self._job = self._job, None
         if job is None:
             return
         while not job.done():
             await self._pool.run_aside(self._cancel)
-            with contextlib.suppress(asyncio.QueueEmpty):
-                while True:
-                    self._batches.get_nowait()
+            self._room.release()
             await asyncio.wait([job], timeout=0.05)
+        self._batches.clear()
         with contextlib.suppress(Exception):
             job.result()
 
-    async def _next_batch(self, job: asyncio.Task[None]) -> list[bytes] | None:
-        """The next batch; None at the end, or when the job has failed."""
-        getting = asyncio.ensure_future(self._batches.get())
-        try:
-            await asyncio.wait([getting, job], return_when=asyncio.FIRST_COMPLETED)
-            if getting.done():
-                return getting.result()
-            return self._batches.get_nowait() if not self._batches.empty() else None
-        finally:
-            getting.cancel()
-
-    def _read(self, router: QueryRouter) -> None:
+    def _read(self) -> None:
         """In a thread: run the query and hand out its rows."""
         if self._is_canceled.is_set():
             return
-        with router.stream(self._sql, watch=self._watch, **self._options) as answered:
-            if len(answered.columns) != len(self._encoders):
-                # The client was told other columns, such as those of a model that was deployed anew meanwhile.
-                text = f"the answer has {len(answered.columns)} columns, and {len(self._encoders)} were described"
-                raise SqlError(error_response("0A000", text, H="Prepare the statement anew."))
+        router = self._pool.router(self._visitor)
+        wire = self._columns.wire()
+        with router.stream(self._sql, watch=self._watch, wire=wire, **self._options) as answered:
             self.sources = ", ".join(source.aggregate or source.fact for source in answered.plan.sources)
-            while rows := list(itertools.islice(answered.rows, _ROWS_AT_ONCE)):
-                answered.count += len(rows)
-                self._put([self._message(row) for row in rows])
+            for batch in answered.messages if answered.messages is not None else self._encoded(answered.rows):
+                answered.count += batch.count
+                self._put(batch)
             if self._is_canceled.is_set():
                 # The session is not kept: a cancel request may still be on its way to it.
                 raise _CanceledError
-        self._put(None)
+
+    def _encoded(self, rows: Iterator[Sequence[Any]]) -> Iterator[RowMessages]:
+        """Rows of values as messages."""
+        encode_all, longest = self._columns.encoders(), self._columns.longest
+        parts: list[bytes] = []
+        size = 0
+        for row in rows:
+            message = data_row([encode(value) for encode, value in zip(encode_all, row, strict=True)])
+            if len(message) > longest:
+                text = f"a row takes more than {longest:,} bytes"
+                raise SqlError(error_response("54000", text, H="Raise --session-memory of `atscale-aggs serve`."))
+            parts.append(message)
+            size += len(message)
+            if size >= _ENOUGH_BYTES:
+                yield RowMessages(b"".join(parts), len(parts))
+                parts, size = [], 0
+        if parts:
+            yield RowMessages(b"".join(parts), len(parts))
 
     def _watch(self, session: WarehouseSession | None) -> None:
         with self._lock:
@@ -198,10 +246,24 @@ class RowStream:
             if self._session is not None:
                 self._session.cancel()
 
-    def _message(self, row: Sequence[Any]) -> bytes:
-        return data_row([encode(value) for encode, value in zip(self._encoders, row, strict=True)])
-
-    def _put(self, batch: list[bytes] | None) -> None:
+    def _put(self, batch: RowMessages) -> None:
+        self._room.acquire()
         if self._is_canceled.is_set():
             raise _CanceledError
-        asyncio.run_coroutine_threadsafe(self._batches.put(batch), self._loop).result()
+        self._loop.call_soon_threadsafe(self._arrive, batch)
+
+    def _arrive(self, batch: RowMessages) -> None:
+        self._batches.append(batch)
+        self._has_news.set()
+
+
+def split_rows(batch: RowMessages, most: int) -> tuple[RowMessages, RowMessages]:
+    r"""The first rows of a batch, and the others.
+
+    >>> split_rows(RowMessages(b"D" + bytes([0, 0, 0, 6, 0, 0]) + b"D" + bytes([0, 0, 0, 4]), 2), 1)[1]
+    RowMessages(data=b'D\x00\x00\x00\x04', count=1)
+    """
+    at = 0
+    for _ in range(most):
+        at += 1 + int.from_bytes(batch.data[at + 1 : at + 5], "big")
+    return RowMessages(batch.data[:at], most), RowMessages(batch.data[at:], batch.count - most)

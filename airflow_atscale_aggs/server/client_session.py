@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import UTC, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 from airflow_atscale_aggs.engine.rewriting.parse.bind_parameters import with_values
 from airflow_atscale_aggs.server import messages
-from airflow_atscale_aggs.server.answering import RowStream, Visitor
+from airflow_atscale_aggs.server.answering import AnswerColumns, RowStream, Visitor
 from airflow_atscale_aggs.server.backend import Backend
 from airflow_atscale_aggs.server.client_bounds import Bounds
 from airflow_atscale_aggs.server.client_statements import (
@@ -51,7 +49,7 @@ from airflow_atscale_aggs.server.served_catalog import ServedCatalog
 from airflow_atscale_aggs.server.session_options import READ_SQL, SessionOptions, may_set_options
 from airflow_atscale_aggs.server.sql_errors import SqlError, error_frame
 from airflow_atscale_aggs.server.stopping import BY_USER, Interruption
-from airflow_atscale_aggs.server.values import decode, encoders
+from airflow_atscale_aggs.server.values import decode
 
 
 class ClientSession:
@@ -280,12 +278,6 @@ class ClientSession:
         for cursor in ended:
             await cursor.close()
 
-    def _zone(self) -> tzinfo:
-        try:
-            return ZoneInfo(self._backend.parameters.get("TimeZone", "UTC"))
-        except (ZoneInfoNotFoundError, ValueError):
-            return UTC
-
     async def _send(self, cursor: Cursor, most: int, *, is_shown: bool = True) -> int:
         """Send the next rows as they come; returns how many. Ends the query when the client is gone."""
         if cursor.is_at_end:
@@ -293,23 +285,24 @@ class ClientSession:
         options = await self._options()
         self._interruption.shorten(options.statement_seconds)
         if cursor.rows is None:
-            writers = encoders(cursor.description.columns, cursor.formats, self._zone())
-            cursor.rows = RowStream(self._catalog.pool, self._visitor, cursor.sql, options.of_query(), writers)
+            zone = self._backend.parameters.get("TimeZone", "UTC")
+            columns = AnswerColumns(cursor.description.columns, cursor.formats, zone, self._longest)
+            cursor.rows = RowStream(self._catalog.pool, self._visitor, cursor.sql, options.of_query(), columns)
             cursor.notices = options.notices
         count = 0
         try:
             while not most or count < most:
-                batch, has_more = await self._interruption.wait(cursor.rows.take(most - count if most else 0))
-                if not has_more:
+                batch = await self._interruption.wait(cursor.rows.take(most - count if most else 0))
+                if batch is None:
                     cursor.is_at_end = True
                     if cursor.notices:
                         self._writer.write(messages.notice_response(f"answered from {cursor.rows.sources}"))
                     break
-                count += len(batch)
-                cursor.count += len(batch)
+                count += batch.count
+                cursor.count += batch.count
                 self._check_rows(cursor.count)
                 if is_shown:
-                    self._writer.writelines(batch)
+                    self._writer.write(batch.data)
                     await self._interruption.wait(self._writer.drain())
         except BaseException:
             await cursor.rows.close()

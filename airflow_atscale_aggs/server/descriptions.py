@@ -54,6 +54,10 @@ class Describer:
             self._kept.move_to_end(key)
             return self._kept[key]
 
+    def find(self, sql: str, parameter_oids: tuple[int, ...]) -> Description | None:
+        """What is remembered of a statement. Never waits."""
+        return self._kept.get((sql, parameter_oids))
+
     def forget(self) -> None:
         """Forget all descriptions: the tables have changed."""
         with self._lock:

@@ -65,6 +65,8 @@ class ServedCatalog:
         return await self._with_answered_columns(visitor, sql, description) if selects_all(sql) else description
 
     async def _describe(self, visitor: Visitor, sql: str, parameter_oids: tuple[int, ...]) -> Description:
+        if (known := self.describer.find(sql, parameter_oids)) is not None:
+            return known
         describe = self.describer.describe
         try:
             return await self.pool.run(lambda: describe(sql, parameter_oids))

@@ -45,6 +45,10 @@ def error_frame(error: BaseException, *, severity: str = "ERROR") -> bytes:
             severity=severity,
             **{letter: text for letter, text in fields.items() if text},
         )
+    if isinstance(error, errors.WarehouseError) and isinstance(error.__cause__, psycopg.Error):
+        state = error.__cause__.sqlstate
+        if state:
+            return error_response(state, str(error))
     for kind, state in _STATES:
         if isinstance(error, kind):
             return error_response(state, str(error), severity=severity)

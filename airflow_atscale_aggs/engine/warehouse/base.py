@@ -39,6 +39,31 @@ class FirstRows:
     is_cut: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireFormat:
+    """How the rows of an answer are wanted as messages of PostgreSQL's protocol.
+
+    Attributes:
+        type_oids: PostgreSQL's types of the columns.
+        formats: of each: 0 (text) or 1 (binary).
+        zone: the time zone in which texts of instants are written.
+        longest: bytes of one row.
+    """
+
+    type_oids: tuple[int, ...]
+    formats: tuple[int, ...]
+    zone: str
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowMessages:
+    """Some rows as DataRow messages, one behind the other."""
+
+    data: bytes
+    count: int
+
+
 @dataclass(frozen=True, slots=True)
 class SeenRelation:
     """What bears a name in a schema.
@@ -86,6 +111,14 @@ class WarehouseSession(Protocol):
         """Run one query that changes nothing: names of columns, and its rows as the warehouse gives them.
 
         No more rows are kept than are fetched together. The block and the iterator raise as `execute` does.
+        """
+
+    def stream_messages(
+        self, sql: str, wire: WireFormat
+    ) -> AbstractContextManager[tuple[tuple[str, ...], Iterator[RowMessages]] | None]:
+        """As `stream`; the rows come as PostgreSQL itself has written them, and nobody reads their values.
+
+        None: this warehouse cannot do that, or has no such types; nothing was run then.
         """
 
     def result_types(self, sql: str) -> tuple[str, ...]:

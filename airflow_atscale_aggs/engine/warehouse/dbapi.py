@@ -12,7 +12,7 @@ from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, Transien
 from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
-from airflow_atscale_aggs.engine.warehouse.base import FirstRows, Row, RowBounds, SeenRelation
+from airflow_atscale_aggs.engine.warehouse.base import FirstRows, Row, RowBounds, RowMessages, SeenRelation, WireFormat
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure
 from airflow_atscale_aggs.engine.warehouse.first_contact import FirstContact
 
@@ -81,6 +81,17 @@ class DbApiSession:
     def stream(self, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
         """Run one query that changes nothing: names of columns, and the rows as they come."""
         with self._cursor(sql), self._driver.read(self._connection, sql) as answer:
+            yield answer
+
+    @contextlib.contextmanager
+    def stream_messages(
+        self, sql: str, wire: WireFormat
+    ) -> Iterator[tuple[tuple[str, ...], Iterator[RowMessages]] | None]:
+        """Run one query, whose rows come as messages. See `base.WarehouseSession.stream_messages`."""
+        if self._driver.read_messages is None:
+            yield None
+            return
+        with self._cursor(sql), self._driver.read_messages(self._connection, sql, wire) as answer:
             yield answer
 
     def result_types(self, sql: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_atscale_aggs.engine.warehouse.base import Row, SeenRelation
+from airflow_atscale_aggs.engine.warehouse.base import Row, RowMessages, SeenRelation, WireFormat
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
@@ -112,6 +112,12 @@ class SettingAccess(Protocol):
 ReadQuery = Callable[[Any, str], contextlib.AbstractContextManager[tuple[tuple[str, ...], Iterator[Row]]]]
 """Runs one query on a connection: names of columns, and the rows as they come."""
 
+ReadMessages = Callable[
+    [Any, str, WireFormat],
+    contextlib.AbstractContextManager[tuple[tuple[str, ...], Iterator[RowMessages]] | None],
+]
+"""Runs one query on a connection, whose rows come as messages; None: it was not run."""
+
 _READ_AT_ONCE = 1000
 """Rows that are fetched together, after which the size of what is there is looked at."""
 
@@ -161,6 +167,7 @@ class Driver:
             meanwhile.
         read_query: runs one query, and refuses several statements and every change; None: the driver cannot refuse
             them, and its cursors are read some rows at a time.
+        read_messages: the same with the rows as messages of PostgreSQL's protocol; None: the driver has none.
         decode: makes Python values of a cursor's description and rows, where the driver gives others than DB-API says,
             such as dates as texts; None: it gives the right ones.
         look_at: what bears some names in a schema, where the dialect has no queries for that.
@@ -183,6 +190,7 @@ class Driver:
     reason: Callable[[BaseException], str] | None = None
     hides_signal: Callable[[RuntimeError], bool] = field(default=lambda _: False)
     read_query: ReadQuery | None = None
+    read_messages: ReadMessages | None = None
     decode: Decode | None = None
     look_at: Look | None = None
     version_clause: VersionClause | None = None

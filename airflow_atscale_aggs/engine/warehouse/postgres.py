@@ -19,6 +19,7 @@ from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure, one_line
 from airflow_atscale_aggs.engine.warehouse.information_schema import InformationSchema
+from airflow_atscale_aggs.engine.warehouse.postgres_wire import PostgresWire
 
 _TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
 """SQLSTATE classes: connection, rollback (deadlock, serialization), resources, operator intervention, system error."""
@@ -76,6 +77,7 @@ def open_postgres(dsn: str, *, aggregate_schema: str) -> DbApiWarehouse:
         failure=failure_of,
         reason=reason_of,
         read_query=_read_query,
+        read_messages=PostgresWire().read,
         is_alive=_is_alive,
     )
     return DbApiWarehouse(driver, find_dialect("postgres"), aggregate_schema=aggregate_schema)

@@ -54,7 +54,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.parameterization import (
     parameterize,
     restore_values,
 )
-from airflow_atscale_aggs.engine.warehouse.base import FirstRows, WarehouseSession
+from airflow_atscale_aggs.engine.warehouse.base import FirstRows, RowMessages, WarehouseSession, WireFormat
 
 _REMEDIES = {
     "PIVOT": "Write the columns as `SUM(CASE WHEN attribute = value THEN metric END)`.",
@@ -92,7 +92,8 @@ class StreamedAnswer:
     """The rows as they come, and where they really come from. See `Answer`.
 
     Attributes:
-        rows: to be read once, in the block.
+        rows: to be read once, in the block; none where there are messages.
+        messages: the rows as messages of PostgreSQL's protocol, where they were wanted so and the warehouse can.
         count: how many rows were read; for the log, whoever reads them keeps it.
     """
 
@@ -101,6 +102,7 @@ class StreamedAnswer:
     planned: tuple[PartSource, ...]
     fallback_reason: str
     rows: Iterator[tuple[Any, ...]]
+    messages: Iterator[RowMessages] | None = None
     count: int = 0
 
 
@@ -359,6 +361,7 @@ class QueryRouter:
         sql: str,
         *,
         watch: Callable[[WarehouseSession | None], None] = lambda _: None,
+        wire: WireFormat | None = None,
         **options: Unpack[QueryOptions],
     ) -> Iterator[StreamedAnswer]:
         """As `answer`; the rows come as the warehouse gives them. The log gets the query when the block ends.
@@ -366,6 +369,7 @@ class QueryRouter:
         Args:
             watch: gets the session before anything runs in it, so that another thread can cancel that, and None
                 afterwards.
+            wire: how the rows are wanted as messages; None: as values.
         """
         request = Request(sql, **options)
         plan = planned = self._plan(request)
@@ -373,31 +377,36 @@ class QueryRouter:
         started = time.perf_counter()
         with contextlib.ExitStack() as stack:
             try:
-                names, rows = stack.enter_context(self._streamed(plan, watch))
+                names, rows, messages = stack.enter_context(self._streamed(plan, watch, wire))
             except PermanentWarehouseError as error:
                 plan, reason = self._plan_from_facts(request, plan, error), error.reason
-                names, rows = stack.enter_context(self._streamed(plan, watch))
+                names, rows, messages = stack.enter_context(self._streamed(plan, watch, wire))
             answered = StreamedAnswer(
                 columns=tuple(plan.full_names.get(name, name) for name in names),
                 plan=plan,
                 planned=planned.sources,
                 fallback_reason=reason,
                 rows=rows,
+                messages=messages,
             )
             yield answered
         self._remember(answered, answered.count, time.perf_counter() - started)
 
     @contextlib.contextmanager
     def _streamed(
-        self, plan: QueryPlan, watch: Callable[[WarehouseSession | None], None]
-    ) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]]:
+        self, plan: QueryPlan, watch: Callable[[WarehouseSession | None], None], wire: WireFormat | None
+    ) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[Any, ...]], Iterator[RowMessages] | None]]:
         """The rows of a plan, of which the first is there: until then a warehouse may refuse."""
         with self._session_for(plan) as session:
             watch(session)
             try:
+                with session.stream_messages(plan.sql, wire) if wire else contextlib.nullcontext() as answer:
+                    if answer is not None:
+                        names, messages = answer
+                        yield names, iter(()), itertools.chain(list(itertools.islice(messages, 1)), messages)
+                        return
                 with session.stream(plan.sql) as (names, rows):
-                    first = list(itertools.islice(rows, 1))
-                    yield names, itertools.chain(first, rows)
+                    yield names, itertools.chain(list(itertools.islice(rows, 1)), rows), None
             finally:
                 watch(None)
 
