@@ -55,7 +55,7 @@ class TcpProxy:
         while True:
             try:
                 inner, _ = self._listener.accept()
-                outer = _connect(self._target)
+                outer = connect_to(self._target)
             except OSError:
                 return
             with self._lock:
@@ -80,7 +80,8 @@ class TcpProxy:
         _drop(target)
 
 
-def _connect(target: int | str) -> socket.socket:
+def connect_to(target: int | str) -> socket.socket:
+    """A connection to a port of this machine, or to the socket at a path."""
     if isinstance(target, int):
         return socket.create_connection(("127.0.0.1", target))
     server = socket.socket(socket.AF_UNIX)
