@@ -65,6 +65,7 @@ fuzz: $(STAMP) ## Run the property and kill tests and the calls of the API with 
 	$(BIN)/python tests/fuzz/for_an_hour.py sql --seconds $(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/for_an_hour.py mdx --seconds $(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/for_an_hour.py wire --seconds $(FUZZ_SECONDS)
+	$(BIN)/python tests/fuzz/for_an_hour.py wire_on_postgres --seconds $(FUZZ_SECONDS)
 
 spark: $(STAMP) ## Install Apache Spark into .cache/spark and run a short form of the tests on it, where Java is (500 MB)
 	@if command -v java >/dev/null; then \

@@ -170,7 +170,7 @@ class RowStream:
         """
         if self._job is None and not self._is_canceled.is_set():
             self._job = self._loop.run_in_executor(self._pool.threads, self._read)
-            self._job.add_done_callback(lambda _: self._has_news.set())
+            self._job.add_done_callback(self._end)
         while not self._batches and not self._is_canceled.is_set():
             if self._job is not None and self._job.done():
                 self._job.result()
@@ -211,6 +211,12 @@ class RowStream:
         router = self._pool.router(self._visitor)
         wire = self._columns.wire()
         with router.stream(self._sql, watch=self._watch, wire=wire, **self._options) as answered:
+            if len(answered.columns) != len(self._columns.columns):
+                # The client was told other columns, such as those of a model that was deployed anew meanwhile.
+                text = (
+                    f"the answer has {len(answered.columns)} columns, and {len(self._columns.columns)} were described"
+                )
+                raise SqlError(error_response("0A000", text, H="Prepare the statement anew."))
             self.sources = ", ".join(source.aggregate or source.fact for source in answered.plan.sources)
             for batch in answered.messages if answered.messages is not None else self._encoded(answered.rows):
                 answered.count += batch.count
@@ -251,6 +257,12 @@ class RowStream:
         if self._is_canceled.is_set():
             raise _CanceledError
         self._loop.call_soon_threadsafe(self._arrive, batch)
+
+    def _end(self, job: asyncio.Future[None]) -> None:
+        # Looked at here, since nobody may want its rows any more.
+        if not job.cancelled():
+            job.exception()
+        self._has_news.set()
 
     def _arrive(self, batch: RowMessages) -> None:
         self._batches.append(batch)

@@ -98,8 +98,12 @@ class ClientSession:
                 if not self._is_skipping or frame.kind == b"S":
                     await self._handle(frame)
         finally:
-            await self._end_cursors(all_of_them=True)
-            await self._relay.close()
+            # From here on nobody ends it once more, so that all that it holds is given back.
+            self._task = None
+            try:
+                await self._end_cursors(all_of_them=True)
+            finally:
+                await self._relay.close()
 
     def cancel(self) -> None:
         """Stop what runs for the client."""

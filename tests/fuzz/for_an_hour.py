@@ -20,7 +20,7 @@ _MOST_SHOWN = 600
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("reader", choices=["sql", "mdx", "model", "wire"])
+    parser.add_argument("reader", choices=["sql", "mdx", "model", "wire", "wire_on_postgres"])
     parser.add_argument("--seconds", type=float, default=3600)
     parser.add_argument("--seed", type=int, default=None)
     arguments = parser.parse_args()
@@ -28,8 +28,9 @@ def main() -> int:
     from tests.fuzz.readers import Readers
     from tests.fuzz.wire import Wire
 
-    readers = Wire() if arguments.reader == "wire" else Readers()
-    fuzz = getattr(readers, f"fuzz_{arguments.reader}")
+    name, on_postgres = arguments.reader.removesuffix("_on_postgres"), arguments.reader.endswith("_on_postgres")
+    readers = Wire(on_postgres=on_postgres) if name == "wire" else Readers()
+    fuzz = getattr(readers, f"fuzz_{name}")
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
     findings: dict[str, int] = {}
     begun, tries = time.monotonic(), 0

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
-from airflow_atscale_aggs.engine.lifecycle.query.router import answer
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
 from airflow_atscale_aggs.server.serve import ServerOptions
 from tests.server.conftest import Served, running
@@ -69,9 +69,9 @@ def _plain(rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
 def _differences(served: Served, statements: dict[str, str]) -> dict[str, str]:
     """What differs from the facts, as texts and as binary values."""
     differing = {}
-    with _connect(served) as connection:
+    with _connect(served) as connection, QueryRouter(served.workspace) as router:
         for name, sql in statements.items():
-            wanted = answer(served.workspace, sql, use_aggregates=False).rows
+            wanted = router.answer(sql, use_aggregates=False).rows
             for is_binary in (False, True):
                 try:
                     rows = connection.cursor(binary=is_binary).execute(sql).fetchall()
