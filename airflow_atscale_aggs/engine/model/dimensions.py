@@ -111,6 +111,8 @@ def _hierarchy(hierarchy: SmlMapping, levels: Sequence[SmlMapping], file: str) -
         name=str(hierarchy["unique_name"]),
         levels=tuple(str(level["unique_name"]) for level in levels),
         label=str(hierarchy.get("label") or ""),
+        description=text_of(hierarchy, "description"),
+        folder=text_of(hierarchy, "folder"),
         filter_empty=_join_rule(hierarchy.get("filter_empty")),
         default_member=_default_member(hierarchy.get("default_member"), file),
         parallel_periods={
@@ -171,6 +173,8 @@ def metric_of(value: SmlMapping, file: str, *, dimension: str = "") -> Metric:
         compression=int(compression) if isinstance(compression, int) else None,
         quantiles=quantiles_of(value) if method == "percentile" else (),
         is_hidden=value.get("is_hidden") is True or value.get("visible") is False,
+        description=text_of(value, "description"),
+        folder=text_of(value, "folder"),
         where=f"{file}:{value.line}",
     )
 
@@ -221,6 +225,8 @@ def _attribute(value: SmlMapping, kind: str, level: str, file: str, shared: tupl
         empty=_empty_member(value.get("custom_empty_member"), len(keys)),
         is_aggregatable=value.get("is_aggregatable") is not False,
         is_hidden=value.get("is_hidden") is True,
+        description=text_of(value, "description"),
+        folder=text_of(value, "folder"),
         where=f"{file}:{value.line}",
     )
 
@@ -292,6 +298,11 @@ def _list(value: Mapping[str, Any], key: str) -> list[SmlMapping]:
 def column_names(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """Names of columns; older repositories write mappings with a ``name``."""
     return tuple(str(item["name"] if isinstance(item, Mapping) else item) for item in value.get(key) or ())
+
+
+def text_of(value: Mapping[str, Any], key: str) -> str:
+    """A text for people in one line; empty where there is none."""
+    return " ".join(str(value.get(key) or "").split())
 
 
 def _text(value: object) -> str | None:

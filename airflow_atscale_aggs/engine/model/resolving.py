@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from airflow_atscale_aggs.engine.errors import near_names
 from airflow_atscale_aggs.engine.model.datasets import Dataset
@@ -15,6 +16,7 @@ from airflow_atscale_aggs.engine.model.dimensions import (
     metric_of,
     metrical_attributes,
     template_of,
+    text_of,
 )
 from airflow_atscale_aggs.engine.model.folder_reader import (
     Document,
@@ -22,6 +24,7 @@ from airflow_atscale_aggs.engine.model.folder_reader import (
     folder_from_bytes,
     unreadable_deployment,
 )
+from airflow_atscale_aggs.engine.model.model_folders import folder_of
 from airflow_atscale_aggs.engine.model.perspectives import perspectives_of
 from airflow_atscale_aggs.engine.model.quantiles import check_quantiles, quantile_metrics
 from airflow_atscale_aggs.engine.model.row_security import (
@@ -90,6 +93,8 @@ class ModelResolver:
                 expression=str(document.value["expression"]),
                 aggregate_function=_aggregate_function(document.value),
                 is_hidden=document.value.get("is_hidden") is True or document.value.get("visible") is False,
+                description=text_of(document.value, "description"),
+                folder=text_of(document.value, "folder"),
                 where=document.where,
             )
             for name, document in folder.of_type("metric_calc").items()
@@ -106,9 +111,7 @@ class ModelResolver:
         relationships = self._relationships(members, datasets)
         degenerate = self._degenerate(members)
         metrics, calculations = self._listed_metrics([*members, document] if composite else members)
-        reachable = self._reachable(
-            {relationship.dimension for relationship in relationships if relationship.dimension} | set(degenerate)
-        )
+        reachable = self._reachable({each.dimension for each in relationships if each.dimension} | set(degenerate))
         own = {metric.name: metric for metric in self._metrical.values() if metric.dimension in reachable}
         metrics |= {name: metric for name, metric in own.items() if name not in metrics}
         value, links = document.value, self._security_links(members, reachable)
@@ -131,14 +134,20 @@ class ModelResolver:
             query_names=query_names,
             quantiles=quantile_metrics(metrics.values(), query_names),
             is_composite=composite is not None,
-            build_speculative_aggs=bool(self._catalog and self._catalog.value.get("build_speculative_aggs") is True),
+            build_speculative_aggs=self._builds_speculative_aggs,
             listed=_names_in_lists([*members, document]),
             calculation_groups=tuple(group for group in self._calculation_groups if group.dimension in reachable),
             defaulted=_dimensions_with_default(reachable.values()),
             not_added_up=_attributes_without_total(reachable.values()),
             perspectives=perspectives_of(document, reachable, {*metrics, *calculations}, relationships, self._issues),
+            description=text_of(value, "description"),
+            folder=folder_of(document.file),
             where=document.where,
         )
+
+    @property
+    def _builds_speculative_aggs(self) -> bool:
+        return self._catalog is not None and self._catalog.value.get("build_speculative_aggs") is True
 
     def _check_paths(self, document: Document, relationships: set[str]) -> None:
         """Warn of unknown relationships in the paths of partitions. No build needs these paths."""
@@ -272,10 +281,11 @@ class ModelResolver:
         for document in documents:
             for reference in document.value.get("metrics") or ():
                 name = str(reference["unique_name"])
+                folder = text_of(reference, "folder")
                 if name in self._metrics:
-                    metrics[name] = self._metrics[name]
+                    metrics[name] = _in_folder(self._metrics[name], folder)
                 elif name in self._calculations:
-                    calculations[name] = self._calculations[name]
+                    calculations[name] = _in_folder(self._calculations[name], folder)
                 elif name not in self._metrical:
                     where = f"{document.file}:{reference.line}"
                     self._issues.add_unresolved_reference(
@@ -378,6 +388,14 @@ class ModelResolver:
 
         for name in sorted(self._dimensions):
             visit(name, ())
+
+
+_Measure = TypeVar("_Measure", Metric, Calculation)
+
+
+def _in_folder(measure: _Measure, folder: str) -> _Measure:
+    """A metric in the folder that a model puts it into; empty: it has its own."""
+    return replace(measure, folder=folder) if folder else measure
 
 
 def _query_names(model: SmlMapping) -> dict[str, str]:

@@ -30,6 +30,7 @@ class Attribute:
         empty: the member of facts that have none; None: they have none.
         is_aggregatable: False: there is no member that stands for all others, so they are never added up.
         is_hidden: not among the columns that tools list; it can be asked for by name.
+        description, folder: for people; empty: none.
     """
 
     name: str
@@ -46,6 +47,8 @@ class Attribute:
     empty: EmptyMember | None = None
     is_aggregatable: bool = True
     is_hidden: bool = False
+    description: str = ""
+    folder: str = ""
     where: str = ""
 
 
@@ -71,11 +74,14 @@ class Hierarchy:
         filter_empty: ``yes`` | ``no`` | ``always``.
         parallel_periods: by (level, ancestor level): columns with the key of the member one ancestor earlier.
         label: for people; empty: as the name.
+        description, folder: for people; empty: none.
     """
 
     name: str
     levels: tuple[str, ...]
     label: str = ""
+    description: str = ""
+    folder: str = ""
     filter_empty: str = "yes"
     parallel_periods: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     default_member: DefaultMember | None = None
@@ -141,6 +147,7 @@ class Metric:
 
     Attributes:
         quantiles: of a ``percentile``, as decimal numbers from 0 to 1, lowest first: ``("0.25", "0.5", "0.75")``.
+        description, folder: for people; empty: none.
     """
 
     name: str
@@ -154,6 +161,8 @@ class Metric:
     compression: int | None = None
     quantiles: tuple[str, ...] = ()
     is_hidden: bool = False
+    description: str = ""
+    folder: str = ""
     where: str = ""
 
     @property
@@ -169,6 +178,7 @@ class Calculation:
     Attributes:
         aggregate_function: how MDX's ``Aggregate`` brings its values together, in lower case; empty when SML does not
             say.
+        description, folder: for people; empty: none.
     """
 
     name: str
@@ -176,6 +186,8 @@ class Calculation:
     expression: str
     aggregate_function: str = ""
     is_hidden: bool = False
+    description: str = ""
+    folder: str = ""
     where: str = ""
 
 
@@ -303,6 +315,8 @@ class SemanticModel:
         security_links: of the model itself and of the dimensions that it reaches.
         defaulted: dimensions with a default member.
         not_added_up: (dimension, attribute) of attributes without a member that stands for all others.
+        description: for people; empty: none.
+        folder: where its file is, such as ``sales/europe``, see `model_folders.folder_of`.
     """
 
     catalog: str
@@ -327,6 +341,8 @@ class SemanticModel:
     perspectives: Mapping[str, Perspective] = field(default_factory=dict)
     defaulted: frozenset[str] = frozenset()
     not_added_up: frozenset[tuple[str, str]] = frozenset()
+    description: str = ""
+    folder: str = ""
     where: str = ""
 
     def metric(self, name: str) -> Metric | None:

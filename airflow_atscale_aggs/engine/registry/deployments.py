@@ -36,8 +36,8 @@ def record_deployment(connection: Connection, deployment: Deployment, now: datet
         _record_version(connection, deployment, version, is_first=recorded is None, now=now)
     elif recorded is not None:
         _refresh_content(connection, deployment, recorded.deployment_id)
-    shown = json.dumps(deployment.perspectives)
-    connection.execute(update(models).where(models.c.id == deployment.model_id).values(perspectives=shown))
+    shown = {"perspectives": json.dumps(deployment.perspectives), "folder": deployment.folder}
+    connection.execute(update(models).where(models.c.id == deployment.model_id).values(**shown))
     _record_settings(connection, deployment)
     appeared, changed, retired, unchanged = _record_definitions(connection, deployment, now)
     names_left = _record_system_definitions(connection, deployment, now)

@@ -36,6 +36,7 @@ def model_record(row: Any) -> ModelRecord:
         connection=row.connection,
         retired_at=row.retired_at,
         perspectives=tuple(json.loads(row.perspectives)) if row.perspectives else (),
+        folder=row.folder,
     )
 
 

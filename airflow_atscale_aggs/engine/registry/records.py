@@ -24,6 +24,7 @@ class ModelRecord:
         retired_at: when it was let go; None: it is deployed.
         perspectives: names under which it shows a part of itself.
         perspective: the one that is meant, where a query names it; ``name`` stays the model's.
+        folder: in which it stands among others, see `model_folders.folder_of`.
     """
 
     id: str
@@ -37,6 +38,7 @@ class ModelRecord:
     retired_at: datetime | None = None
     perspectives: tuple[str, ...] = ()
     perspective: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,6 +403,7 @@ class Deployment:
         rebound: system-defined definitions of the registry as they are in this version of the model.
         left: system-defined definitions that this version of the model has no more: id to reason.
         perspectives: names under which the model shows a part of itself.
+        folder: in which it stands among others.
     """
 
     model_id: str
@@ -416,6 +419,7 @@ class Deployment:
     rebound: tuple[AggregateDefinition, ...] = ()
     left: Mapping[str, str] = field(default_factory=dict)
     perspectives: tuple[str, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

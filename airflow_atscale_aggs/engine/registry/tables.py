@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0014"
+SCHEMA_VERSION = "0015"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -85,6 +85,7 @@ models = Table(
     Column("change_counter", Integer, nullable=False, server_default="0"),
     Column("retired_at", UtcDateTime),
     Column("perspectives", Text),
+    Column("folder", Text, nullable=False, server_default=""),
     Column("name_key", Text, nullable=False, server_default=""),
 )
 

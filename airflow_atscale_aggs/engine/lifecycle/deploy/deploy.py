@@ -139,6 +139,7 @@ def _make_deployments(
                 rebound=rebound_definitions,
                 left=reasons_by_id,
                 perspectives=tuple(resolved.perspectives),
+                folder=resolved.folder,
             )
         )
         models.append(resolved)

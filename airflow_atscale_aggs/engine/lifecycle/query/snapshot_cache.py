@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.errors import ModelRetiredError, RegistryUnavai
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, read_model_snapshot
 from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import UNBOUND, QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.model_folders import schema_of
 from airflow_atscale_aggs.engine.registry.models import find_model
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import first_word
@@ -104,7 +105,8 @@ class SnapshotCache:
     def named_like(self, table: exp.Table, here: Callable[[], frozenset[str]]) -> list[ModelRecord]:
         """The models that a name in FROM may mean: exactly spelled ones, else those that differ in case.
 
-        What stands before the name must be the model's catalog, or what clients put there when they know of none.
+        What stands before the name must be the model's catalog or its folder, or what clients put there when they know
+        of none.
 
         Args:
             here: tells the warehouse's own schema and database, in lower case.
@@ -112,6 +114,7 @@ class SnapshotCache:
         same = self._named.get(table.name.casefold(), [])
         schema = table.db.casefold()
         fitting = [record for record in same if schema == record.catalog.casefold()]
+        fitting = fitting or [record for record in same if schema == schema_of(record.folder).casefold()]
         if not fitting and same and (schema in _NEUTRAL or schema in here()):
             fitting = same
         exact = [record for record in fitting if table.name == (record.perspective or record.name)]
