@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -35,7 +36,7 @@ _CATALOG_SERVER = "ATSCALE_AGGS_CATALOG_SERVER"
 @click.option(
     "--catalog-server",
     metavar="URL",
-    help="A PostgreSQL server that keeps an empty table for each model; databases `atscale_aggs_shells_…` and the role "
+    help="A PostgreSQL server that keeps an empty table for each model; a database for each catalog and the role "
     f"`atscale_aggs_client` are made on it.  [env {_CATALOG_SERVER}; the registry, where it is in PostgreSQL; else "
     "a server that is started for it]",
 )
@@ -67,8 +68,9 @@ def serve(
     docs/serving.md tells what works with which client.
     """
     try:
+        from airflow_atscale_aggs.server.catalog_server import catalog_server_of
         from airflow_atscale_aggs.server.own_server import NoCatalogServerError
-        from airflow_atscale_aggs.server.serve import Server, ServerOptions, ServerRefusedError, catalog_server_of
+        from airflow_atscale_aggs.server.serve import Server, ServerOptions, ServerRefusedError
     except ImportError as error:
         message = f"`serve` needs more packages ({error}): pip install 'airflow-atscale-aggs[serve]'"
         raise click.ClickException(message) from error
@@ -109,8 +111,18 @@ _SWITCH_SECONDS = 0.0005
 """After which a thread that plans a query lets the one go on that speaks with clients."""
 
 
+def _show_log() -> None:
+    """On standard error, with times."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger("airflow_atscale_aggs.server")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
 async def _serve(server: Server, options: ServerOptions) -> None:
     """Until a signal comes."""
+    _show_log()
     sys.setswitchinterval(_SWITCH_SECONDS)
     host, port = await server.start()
     for name in server.databases:

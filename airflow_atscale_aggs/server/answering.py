@@ -17,6 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.query.query_planner import QueryOptions
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.warehouse.base import RowMessages, WarehouseSession, WireFormat
 from airflow_atscale_aggs.server.messages import ResultColumn, data_row, error_response, format_of
 from airflow_atscale_aggs.server.sql_errors import SqlError
@@ -40,17 +41,21 @@ class Visitor:
     Attributes:
         name: for the log of queries.
         model_ids: the models that are there for them; None: all.
+        catalog: whose models are there; empty: of all catalogs.
     """
 
     name: str
     model_ids: frozenset[str] | None
+    catalog: str = ""
+
+    def sees(self, record: ModelRecord) -> bool:
+        """Whether a model is there for them."""
+        is_near = not self.catalog or record.catalog == self.catalog
+        return is_near and (self.model_ids is None or record.id in self.model_ids)
 
     def bounds(self) -> QueryBounds:
         """What their queries may read: models that they see, and nothing that does more than read."""
-        ids = self.model_ids
-        return QueryBounds(
-            sees=lambda record: ids is None or record.id in ids, is_guarded=True, keeps_plans=True, reads_tables=False
-        )
+        return QueryBounds(sees=self.sees, is_guarded=True, keeps_plans=True, reads_tables=False)
 
 
 class AnswerPool:
@@ -67,6 +72,7 @@ class AnswerPool:
         self._workspace = workspace
         self.threads = ThreadPoolExecutor(size, thread_name_prefix="answers")
         self._own = threading.local()
+        self._lock = threading.Lock()
         self._all_routers: list[OrderedDict[Visitor, QueryRouter]] = []
 
     async def run(self, work: Callable[[], _T]) -> _T:
@@ -87,12 +93,20 @@ class AnswerPool:
         if routers is None:
             routers = self._own.routers = OrderedDict()
             self._all_routers.append(routers)
-        if visitor not in routers:
-            routers[visitor] = QueryRouter(self._workspace, user=visitor.name, bounds=visitor.bounds())
-            if len(routers) > _MOST_ROUTERS:
-                routers.popitem(last=False)[1].close()
-        routers.move_to_end(visitor)
-        return routers[visitor]
+        with self._lock:
+            if visitor not in routers:
+                routers[visitor] = QueryRouter(self._workspace, user=visitor.name, bounds=visitor.bounds())
+                if len(routers) > _MOST_ROUTERS:
+                    routers.popitem(last=False)[1].close()
+            routers.move_to_end(visitor)
+            return routers[visitor]
+
+    def write_log(self) -> None:
+        """Write down the queries that the log has not got yet."""
+        with self._lock:
+            all_routers = [router for routers in self._all_routers for router in routers.values()]
+        for router in all_routers:
+            router.write_log()
 
     def close(self) -> None:
         """Wait for what runs, and write the log of queries."""

@@ -35,6 +35,7 @@ from airflow_atscale_aggs.server.frames import (
     discard,
     read_frame,
 )
+from airflow_atscale_aggs.server.overview import names_overview
 from airflow_atscale_aggs.server.portals import (
     Budget,
     Cursor,
@@ -76,7 +77,7 @@ class ClientSession:
         self._statements: Kept[Prepared] = Kept(budget)
         self._portals: Kept[Portal] = Kept(budget)
         self._cursors: Kept[Cursor] = Kept(budget)
-        self._is_skipping = False
+        self._is_skipping = self._reads_overview = False
         self.has_set_options = False
         self._task: asyncio.Task[object] | None = None
         self._idle_since: float | None = None
@@ -145,6 +146,7 @@ class ClientSession:
             return
         self._interruption.begin(self._bounds.statement_seconds)
         try:
+            await self._look_at_overview(frame)
             await handler(frame)
         except (AtScaleAggsError, psycopg.Error, SqlError) as error:
             await self._fail(error, is_simple=frame.kind == b"Q")
@@ -155,6 +157,13 @@ class ClientSession:
         finally:
             self._interruption.end()
         await self._writer.drain()
+
+    async def _look_at_overview(self, frame: Frame) -> None:
+        """What tells of models is brought up to date for who has named it once: he may have prepared a statement."""
+        if not self._reads_overview and frame.kind in {b"Q", b"P"}:
+            self._reads_overview = names_overview(frame.payload)
+        if self._reads_overview:
+            await self._interruption.wait(self._catalog.refresh_overview())
 
     async def _fail(self, error: BaseException, *, is_simple: bool) -> None:
         """Tell an error. In a transaction the server must know of it as well, so that it refuses what follows."""

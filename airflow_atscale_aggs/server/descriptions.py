@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -58,10 +59,15 @@ class Describer:
         """What is remembered of a statement. Never waits."""
         return self._kept.get((sql, parameter_oids))
 
-    def forget(self) -> None:
-        """Forget all descriptions: the tables have changed."""
+    def is_there(self) -> bool:
+        """Whether the database is there and answers. Connects where there is no connection any more."""
         with self._lock:
-            self._kept.clear()
+            for _ in range(2):
+                # The first connection may be one that the server has ended.
+                with contextlib.suppress(psycopg.Error):
+                    self._connected().execute("SELECT 1")
+                    return True
+            return False
 
     def close(self) -> None:
         """End the session."""

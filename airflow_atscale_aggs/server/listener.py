@@ -78,13 +78,14 @@ class Listener:
     """Takes connections for some catalogs.
 
     Args:
-        catalog_of: the catalog by the name of the database that a client gives; None: there is none.
+        catalog_of: the catalog by the name of the database that a client gives, as somebody sees it; None: there is
+            none.
         user_of: a user by name; None: there is none.
     """
 
     def __init__(
         self,
-        catalog_of: Callable[[str], Awaitable[ServedCatalog | None]],
+        catalog_of: Callable[[str, Visitor], Awaitable[ServedCatalog | None]],
         user_of: Callable[[str], Awaitable[UserRecord | None]],
         options: ListenOptions,
     ) -> None:
@@ -211,12 +212,13 @@ class Listener:
             text = f'password authentication failed for user "{user}"'
             raise SqlError(messages.error_response("28P01", text, severity="FATAL"))
         with self._admission.admit_user(user):
-            await self._answer(await self._catalog(name), visitor, client, parameters)
+            catalog = await self._catalog(name, visitor)
+            await self._answer(catalog, catalog.visitor(visitor.name), client, parameters)
 
-    async def _catalog(self, name: str) -> ServedCatalog:
-        """The catalog by the name of a database. Raises SqlError."""
+    async def _catalog(self, name: str, visitor: Visitor) -> ServedCatalog:
+        """The catalog by the name of a database, as somebody sees it. Raises SqlError."""
         try:
-            catalog = await self._catalog_of(name)
+            catalog = await self._catalog_of(name, visitor)
         except (AtScaleAggsError, psycopg.Error) as error:
             raise SqlError(error_frame(error, severity="FATAL")) from error
         if catalog is None:

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from dataclasses import dataclass, field
 
 import psycopg
-from sqlalchemy.engine import URL, make_url
 
-from airflow_atscale_aggs.engine.lifecycle.query.model_tables import read_model_tables
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.users import UserRecord
 from airflow_atscale_aggs.server.answering import AnswerPool
-from airflow_atscale_aggs.server.backend import BackendAddress
+from airflow_atscale_aggs.server.catalog_server import CatalogServer
 from airflow_atscale_aggs.server.client_bounds import Bounds
-from airflow_atscale_aggs.server.descriptions import Describer
 from airflow_atscale_aggs.server.listener import Listener, ListenOptions
-from airflow_atscale_aggs.server.served_catalog import ServedCatalog
-from airflow_atscale_aggs.server.shells import make_shells
-
-_LOOK_SECONDS = 2.0
-"""After which a new connection makes us look for new deployments."""
+from airflow_atscale_aggs.server.served_catalogs import ServedCatalogs
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -84,67 +76,27 @@ class ServerOptions:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogServer:
-    """A PostgreSQL server that keeps empty tables, one for each model, and answers what tools ask about tables."""
-
-    host: str
-    port: int
-    user: str
-    password: str = field(default="", repr=False)
-    database: str = "postgres"
-
-    def conninfo(self, database: str = "") -> str:
-        """For psycopg. Without a name it leads to the server's own database."""
-        query = {"host": self.host} if self.host.startswith("/") else {}
-        url = URL.create(
-            "postgresql",
-            username=self.user,
-            password=self.password or None,
-            host=None if query else self.host,
-            port=self.port,
-            database=database or self.database,
-            query=query,
-        )
-        return url.render_as_string(hide_password=False)
-
-
-def catalog_server_of(url: str) -> CatalogServer:
-    """The server behind a URL of PostgreSQL."""
-    parsed = make_url(url)
-    host = parsed.host or str(parsed.query.get("host", "127.0.0.1"))
-    return CatalogServer(
-        host=host,
-        port=parsed.port or 5432,
-        user=parsed.username or "postgres",
-        password=parsed.password or "",
-        database=parsed.database or "postgres",
-    )
-
-
 class Server:
     """Serves until it is closed.
 
     Args:
-        catalog_server: where databases with the prefix `shells.PREFIX` are made.
+        catalog_server: where databases for catalogs are made, see `shells`.
 
     Raises ServerRefusedError.
     """
 
     def __init__(self, workspace: Workspace, catalog_server: CatalogServer, options: ServerOptions) -> None:
-        self._workspace, self._catalog_server, self._options = workspace, catalog_server, options
+        self._workspace, self._options = workspace, options
         workspace.warehouse.kept_sessions = options.queries
         self._pool = AnswerPool(workspace, size=options.queries)
-        self._catalogs: dict[str, ServedCatalog] = {}
-        self._states: dict[str, object] = {}
-        self._look_again = 0.0
-        self._listener = Listener(self.catalog, self._user, options.listen_options())
+        self._catalogs = ServedCatalogs(workspace, catalog_server, self._pool)
+        self._listener = Listener(self._catalogs.find, self._user, options.listen_options())
         self._server: asyncio.Server | None = None
 
     @property
     def databases(self) -> tuple[str, ...]:
         """The catalogs that are served, sorted."""
-        return tuple(sorted(self._catalogs))
+        return self._catalogs.names
 
     async def start(self) -> tuple[str, int]:
         """Make the empty tables, and listen. Returns address and port.
@@ -153,7 +105,7 @@ class Server:
             ServerRefusedError: the port is taken, or the catalog server refuses.
         """
         try:
-            await self._pool.run(self._refresh)
+            await self._catalogs.start()
             self._server = await self._listener.serve(self._options.host, self._options.port)
         except (OSError, psycopg.Error) as error:
             await asyncio.to_thread(self._pool.close)
@@ -162,55 +114,13 @@ class Server:
         host, port = self._server.sockets[0].getsockname()[:2]
         return str(host), int(port)
 
-    async def catalog(self, name: str) -> ServedCatalog | None:
-        """The catalog of a database's name; what was deployed meanwhile is seen. None: there is none."""
-        if time.monotonic() >= self._look_again:
-            self._look_again = time.monotonic() + _LOOK_SECONDS
-            await self._pool.run(self._refresh)
-        return self._catalogs.get(name)
-
     async def close(self) -> None:
         """Stop listening, and end what runs."""
         if self._server is not None:
             self._server.close()
         await self._listener.close()
         await asyncio.to_thread(self._pool.close)
-        for catalog in self._catalogs.values():
-            catalog.describer.close()
+        self._catalogs.close()
 
     async def _user(self, name: str) -> UserRecord | None:
         return await self._pool.run(lambda: self._workspace.read.users.find(name))
-
-    def _refresh(self) -> None:
-        """Make tables of catalogs whose models were deployed anew."""
-        records = self._workspace.read.models.current()
-        for catalog in sorted({record.catalog for record in records}):
-            state = [(r.id, self._workspace.read.models.version(r.id)) for r in records if r.catalog == catalog]
-            if self._states.get(catalog) != state:
-                old = self._catalogs.get(catalog)
-                try:
-                    self._catalogs[catalog] = self._make_catalog(catalog)
-                except psycopg.errors.LockNotAvailable:
-                    if old is None:
-                        raise
-                    # The old tables serve until whoever looks at them ends their transaction.
-                    continue
-                self._states[catalog] = state
-                if old is not None:
-                    old.describer.close()
-        for gone in set(self._catalogs) - {record.catalog for record in records}:
-            self._catalogs.pop(gone).describer.close()
-
-    def _make_catalog(self, catalog: str) -> ServedCatalog:
-        tables = read_model_tables(self._workspace, catalog, now=utc_now())
-        shells = make_shells(self._catalog_server.conninfo(), catalog, tables)
-        address = BackendAddress(
-            host=self._catalog_server.host,
-            port=self._catalog_server.port,
-            user=shells.role,
-            password=shells.password,
-        )
-        describer = Describer(self._catalog_server.conninfo(shells.database))
-        return ServedCatalog(
-            catalog, address, shells.database, self._pool, describer, self._workspace.warehouse.dialect
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from airflow_atscale_aggs.server.backend import BackendAddress
 from airflow_atscale_aggs.server.client_statements import selects_all, without_catalog
 from airflow_atscale_aggs.server.descriptions import Describer, Description
 from airflow_atscale_aggs.server.messages import ResultColumn, error_response
+from airflow_atscale_aggs.server.overview import Overview
 from airflow_atscale_aggs.server.sql_errors import SqlError
 
 _MOST = 5000
@@ -25,31 +27,40 @@ _MOST = 5000
 
 @dataclass
 class ServedCatalog:
-    """One catalog.
+    """One catalog, as those see it who see the same models of it.
 
     Attributes:
+        model_ids: the models that are there; None: all.
         backend: the server with the empty tables, and ``shells``: the database on it.
     """
 
     catalog: str
+    model_ids: frozenset[str] | None
     backend: BackendAddress
     shells: str
     pool: AnswerPool
     describer: Describer
+    overview: Overview
     dialect: Dialect
-    _names_model: OrderedDict[tuple[frozenset[str] | None, str], bool] = field(default_factory=OrderedDict)
-    _answered_columns: OrderedDict[tuple[frozenset[str] | None, str], tuple[ResultColumn, ...]] = field(
-        default_factory=OrderedDict
-    )
+    _names_model: OrderedDict[str, bool] = field(default_factory=OrderedDict)
+    _answered_columns: OrderedDict[str, tuple[ResultColumn, ...]] = field(default_factory=OrderedDict)
+
+    def visitor(self, name: str) -> Visitor:
+        """Somebody who asks in it."""
+        return Visitor(name, self.model_ids, self.catalog)
+
+    async def refresh_overview(self) -> None:
+        """Bring the tables about models up to date. It needs none of the threads that queries wait for."""
+        if self.overview.is_old:
+            await asyncio.to_thread(self.overview.refresh)
 
     async def names_model(self, visitor: Visitor, sql: str) -> bool:
         """Whether a statement is for the engine. Remembered by its text."""
-        key = (visitor.model_ids, sql)
-        if key not in self._names_model:
-            self._names_model[key] = await self.pool.ask(visitor, lambda router: router.names_model(sql))
+        if sql not in self._names_model:
+            self._names_model[sql] = await self.pool.ask(visitor, lambda router: router.names_model(sql))
             if len(self._names_model) > _MOST:
                 self._names_model.popitem(last=False)
-        return self._names_model[key]
+        return self._names_model[sql]
 
     async def describe(self, visitor: Visitor, sql: str, parameter_oids: tuple[int, ...]) -> Description:
         """What a statement on models takes and gives.
@@ -84,8 +95,7 @@ class ServedCatalog:
 
         Of a model with several facts, a sample shows one fact: its rows have fewer columns than the empty table.
         """
-        key = (visitor.model_ids, sql)
-        if key not in self._answered_columns:
+        if sql not in self._answered_columns:
             values = [None] * len(description.parameter_oids)
             try:
                 bound = with_values(sql, values, "postgres") if values else sql
@@ -93,10 +103,10 @@ class ServedCatalog:
             except (AtScaleAggsError, SqlError):
                 # The query itself will be refused, and tell why.
                 return description
-            self._answered_columns[key] = columns
+            self._answered_columns[sql] = columns
             if len(self._answered_columns) > _MOST:
                 self._answered_columns.popitem(last=False)
-        columns = self._answered_columns[key]
+        columns = self._answered_columns[sql]
         has_same_names = [column.name for column in columns] == [column.name for column in description.columns]
         return description if has_same_names else Description(description.parameter_oids, columns)
 

@@ -1,52 +1,73 @@
-"""An empty PostgreSQL database for each catalog, with one table for each model: what tools ask about tables."""
+"""A PostgreSQL database for each catalog, with an empty table for each model: what tools ask about tables.
+
+Who does not see all models of a catalog has a database of his own with the models that he sees: what stands in a
+database can be read by everybody who is connected to it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import logging
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import sql
 
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelTable
+from airflow_atscale_aggs.server.model_shells import ROLE, Connection, make_model_tables, schemas_of
+from airflow_atscale_aggs.server.overview_tables import SCHEMA, VERSION, make_overview_tables
 
 PREFIX = "atscale_aggs_shells_"
-"""Databases with this prefix are ours: they are made and dropped."""
+"""How a database is called while it is made, and where the catalog's own name is somebody else's."""
 
-ROLE = "atscale_aggs_client"
-"""The role of all clients in these databases."""
-
-_VERSION = 2
+_VERSION = 3
 """Of how tables are made; with another one all are made anew."""
 
-_WAIT = "SET lock_timeout = '2s'"
+_LOCK = 0x61676773
+_WAIT_FOR_OTHERS = "SET lock_timeout = '60s'"
+_WAIT_FOR_CLIENTS = "SET lock_timeout = '2s'"
 """Clients that connect meanwhile wait as long."""
 
-_REFUSAL = """
-CREATE SCHEMA IF NOT EXISTS atscale_aggs_inside;
-CREATE OR REPLACE FUNCTION atscale_aggs_inside.refuse(model text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
-BEGIN
-    RAISE EXCEPTION USING
-        ERRCODE = '0A000',
-        MESSAGE = format('model "%s" can be asked by SELECT only, and not together with tables of this session', model),
-        HINT = 'Ask the model by a SELECT of its own, and keep its rows on your side.';
-END $$;
-"""
-"""Each table has one row, which no client can read: what PostgreSQL would answer from it is an error.
+_LONGEST = 63
+"""Bytes of a name in PostgreSQL."""
 
-Thus a statement that is not handed to the engine has no answer rather than a wrong one.
+_MARK = re.compile(r"\[atscale-aggs ([0-9a-f]{16}) ([0-9a-f]{16}) ([0-9a-f]{16})\]\Z")
+"""At the end of a database's comment: digests of the registry, of what it stands for, and of what is in it."""
+
+_DATABASES = """
+SELECT datname, coalesce(shobj_description(oid, 'pg_database'), ''),
+    EXISTS (SELECT FROM pg_stat_activity AS session WHERE session.datid = pg_database.oid)
+FROM pg_database
 """
 
-_SCHEMA = "public"
-_LOCK = 0x61676773
-_MOST_COLUMNS = 1600
-"""Of a table in PostgreSQL."""
+_log = logging.getLogger(__name__)
 
 
-def shells_database(catalog: str) -> str:
-    """The name of the database that stands for a catalog; short, since PostgreSQL cuts names at 63 bytes."""
-    return PREFIX + hashlib.sha256(catalog.encode()).hexdigest()[:16]
+@dataclass(frozen=True, slots=True)
+class ShellsKey:
+    """What a database stands for.
+
+    Attributes:
+        registry: the id of the registry: others may have catalogs of the same name.
+        model_ids: the models that are in it; None: all of the catalog, also later ones.
+    """
+
+    registry: str
+    catalog: str
+    model_ids: frozenset[str] | None
+
+    @property
+    def digest(self) -> str:
+        """Other keys have other ones."""
+        ids = None if self.model_ids is None else sorted(self.model_ids)
+        return _digest(f"{self.registry} {self.catalog} {ids}")
+
+    @property
+    def wanted_name(self) -> str:
+        """The name that the database has where nobody else has taken it."""
+        return self.catalog if self.model_ids is None else f"{self.catalog}_{self.digest[:6]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +83,17 @@ class Shells:
     password: str = field(repr=False)
 
 
-def make_shells(conninfo: str, catalog: str, tables: Sequence[ModelTable]) -> Shells:
-    """Make the database of a catalog what its models are now.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A database of the server. ``mark``: digests as in `_MARK`; empty: it is none of ours."""
+
+    name: str
+    mark: tuple[str, ...]
+    is_in_use: bool
+
+
+def make_shells(conninfo: str, key: ShellsKey, tables: Sequence[ModelTable]) -> Shells:
+    """Make the database of a key what its models are now.
 
     Several processes may do it at the same time: they wait for each other, and whoever comes later finds it done.
     The role that clients have may read there and make temporary tables, and nothing else.
@@ -76,30 +106,91 @@ def make_shells(conninfo: str, catalog: str, tables: Sequence[ModelTable]) -> Sh
         psycopg.Error: the server refuses.
     """
     password = hashlib.sha256(f"{ROLE} {conninfo}".encode()).hexdigest()
-    shells = Shells(shells_database(catalog), ROLE, password)
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute(_WAIT)
+        connection.execute(_WAIT_FOR_OTHERS)
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         _make_role(connection, password)
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [shells.database]).fetchone()
-        name = sql.Identifier(shells.database)
-        if found is None:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+        found = _find(connection, key) or _create(connection, key)
+        name = sql.Identifier(found.name)
         connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(name, sql.Identifier(ROLE)))
-        with psycopg.connect(conninfo, dbname=shells.database) as own:
-            own.execute(_WAIT)
-            wanted = hashlib.sha256(f"{_VERSION} {tables!r}".encode()).hexdigest()
-            told = own.execute(
-                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [shells.database]
-            ).fetchone()
-            if told is None or told[0] != wanted:
-                _make_tables(own, tables)
-                own.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, wanted))
-    return shells
+        content = _digest(f"{_VERSION} {VERSION} {tables!r}")
+        if found.mark[2] != content:
+            with psycopg.connect(conninfo, dbname=found.name) as own:
+                own.execute(_WAIT_FOR_CLIENTS)
+                make_model_tables(own, tables, kept=SCHEMA)
+                make_overview_tables(own)
+                path = sql.SQL(", ").join(map(sql.Identifier, schemas_of(tables)))
+                own.execute(sql.SQL("ALTER DATABASE {} SET search_path = {}").format(name, path))
+                _write_mark(own, found.name, key, content)
+    return Shells(found.name, ROLE, password)
 
 
-def _make_role(connection: psycopg.Connection[tuple[object, ...]], password: str) -> None:
+def drop_unneeded_shells(conninfo: str, registry: str, needed: Collection[str]) -> list[str]:
+    """Drop the databases of a registry that nobody needs and nobody is connected to. Returns their names.
+
+    Args:
+        needed: digests of the keys whose databases stay.
+    """
+    dropped = []
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(_WAIT_FOR_OTHERS)
+        connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        for found in _databases(connection):
+            is_ours = bool(found.mark) and found.mark[0] == _digest(registry)
+            if not is_ours or found.mark[1] in needed or found.is_in_use:
+                continue
+            try:
+                connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(found.name)))
+            except psycopg.errors.ObjectInUse:
+                continue
+            dropped.append(found.name)
+            _log.info("Dropped the database `%s`: no user sees just these models any more.", found.name)
+    return dropped
+
+
+def _databases(connection: Connection) -> list[_Found]:
+    rows = connection.execute(_DATABASES).fetchall()
+    marks = [_MARK.search(str(comment)) for _, comment, _ in rows]
+    return [
+        _Found(str(name), () if mark is None else mark.groups(), bool(is_in_use))
+        for (name, _, is_in_use), mark in zip(rows, marks, strict=True)
+    ]
+
+
+def _find(connection: Connection, key: ShellsKey) -> _Found | None:
+    return next((found for found in _databases(connection) if found.mark[1:2] == (key.digest,)), None)
+
+
+def _create(connection: Connection, key: ShellsKey) -> _Found:
+    """Make a database with its mark. It gets the name that is wanted once the mark tells whose it is."""
+    name = PREFIX + key.digest
+    names = {found.name for found in _databases(connection)}
+    if name not in names:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+    mark = _write_mark(connection, name, key, "0" * 16)
+    wanted = key.wanted_name
+    if wanted not in names and 0 < len(wanted.encode()) <= _LONGEST:
+        try:
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(wanted))
+            )
+        except psycopg.errors.DuplicateDatabase:
+            return _Found(name, mark, is_in_use=False)
+        return _Found(wanted, mark, is_in_use=False)
+    return _Found(name, mark, is_in_use=False)
+
+
+def _write_mark(connection: Connection, name: str, key: ShellsKey, content: str) -> tuple[str, str, str]:
+    mark = (_digest(key.registry), key.digest, content)
+    which = "The models" if key.model_ids is None else "Some models"
+    told = f"{which} of the catalog {key.catalog}, for BI tools. Made by atscale-aggs serve."
+    comment = f"{told} [atscale-aggs {' '.join(mark)}]"
+    connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), comment))
+    return mark
+
+
+def _make_role(connection: Connection, password: str) -> None:
     found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone()
     verb = sql.SQL("CREATE" if found is None else "ALTER")
     connection.execute(
@@ -109,26 +200,5 @@ def _make_role(connection: psycopg.Connection[tuple[object, ...]], password: str
     )
 
 
-def _make_tables(own: psycopg.Connection[tuple[object, ...]], tables: Sequence[ModelTable]) -> None:
-    """Replace all tables, in one transaction."""
-    schema, role = sql.Identifier(_SCHEMA), sql.Identifier(ROLE)
-    own.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema))
-    own.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
-    own.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, role))
-    own.execute(_REFUSAL)
-    own.execute(sql.SQL("GRANT USAGE ON SCHEMA atscale_aggs_inside TO {}").format(role))
-    for table in tables:
-        place = sql.Identifier(_SCHEMA, table.name)
-        columns = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type_name))
-            for column in table.columns[:_MOST_COLUMNS]
-        )
-        own.execute(sql.SQL("CREATE TABLE {} ({})").format(place, columns))
-        own.execute(sql.SQL("INSERT INTO {} DEFAULT VALUES").format(place))
-        own.execute(sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(place))
-        own.execute(
-            sql.SQL("CREATE POLICY refusal ON {} USING (atscale_aggs_inside.refuse({}))").format(
-                place, sql.Literal(table.name)
-            )
-        )
-        own.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(place, role))
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -13,7 +13,8 @@ import pytest
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from airflow_atscale_aggs.server.serve import Server, ServerOptions, catalog_server_of
+from airflow_atscale_aggs.server.catalog_server import catalog_server_of
+from airflow_atscale_aggs.server.serve import Server, ServerOptions
 from tests.conftest import PostgresDatabase
 from tests.support.stars import tiny_star
 

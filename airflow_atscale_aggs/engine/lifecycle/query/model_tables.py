@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,9 +11,17 @@ from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
+from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import QueryBounds
+from airflow_atscale_aggs.engine.lifecycle.query.shown_columns import (
+    ShownColumn,
+    ShownHierarchy,
+    show_column,
+    show_hierarchies,
+)
 from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.model.paths import GrainAttribute
+from airflow_atscale_aggs.engine.model.model_folders import schema_of
+from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.statements import render
 
@@ -39,62 +48,78 @@ class ModelColumn:
 
     Attributes:
         type_name: its type in PostgreSQL, such as ``DECIMAL(9, 2)``.
-        is_metric: False: it is an attribute.
     """
 
     name: str
     type_name: str
-    is_metric: bool
+    shown: ShownColumn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelTable:
-    """A model as the one flat table that queries see.
+    """A model, or what a perspective shows of it, as the one flat table that queries see.
 
     Attributes:
-        version: of its deployment: with another one the columns may be others.
+        schema: where it stands, see `model_folders.schema_of`.
+        perspective_of: the model's name where this is a perspective; empty: it is the whole model.
     """
 
     model_id: str
     catalog: str
+    schema: str
     name: str
-    version: int
+    label: str
+    description: str
+    perspective_of: str
     columns: tuple[ModelColumn, ...]
+    hierarchies: tuple[ShownHierarchy, ...]
 
 
-def read_model_tables(workspace: Workspace, catalog: str, *, now: datetime) -> list[ModelTable]:
-    """The deployed models of a catalog, by name.
+def read_model_tables(
+    workspace: Workspace, catalog: str, *, sees: Callable[[ModelRecord], bool], now: datetime
+) -> list[ModelTable]:
+    """The deployed models of a catalog with their perspectives, by name.
 
     Types are those that the warehouse gives for a query on the model that answers no rows.
+
+    Args:
+        sees: which models are there.
 
     Raises:
         WarehouseError: the warehouse could not be asked.
     """
-    models = SnapshotCache(workspace)
-    snapshots = [snapshot for snapshot in models.all(None, now) if snapshot.record.catalog == catalog]
-    return [_table_of(workspace, snapshot) for snapshot in sorted(snapshots, key=lambda each: each.record.name)]
+    models = SnapshotCache(workspace, QueryBounds(sees=lambda record: record.catalog == catalog and sees(record)))
+    snapshots = sorted(models.all(None, now), key=lambda each: each.record.name)
+    return [table for snapshot in snapshots for table in _tables_of(workspace, snapshot)]
 
 
-def _table_of(workspace: Workspace, snapshot: ModelSnapshot) -> ModelTable:
+def _tables_of(workspace: Workspace, snapshot: ModelSnapshot) -> list[ModelTable]:
     dialect = workspace.warehouse.dialect
     probe = SelectPlanner(workspace, snapshot, None).columns()
     names = [column.alias for column in probe.expressions]
     with workspace.warehouse.session() as session:
         types = session.result_types(render(probe, dialect)) if names else ()
-    meanings = dict(snapshot.names.unique())
+    type_by_name = {name: type_in_postgresql(kind, dialect) for name, kind in zip(names, types, strict=True)}
+    views = [snapshot.seen_through(perspective) for perspective in snapshot.record.perspectives]
+    return [_table_of(view, type_by_name) for view in (snapshot, *views)]
+
+
+def _table_of(snapshot: ModelSnapshot, type_by_name: Mapping[str, str]) -> ModelTable:
+    record = snapshot.record
     return ModelTable(
-        model_id=snapshot.record.id,
-        catalog=snapshot.record.catalog,
-        name=snapshot.record.name,
-        version=snapshot.version,
+        model_id=record.id,
+        catalog=record.catalog,
+        schema=schema_of(record.folder),
+        name=record.perspective or record.name,
+        label=record.label,
+        description=snapshot.model.description,
+        perspective_of=record.name if record.perspective else "",
         columns=tuple(
-            ModelColumn(
-                name=name,
-                type_name=type_in_postgresql(type_name, dialect),
-                is_metric=not isinstance(meanings[name], GrainAttribute),
-            )
-            for name, type_name in zip(names, types, strict=True)
+            ModelColumn(name=name, type_name=type_by_name[name], shown=show_column(snapshot.model, meaning))
+            for name, meaning in snapshot.names.unique()
+            if name in type_by_name
         ),
+        hierarchies=show_hierarchies(snapshot),
     )
 
 

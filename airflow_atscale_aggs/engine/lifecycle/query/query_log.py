@@ -7,6 +7,7 @@ that cannot be written at the end are lost and counted. The answers do not depen
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -30,7 +31,7 @@ _MOST = 1000
 
 
 class QueryHistory:
-    """The queries of one router that are not written yet."""
+    """The queries of one router that are not written yet. Safe to share between threads."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -39,6 +40,7 @@ class QueryHistory:
         self._written_at: datetime | None = None
         self._is_refused = False
         self._reason = ""
+        self._lock = threading.Lock()
         self.lost = 0
         """Queries that could not be written."""
 
@@ -68,16 +70,20 @@ class QueryHistory:
 
         Where that fails, the queries go on waiting.
         """
-        self._written_at = now
-        if not self._waiting:
-            return
-        forget_before = now - timedelta(days=settings.history_days)
-        try:
-            self._registry.queries.record(self._waiting, forget_before=forget_before, patience=PATIENCE)
-        except RegistryError as error:
-            self._is_refused, self._reason = True, str(error)
-        else:
-            self._waiting, self._is_refused = [], False
+        with self._lock:
+            self._written_at = now
+            # Another thread may add some meanwhile.
+            written = self._waiting[:]
+            if not written:
+                return
+            forget_before = now - timedelta(days=settings.history_days)
+            try:
+                self._registry.queries.record(written, forget_before=forget_before, patience=PATIENCE)
+            except RegistryError as error:
+                self._is_refused, self._reason = True, str(error)
+            else:
+                self._is_refused = False
+                del self._waiting[: len(written)]
 
     def close(self, settings: Settings, *, now: datetime) -> None:
         """Write what is waiting, for the last time."""

@@ -225,6 +225,10 @@ class QueryRouter:
             return _no_select(meant, unread.sql)
         return UnreadableQueryError(unread.sql, f"{unread.reason}; {error.dialect} says: {error.reason}")
 
+    def write_log(self) -> None:
+        """Write what the log has not got yet; also from another thread."""
+        self._history.write(self._workspace.settings, now=self._clock())
+
     def close(self) -> None:
         """Write what the log has not got yet. The workspace stays open."""
         self._history.close(self._workspace.settings, now=self._clock())
@@ -306,8 +310,9 @@ class QueryRouter:
         """
         plan = self._plan(Request(sql, **options))
         with self._session_for(plan) as session:
-            columns = session.result_columns(f"SELECT * FROM ({plan.sql}) AS described LIMIT 0")
-        return [(plan.full_names.get(name, name), kind) for name, kind in columns]
+            names, _ = session.fetch_with_names(f"SELECT * FROM ({plan.sql}) AS described LIMIT 0")
+            types = session.result_types(f"SELECT * FROM ({plan.sql}) AS described LIMIT 0")
+        return [(plan.full_names.get(name, name), kind) for name, kind in zip(names, types, strict=True)]
 
     def names_model(self, sql: str) -> bool:
         """Whether a statement may name a deployed model. Those of PostgreSQL's own catalog are passed over."""

@@ -19,17 +19,18 @@ def star(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 
 def test_a_model_is_one_table_with_the_types_of_the_warehouse(star: Workspace) -> None:
-    tables = read_model_tables(star, "tiny", now=utc_now())
+    tables = read_model_tables(star, "tiny", sees=lambda _: True, now=utc_now())
 
     assert [table.name for table in tables] == ["tiny_sales"]
-    columns = {column.name: (column.type_name, column.is_metric) for column in tables[0].columns}
-    assert columns["City"] == ("TEXT", False)
-    assert columns["Amount"] == ("DECIMAL(38, 2)", True)
-    assert columns["Average Amount"] == ("DOUBLE PRECISION", True)
+    types = {column.name: column.type_name for column in tables[0].columns}
+    assert types["City"] == "TEXT"
+    assert types["Amount"] == "DECIMAL(38, 2)"
+    assert types["Average Amount"] == "DOUBLE PRECISION"
 
 
-def test_another_catalog_has_no_tables(star: Workspace) -> None:
-    assert read_model_tables(star, "other", now=utc_now()) == []
+def test_other_catalogs_and_models_that_are_not_seen_have_no_tables(star: Workspace) -> None:
+    assert read_model_tables(star, "other", sees=lambda _: True, now=utc_now()) == []
+    assert read_model_tables(star, "tiny", sees=lambda _: False, now=utc_now()) == []
 
 
 @pytest.mark.parametrize(
