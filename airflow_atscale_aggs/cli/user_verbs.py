@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
 from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say
 from airflow_atscale_aggs.cli.verb import Verb, VerbGroup
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 _LONGEST_NAME = 63
 
@@ -24,16 +28,32 @@ def user() -> None:
 @user.command("add", cls=Verb, example="atscale-aggs user add ann --model retail")
 @click.argument("name")
 @click.option("--model", "models", metavar="M", multiple=True, help="A model that the user sees; all without it.")
+@click.option(
+    "--warehouse-role",
+    metavar="ROLE",
+    default="",
+    help="PostgreSQL: the role whose rights count for the user's queries.",
+)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
 @connection_options
 @click.pass_context
 def add(
-    ctx: click.Context, /, name: str, models: tuple[str, ...], *, password_stdin: bool, **connection: str | None
+    ctx: click.Context,
+    /,
+    name: str,
+    models: tuple[str, ...],
+    warehouse_role: str,
+    *,
+    password_stdin: bool,
+    **connection: str | None,
 ) -> None:
     """Add a user, or give one another password and other models.
 
     Use it for each person or tool that connects. The password is not kept: what is kept proves it, and nobody can sign
     in with that.
+
+    The connection of `serve` must be a member of the role. Where the role may not read an aggregate, the facts answer,
+    where it may read those. Grant it only aggregates of which it may see all rows.
     """
     try:
         from airflow_atscale_aggs.server.passwords import make_verifier
@@ -46,12 +66,23 @@ def add(
         message = f"A name has at least one character, and at most {_LONGEST_NAME} bytes."
         raise click.ClickException(message)
     with workspace(ctx, connection) as opened:
+        _check_role(opened, warehouse_role)
         ids = {opened.read.models.get(model).id for model in models}
         is_known = opened.read.users.find(name) is not None
         verifier = make_verifier(_read_password(name, from_input=password_stdin)).encode()
-        opened.registry.users.put(name, verifier, ids if models else None, now=utc_now())
+        opened.registry.users.put(name, verifier, ids if models else None, now=utc_now(), warehouse_role=warehouse_role)
     what = counted(len(ids), "model") if models else "all models"
-    say(f"User `{name}` {'has a new password and sees' if is_known else 'may connect, and sees'} {what}.")
+    role = f", as role `{warehouse_role}` of the warehouse" if warehouse_role else ""
+    say(f"User `{name}` {'has a new password and sees' if is_known else 'may connect, and sees'} {what}{role}.")
+
+
+def _check_role(opened: Workspace, role: str) -> None:
+    """Take the role once. Raises WarehouseError: it cannot be taken."""
+    from airflow_atscale_aggs.engine.warehouse.assumed_roles import as_role
+
+    if role:
+        with opened.warehouse.session() as session, as_role(session, role):
+            pass
 
 
 @user.command("list", cls=Verb, example="atscale-aggs user list")
@@ -66,13 +97,20 @@ def list_users(ctx: click.Context, /, *, as_json: bool, **connection: str | None
     with workspace(ctx, connection) as opened:
         names = {record.id: record.name for record in opened.read.models.all()}
         rows = [
-            (found.name, None if found.model_ids is None else sorted(names[model_id] for model_id in found.model_ids))
+            (
+                found.name,
+                None if found.model_ids is None else sorted(names[model_id] for model_id in found.model_ids),
+                found.warehouse_role,
+            )
             for found in opened.read.users.all()
         ]
     if as_json:
-        print_json([{"name": name, "models": models} for name, models in rows])
+        print_json([{"name": name, "models": models, "warehouse_role": role} for name, models, role in rows])
         return
-    print_table(("name", "models"), [(name, "all" if models is None else ", ".join(models)) for name, models in rows])
+    print_table(
+        ("name", "models", "warehouse role"),
+        [(name, "all" if models is None else ", ".join(models), role) for name, models, role in rows],
+    )
 
 
 @user.command("remove", cls=Verb, example="atscale-aggs user remove ann")

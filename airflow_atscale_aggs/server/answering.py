@@ -42,11 +42,13 @@ class Visitor:
         name: for the log of queries.
         model_ids: the models that are there for them; None: all.
         catalog: whose models are there; empty: of all catalogs.
+        warehouse_role: whose rights count for their queries in the warehouse; empty: those of the connection.
     """
 
     name: str
     model_ids: frozenset[str] | None
     catalog: str = ""
+    warehouse_role: str = ""
 
     def sees(self, record: ModelRecord) -> bool:
         """Whether a model is there for them."""
@@ -55,7 +57,9 @@ class Visitor:
 
     def bounds(self) -> QueryBounds:
         """What their queries may read: models that they see, and nothing that does more than read."""
-        return QueryBounds(sees=self.sees, is_guarded=True, keeps_plans=True, reads_tables=False)
+        return QueryBounds(
+            sees=self.sees, is_guarded=True, keeps_plans=True, reads_tables=False, role=self.warehouse_role
+        )
 
 
 class AnswerPool:

@@ -199,7 +199,9 @@ class Listener:
         verifier = verifier_of_nobody(user) if record is None else Verifier.decode(record.verifier)
         async with asyncio.timeout_at(deadline):
             is_proven = await proves_password(*client, verifier)
-        return Visitor(user, record.model_ids) if is_proven and record is not None else None
+        if not is_proven or record is None:
+            return None
+        return Visitor(user, record.model_ids, warehouse_role=record.warehouse_role)
 
     async def _session(self, packet: StartupPacket, client: _Client, deadline: float) -> None:
         if packet.code >> 16 != PROTOCOL >> 16:
@@ -213,7 +215,7 @@ class Listener:
             raise SqlError(messages.error_response("28P01", text, severity="FATAL"))
         with self._admission.admit_user(user):
             catalog = await self._catalog(name, visitor)
-            await self._answer(catalog, catalog.visitor(visitor.name), client, parameters)
+            await self._answer(catalog, catalog.visitor(visitor), client, parameters)
 
     async def _catalog(self, name: str, visitor: Visitor) -> ServedCatalog:
         """The catalog by the name of a database, as somebody sees it. Raises SqlError."""

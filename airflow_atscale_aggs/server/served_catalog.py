@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg
 from sqlglot import exp
@@ -45,9 +45,9 @@ class ServedCatalog:
     _names_model: OrderedDict[str, bool] = field(default_factory=OrderedDict)
     _answered_columns: OrderedDict[str, tuple[ResultColumn, ...]] = field(default_factory=OrderedDict)
 
-    def visitor(self, name: str) -> Visitor:
-        """Somebody who asks in it."""
-        return Visitor(name, self.model_ids, self.catalog)
+    def visitor(self, asks: Visitor) -> Visitor:
+        """Somebody as he asks in it."""
+        return replace(asks, model_ids=self.model_ids, catalog=self.catalog)
 
     async def refresh_overview(self) -> None:
         """Bring the tables about models up to date. It needs none of the threads that queries wait for."""

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0015"
+SCHEMA_VERSION = "0016"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -458,6 +458,7 @@ users = Table(
     Column("verifier", Text, nullable=False),
     Column("sees_all", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("warehouse_role", String(63), nullable=False, server_default=""),
 )
 """Who may connect by the PostgreSQL protocol. A verifier proves a password, and is none."""
 

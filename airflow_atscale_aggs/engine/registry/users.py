@@ -19,12 +19,14 @@ class UserRecord:
     Attributes:
         verifier: what proves a password, in PostgreSQL's form ``SCRAM-SHA-256$…``.
         model_ids: the models that the user sees; None: all.
+        warehouse_role: whose rights count for the user's queries; empty: those of the connection.
     """
 
     name: str
     verifier: str = field(repr=False)
     model_ids: frozenset[str] | None
     created_at: datetime
+    warehouse_role: str = ""
 
 
 class UserReader(RegistryPart):
@@ -41,7 +43,7 @@ class UserReader(RegistryPart):
         return self._read(None)
 
     def _read(self, name: str | None) -> list[UserRecord]:
-        query = select(users.c.name, users.c.verifier, users.c.sees_all, users.c.created_at).order_by(users.c.name)
+        query = select(users).order_by(users.c.name)
         models = select(user_models.c.name, user_models.c.model_id)
         if name is not None:
             query, models = query.where(users.c.name == name), models.where(user_models.c.name == name)
@@ -54,6 +56,7 @@ class UserReader(RegistryPart):
                 verifier=row.verifier,
                 model_ids=None if row.sees_all else frozenset(ids.get(row.name, ())),
                 created_at=row.created_at,
+                warehouse_role=row.warehouse_role,
             )
             for row in self._rows(query)
         ]
@@ -64,13 +67,21 @@ class UserWriter(RegistryPart):
 
     __slots__ = ()
 
-    def put(self, name: str, verifier: str, model_ids: Collection[str] | None, *, now: datetime) -> None:
-        """Add a user, or replace password and models of one. ``model_ids``: None: all."""
+    def put(
+        self, name: str, verifier: str, model_ids: Collection[str] | None, *, now: datetime, warehouse_role: str = ""
+    ) -> None:
+        """Add a user, or replace password, models and role of one. ``model_ids``: None: all."""
         with self.database.writing() as connection:
             connection.execute(delete(user_models).where(user_models.c.name == name))
             connection.execute(delete(users).where(users.c.name == name))
             connection.execute(
-                insert(users).values(name=name, verifier=verifier, sees_all=model_ids is None, created_at=now)
+                insert(users).values(
+                    name=name,
+                    verifier=verifier,
+                    sees_all=model_ids is None,
+                    created_at=now,
+                    warehouse_role=warehouse_role,
+                )
             )
             rows = [{"name": name, "model_id": model_id} for model_id in sorted(set(model_ids or ()))]
             if rows:

@@ -196,6 +196,8 @@ class Dialect:
         catalog: how the warehouse is asked what belongs to a view and who depends on it; None where it was never tried:
             then views are switched without looking.
         hurry: statements that let a session wait for locks for a short while only, and as long as before again.
+        assume_role: statements after which the rights of another role count, with a place for ``{role}`` in quotes, and
+            those of the connection's own again; None: there are none, or they were never tried.
         session_settings: the settings of a session that decide what a stored value is. See `sql/session_settings.py`.
         proven: how it was shown that the warehouse does what this row says.
         settings_at_start: settings of each session by name, under which it means by our SQL what we mean.
@@ -264,6 +266,7 @@ class Dialect:
     type_of: str | None = None
     catalog: catalogs.CatalogQueries | None = None
     hurry: tuple[str, str] | None = None
+    assume_role: tuple[str, str] | None = None
     session_settings: SessionSettings | None = None
     proven: Proven = Proven.RENDERED
     settings_at_start: Mapping[str, str] = field(default_factory=dict)

@@ -13,13 +13,13 @@ _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def test_a_user_is_found_with_the_models_that_they_see(registry: Registry) -> None:
     model = registry.read.models.get("sales").id
     registry.users.put("ann", "verifier", None, now=_NOW)
-    registry.users.put("bob", "other", [model, model], now=_NOW)
+    registry.users.put("bob", "other", [model, model], now=_NOW, warehouse_role="sales")
 
     assert registry.read.users.find("ann") == UserRecord(
         name="ann", verifier="verifier", model_ids=None, created_at=_NOW
     )
     assert registry.read.users.find("bob") == UserRecord(
-        name="bob", verifier="other", model_ids=frozenset({model}), created_at=_NOW
+        name="bob", verifier="other", model_ids=frozenset({model}), created_at=_NOW, warehouse_role="sales"
     )
     assert registry.read.users.find("eve") is None
     assert [user.name for user in registry.read.users.all()] == ["ann", "bob"]

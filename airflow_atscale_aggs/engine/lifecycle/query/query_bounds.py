@@ -35,6 +35,8 @@ class QueryBounds:
         keeps_plans: whether the plan of a guarded query serves others of the same shape. Their values are then put into
             what was rendered: plain texts and numbers, without a backslash. Only where `check_model` checks nothing.
         rows: how much is fetched; None: all.
+        role: the role of the warehouse whose rights count when the query runs; empty: that of the connection. What is
+            looked up to plan it is looked up by the connection's own.
     """
 
     sees: Callable[[ModelRecord], bool] = _every_model
@@ -43,6 +45,7 @@ class QueryBounds:
     is_guarded: bool = False
     keeps_plans: bool = False
     rows: RowBounds | None = None
+    role: str = ""
 
     def check(self, sql: str, root: exp.Query, dialect: str) -> None:
         """Refuse what may do more than read; see `is_guarded`. Raises QueryError."""

@@ -54,6 +54,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.parameterization import (
     parameterize,
     restore_values,
 )
+from airflow_atscale_aggs.engine.warehouse.assumed_roles import as_role
 from airflow_atscale_aggs.engine.warehouse.base import FirstRows, RowMessages, WarehouseSession, WireFormat
 
 _REMEDIES = {
@@ -445,7 +446,8 @@ class QueryRouter:
             with (
                 session.apply_settings(session_settings.literals)
                 if session_settings is not None and is_ours
-                else contextlib.nullcontext()
+                else contextlib.nullcontext(),
+                as_role(session, self._bounds.role),
             ):
                 yield session
 

@@ -109,6 +109,7 @@ POSTGRES = Dialect(
     type_of="PG_TYPEOF",
     catalog=catalogs.POSTGRES,
     hurry=("SET lock_timeout = '2s'", "RESET lock_timeout"),
+    assume_role=("SET ROLE {role}", "RESET ROLE"),
     session_settings=POSTGRES_SETTINGS,
     columns=POSTGRES_COLUMNS,
     tables=POSTGRES_TABLES,
