@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,11 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
+from airflow_atscale_aggs.server.serve import ServerOptions
+from tests.server.conftest import running
 from tests.support.oracles.query_cases import CASES_FOLDER, QueryCase
+from tests.support.oracles.query_oracle import same_rows
+from tests.support.pgjdbc import rows_over_pgjdbc
 from tests.support.stars.retail_model import MODEL_FOLDER
 from tests.support.stars.retail_model import TABLES as RETAIL_TABLES
 from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
@@ -96,6 +101,26 @@ def test_tpcds_sample_plainly_said(tpcds_sample: tuple[Workspace, QueryRouter], 
     workspace, router = tpcds_sample
 
     case.check_plain(router, workspace, "tpcds")
+
+
+def test_tpcds_sample_over_pgjdbc(
+    tpcds_sample: tuple[Workspace, QueryRouter], postgres_server: str, tmp_path: Path
+) -> None:
+    """Through `serve`, as tools on the JVM ask."""
+    workspace, _ = tpcds_sample
+    cases = QueryCase.read("tpcds_sample")
+    with running(workspace, postgres_server, ServerOptions(port=0, without_password=True)) as served:
+        url = f"jdbc:postgresql://{served.host}:{served.port}/tpcds"
+        answers = rows_over_pgjdbc(url, [case.query for case in cases], tmp_path)
+
+    differing = {}
+    with workspace.warehouse.session() as session:
+        for number, case in enumerate(cases):
+            wanted = session.fetch_all(case.sql_for("tpcds", workspace.warehouse.dialect))
+            shown = [[value.isoformat() if isinstance(value, date) else value for value in row] for row in wanted]
+            for way in ("whole", "parts"):
+                differing[case.name, way] = same_rows(answers[way, number], shown)
+    assert {name: told for name, told in differing.items() if told} == {}
 
 
 def test_the_cases_are_enough() -> None:

@@ -78,3 +78,14 @@ def test_the_statement_of_a_client_that_vanishes_ends(served: Served, facts: psy
     _wait_until(facts, 0)
     with psycopg.connect(served.conninfo) as other:
         assert other.execute(_SLOW).fetchall()
+
+
+def test_what_is_closed_early_disturbs_no_later_statement(served: Served) -> None:
+    """A cancel request that comes late would end the next statement of a session of the warehouse."""
+    with psycopg.connect(served.conninfo) as connection:
+        right = connection.execute(_SLOW).fetchall()
+        for _ in range(20):
+            with connection.cursor("c") as cursor:
+                cursor.execute('SELECT "Day", "Shop", "Amount" FROM tiny_sales')
+                cursor.fetchone()
+            assert connection.execute(_SLOW).fetchall() == right

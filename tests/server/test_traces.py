@@ -25,11 +25,10 @@ from psycopg.types.composite import CompositeInfo
 from sqlalchemy.engine import make_url
 
 from tests.server.conftest import Served
+from tests.support.pgjdbc import run_pgjdbc
 from tests.support.wire_trace import Conversation, recorder
 
-_JAR = Path("/usr/share/java/postgresql.jar")
 _ODBC = next(iter(Path("/usr/lib").glob("*/odbc/psqlodbcw.so")), None)
-_JAVA = Path(__file__).parent / "clients" / "Describe.java"
 
 
 @dataclass(frozen=True)
@@ -107,9 +106,7 @@ def _read(terminal: int) -> bytes:
 
 
 def _pgjdbc(place: _Place) -> None:
-    if shutil.which("java") is None or not _JAR.is_file():
-        pytest.skip("Debian's default-jdk and libpostgresql-jdbc-java are not here")
-    _run(["java", "-cp", _JAR, _JAVA, f"jdbc:postgresql://127.0.0.1:{place.port}/{place.database}", place.user])
+    run_pgjdbc("Describe", f"jdbc:postgresql://127.0.0.1:{place.port}/{place.database}", place.user)
 
 
 def _psqlodbc(place: _Place) -> None:

@@ -38,7 +38,7 @@ class DbApiSession:
         self._driver, self._prepare = driver, prepare
         self._setting_names = [] if setting_names is None else setting_names
         self._connection: Any = None
-        self._is_in_transaction = self._is_prepared = False
+        self._is_in_transaction = self._is_prepared = self._was_canceled = False
         self._versions: Mapping[tuple[str, ...], str] = {}
 
     def execute(self, sql: str) -> int | None:
@@ -307,12 +307,17 @@ class DbApiSession:
     def cancel(self) -> None:
         """Interrupt what another thread runs here."""
         if self._connection is not None:
+            self._was_canceled = True
             with contextlib.suppress(*self._driver.errors):
                 self._driver.interrupt(self._connection)
 
     def is_alive(self) -> bool:
-        """Whether it is connected, in no transaction, and the driver can tell that the server has not ended it."""
-        return self._connection is not None and not self._is_in_transaction and self._driver.is_alive(self._connection)
+        """Whether it is connected, in no transaction, and the driver can tell that the server has not ended it.
+
+        One that was canceled is not: the request may yet reach the next statement.
+        """
+        is_idle = self._connection is not None and not self._is_in_transaction and not self._was_canceled
+        return is_idle and self._driver.is_alive(self._connection)
 
     def close(self) -> None:
         """Give the connection back."""

@@ -179,6 +179,7 @@ class _Exchange:
         _is_begun: the transaction has no end yet.
         _is_running: rows may yet come.
         _is_spoilt: the connection cannot be used any more.
+        _status: of the transaction, as the server told last.
     """
 
     def __init__(self, connection: Any) -> None:
@@ -191,6 +192,7 @@ class _Exchange:
         self._from = self._to = 0
         self._out = b""
         self._waiting = 0
+        self._status = b"I"
         self._is_begun = self._is_running = self._is_spoilt = self._is_stale = False
 
     def begin(self, *, with_settings: bool) -> None:
@@ -257,7 +259,8 @@ class _Exchange:
         finally:
             # libpq owns it.
             self._socket.detach()
-            if self._is_spoilt or self._is_stale:
+            # A cancel request that comes late may also end the ROLLBACK.
+            if self._is_spoilt or self._is_stale or self._status != b"I":
                 self._connection.close()
 
     def _finish(self) -> None:
@@ -297,6 +300,7 @@ class _Exchange:
             self._from += size
             if kind == b"Z":
                 self._waiting -= 1
+                self._status = payload
             elif kind == b"E":
                 self._is_running = False
                 raise _error_of(payload)

@@ -186,3 +186,18 @@ def test_a_server_that_ends_the_session_is_lost(url: str, session: DbApiSession)
     with pytest.raises(TransientWarehouseError):
         _read(session, "SELECT 1", _wire(_INT4))
     assert session.fetch_all("SELECT 1") == [(1,)]
+
+
+def test_a_session_that_was_canceled_is_not_kept(url: str) -> None:
+    """The request may reach the next statement, or the end of the transaction, which stays open then."""
+    warehouse = open_postgres(url, aggregate_schema="")
+    warehouse.kept_sessions = 2
+    with warehouse.session() as canceled:
+        assert _read(canceled, "SELECT 1", _wire(_INT4)) == [(1,)]
+        canceled.cancel()
+    with warehouse.session() as other:
+        assert other is not canceled
+        assert _read(other, "SELECT 1", _wire(_INT4)) == [(1,)]
+    with warehouse.session() as kept:
+        assert kept is other
+    warehouse.close()
