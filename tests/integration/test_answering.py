@@ -245,7 +245,7 @@ def test_a_model_with_row_security_is_not_asked(workspace: Workspace, tmp_path: 
     )
     deploy(workspace, tmp_path / "model", now=_now())
 
-    with pytest.raises(UnsupportedQueryError, match="has row security"):
+    with pytest.raises(UnsupportedQueryError, match="row security `own_shops` is not applied"):
         answer(workspace, _BY_CITY)
 
 

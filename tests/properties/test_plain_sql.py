@@ -25,6 +25,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.plain_planner import PlainPlann
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import TableColumns
+from airflow_atscale_aggs.engine.model.row_security import RowRules
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex
@@ -176,6 +177,7 @@ def _snapshot(star: Star, instance: ServingInstance, sources: Sources) -> ModelS
         proofs=Proofs(sources),
         physical=PhysicalModel(model, paths, sources),
         sizes=Sizes(sources, ()),
+        row_rules=RowRules(model, paths),
     )
 
 

@@ -10,7 +10,7 @@ Source: SML reference, ``row_security``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.errors import near_names
@@ -177,6 +177,22 @@ def why_not_applied(model: SemanticModel) -> list[tuple[RowSecurity, str]]:
             continue
         refused.append((security, reason))
     return refused
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who asks, as somebody has made sure.
+
+    Attributes:
+        groups: all that they belong to; None: that is not known, so rows that are secured by group stay unseen.
+    """
+
+    user: str
+    groups: tuple[str, ...] | None = None
+
+    def holds(self, test: Callable[[str], bool]) -> bool:
+        """Whether a name is one of a kind."""
+        return any(map(test, (self.user, *(self.groups or ()))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,16 @@ class FunctionStyle(StrEnum):
     """Never tried: only what means the same everywhere is passed on."""
 
 
+class RowFence(StrEnum):
+    """How an expression is kept from rows that a subquery leaves out: by a column that is known behind it only."""
+
+    OFFSET = "offset"
+    """OFFSET 0 keeps the planner from looking into the subquery."""
+
+    VOLATILE = "volatile"
+    """A column that is another value each time: what depends on it is not moved into the subquery."""
+
+
 class Wording(StrEnum):
     """In which words our SQL is said, where the printer's words mean something else."""
 
@@ -205,6 +215,8 @@ class Dialect:
             name of the question, with a sentence on what comes of it.
         version: a query for the version of the warehouse, as one text; empty where there is none.
         timestamp_digits: of a second, that a timestamp has at most before digits are cut off on their way to us.
+        fence: how an expression is kept from rows that somebody may not see; None where it was never tried, so that
+            models with row security are not answered.
         has_information_schema: tables and schemas are asked for by queries; otherwise by SHOW and DESCRIBE.
         columns: a query for the columns of tables, see `sql/table_catalog.py`.
         tables: a query for the names of the tables and views in the schema that stands at ``{schema}``.
@@ -273,6 +285,7 @@ class Dialect:
     differences: Mapping[str, str] = field(default_factory=dict)
     version: str = "SELECT VERSION()"
     timestamp_digits: int = 6
+    fence: RowFence | None = None
     has_information_schema: bool = True
     columns: str = STANDARD_COLUMNS
     tables: str = STANDARD_TABLES

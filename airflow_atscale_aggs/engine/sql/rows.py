@@ -9,7 +9,7 @@ Source: DESIGN "Keys and names", "Unknown members", "Measures".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConst
 from airflow_atscale_aggs.engine.sql.physical_names import StoredColumns
 from airflow_atscale_aggs.engine.sql.queries import as_double, check_measurable, sum_of
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, fresh, identifier
+from airflow_atscale_aggs.engine.sql.seen_rows import guarded
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 AGGREGATE_ALIAS = "agg"
@@ -49,12 +50,19 @@ class MetricPieces:
 ROWS = MetricPieces("", "")
 
 
+Restrict = Callable[[exp.Expr, str], exp.Expr]
+"""Gives what stands in place of a relation under an alias."""
+
+
 class AnswerRows(Protocol):
     """What a query is composed over."""
 
     @property
     def select(self) -> exp.Select:
         """FROM and joins; nothing is selected or filtered yet."""
+
+    def see_only(self, restrict: Restrict) -> None:
+        """Leave out rows that the reader may not see; to be called first."""
 
     def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expr:
         """What a reader sees of an attribute, made anew: its name, or a column of its key."""
@@ -105,10 +113,18 @@ class FactRows:
             join_tree(needed.fact, needed.attributes), self.select
         )
         self._measured: dict[str, exp.Expr] = {}
+        self._is_restricted = False
+
+    def see_only(self, restrict: Restrict) -> None:
+        """Read the fact through a subquery."""
+        source = self.select.args["from_"]
+        source.set("this", restrict(source.this, self._alias))
+        self._is_restricted = True
 
     def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expr:
         """The column, joined; of rows without a member what the model says of them."""
-        return shown_value(bound, column, self._sources, lambda name: fresh(self._joined.column[bound.steps, name]))
+        value = shown_value(bound, column, self._sources, lambda name: fresh(self._joined.column[bound.steps, name]))
+        return guarded(value, self._alias) if self._is_restricted else value
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Inner joins where the match is the join itself, else a condition."""
@@ -293,15 +309,23 @@ class AggregateRows:
         self._of_one_is_zero = sources.dialect.deviation_of_one_is_zero
         self._rows = InstanceRows(needed, layout, sources, constraints, alias=AGGREGATE_ALIAS)
         self._rows.begin_with(way, table)
+        self._is_restricted = False
 
     @property
     def select(self) -> exp.Select:
         """FROM the table and what is joined back."""
         return self._rows.select
 
+    def see_only(self, restrict: Restrict) -> None:
+        """Read the table through a subquery."""
+        source = self.select.args["from_"]
+        source.set("this", restrict(source.this, AGGREGATE_ALIAS))
+        self._is_restricted = True
+
     def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expr:
         """The stored column, or the one joined back; of rows without a member what the model says of them."""
-        return shown_value(bound, column, self._sources, lambda name: self._rows.value(bound, name))
+        value = shown_value(bound, column, self._sources, lambda name: self._rows.value(bound, name))
+        return guarded(value, AGGREGATE_ALIAS) if self._is_restricted else value
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Inner joins where a dimension is joined back on its key, else the matched flags."""

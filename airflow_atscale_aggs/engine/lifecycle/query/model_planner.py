@@ -17,8 +17,10 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError, QueryError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.lifecycle.query.reference_types import bound_of, type_of_references
+from airflow_atscale_aggs.engine.lifecycle.query.secured_rows import SecuredRows, withheld_errors
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
+from airflow_atscale_aggs.engine.model.row_security import Reader
 from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
 from airflow_atscale_aggs.engine.rewriting.compose.distinct_members import compose_groups, members_of_groups
 from airflow_atscale_aggs.engine.rewriting.compose.grouping_levels import compose_levels, level_queries
@@ -75,6 +77,7 @@ class PartSource:
         rows: of the aggregate.
         fact_cost: what the facts would cost, or did; None when the warehouse does not tell.
         relies_on: settings of the session that decide what the aggregate stores, with the values that they must have.
+        is_restricted: to the rows that the reader may see; how many there are in all is not told.
         joined_back: names of the attributes that the aggregate stores the keys of, and dimensions give the rest of.
     """
 
@@ -88,13 +91,17 @@ class PartSource:
     fact_cost: FactCost | None = None
     relies_on: Mapping[str, str] = field(default_factory=dict)
     joined_back: tuple[str, ...] = ()
+    is_restricted: bool = False
 
 
 class SelectPlanner:
     """Plans one SELECT on one model."""
 
-    def __init__(self, workspace: Workspace, snapshot: ModelSnapshot, since: datetime | None) -> None:
-        self._workspace, self.snapshot, self._since = workspace, snapshot, since
+    def __init__(
+        self, workspace: Workspace, snapshot: ModelSnapshot, since: datetime | None, reader: Reader | None = None
+    ) -> None:
+        self._workspace, self.snapshot, self._since, self._reader = workspace, snapshot, since, reader
+        self._secured: SecuredRows | None = None
         self.query: ModelQuery | None = None
         self._parts: list[tuple[ModelQuery, FactQuery]] = []
         self._matches: list[Match | None] = []
@@ -108,13 +115,15 @@ class SelectPlanner:
     def plan(self, statement: Statement, select: exp.Select, *, use_aggregates: bool) -> exp.Query:
         """Plan the SELECT: returns it as a SELECT on tables."""
         snapshot = self.snapshot
-        if snapshot.model.is_secured:
-            # Neither the facts nor the aggregates are filtered by the user who asks.
-            names = ", ".join(f"`{security}`" for security in snapshot.model.row_securities)
-            reason = f"the model has row security ({names}), which this version does not apply"
-            raise UnsupportedQueryError(snapshot.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
         if asks_for_columns(select):
             return self.columns(excluded_columns(select))
+        if snapshot.model.is_secured:
+            self._secured = SecuredRows(self._workspace, snapshot, self._reader)
+        with withheld_errors(is_secured=snapshot.model.is_secured):
+            return self._plan(statement, select, use_aggregates=use_aggregates)
+
+    def _plan(self, statement: Statement, select: exp.Select, *, use_aggregates: bool) -> exp.Query:
+        snapshot = self.snapshot
         if asks_for_sample(select):
             select = with_columns(select, self._columns_of(self._fullest_fact()))
         query = read_select(select, snapshot.names, snapshot.calculations, dialect=statement.dialect, nests=True)
@@ -125,9 +134,10 @@ class SelectPlanner:
             select_on_tables = self._answer(query, use_aggregates=use_aggregates)
         except DefinitionError as error:
             if not any(self._matches):
-                raise UnsupportedQueryError(statement.sql, error.reason, error.remedy) from error
+                reason = error.reason if self._secured is None else self._secured.withhold(error.reason)
+                raise UnsupportedQueryError(statement.sql, reason, error.remedy) from error
             # An attribute that the aggregate lacks could not be joined back to it: plan again on the facts.
-            return self.plan(statement, select, use_aggregates=False)
+            return self._plan(statement, select, use_aggregates=False)
         return self._note_kinds(select_on_tables, query, columns, statement)
 
     def _answer(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:
@@ -169,11 +179,10 @@ class SelectPlanner:
 
     def _compose(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:
         """Compose a query of one level of totals on tables. Notes its parts, and from what each is answered."""
-        snapshot = self.snapshot
         inner = members_of_groups(query)
         if inner is not None:
             return compose_groups(query, inner, self._compose(inner, use_aggregates=use_aggregates))
-        parts = [self._order_members(part) for part in split_by_fact(query, snapshot.model, snapshot.paths)]
+        parts = [self._order_members(part) for part in self._split(query)]
         rows_by_part: list[tuple[FactQuery, AnswerRows]] = []
         for part in parts:
             cost = self._cost_on_facts(part)
@@ -183,6 +192,10 @@ class SelectPlanner:
             self.sources.append(self._source(part, match, cost))
             rows_by_part.append((part, self._rows(part, match)))
         return compose(query, rows_by_part, self._rows_of, self._all_members(query, parts))
+
+    def _split(self, query: ModelQuery) -> tuple[FactQuery, ...]:
+        parts = split_by_fact(query, self.snapshot.model, self.snapshot.paths)
+        return parts if self._secured is None else tuple(map(self._secured.guard, parts))
 
     def _all_members(self, query: ModelQuery, parts: Sequence[FactQuery]) -> tuple[FactQuery, ...]:
         """Parts whose members are shown even when they have no fact rows."""
@@ -260,6 +273,10 @@ class SelectPlanner:
 
     def candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
         """For each part, the aggregates that do not answer it, with the reason, the nearest first."""
+        with withheld_errors(is_secured=self.snapshot.model.is_secured):
+            return self._candidates(estimate=estimate)
+
+    def _candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
         snapshot = self.snapshot
         candidates: list[tuple[Candidate, ...]] = []
         for (query, part), match in zip(self._parts, self._matches, strict=True):
@@ -272,7 +289,9 @@ class SelectPlanner:
                 name, rows = dear.instance.aggregate, dear.instance.rows
                 others.append(Candidate(aggregate=name, fact=part.fact, miss=Miss.FACTS_CHEAPER, rows=rows))
             others.sort(key=nearness)
-            if estimate and match is None and others:
+            if part.guards:
+                others = [replace(other, rows=None) for other in others]
+            elif estimate and match is None and others:
                 others[0] = self._estimate(others[0])
             candidates.append(tuple(others))
         return candidates
@@ -318,6 +337,9 @@ class SelectPlanner:
         return 0 if statistics is None else statistics.rows
 
     def _cost_on_facts(self, part: FactQuery) -> FactCost | None:
+        if part.guards:
+            # How many rows have a value is told by all rows, also those that the reader may not see.
+            return None
         try:
             return cost_on_facts(part, self.snapshot.sources, self.snapshot.sizes.of(self._workspace.warehouse))
         except DefinitionError:
@@ -328,10 +350,13 @@ class SelectPlanner:
         snapshot = self.snapshot
         if match is None:
             self._prove(part.needed)
-            return FactRows(part.needed, snapshot.sources, snapshot.proofs.proven)
-        instance = match.instance
+            return self._rows_of(part.needed)
+        instance, proven = match.instance, snapshot.proofs.proven
         place = table(instance.table, instance.schema)
-        return AggregateRows(part.needed, instance.layout, match.way, place, snapshot.sources, snapshot.proofs.proven)
+        rows = AggregateRows(part.needed, instance.layout, match.way, place, snapshot.sources, proven)
+        if self._secured is not None:
+            self._secured.restrict_aggregate(instance, rows)
+        return rows
 
     def _order_members(self, part: FactQuery) -> FactQuery:
         """The part with members in the proven order of its calendar, where it moves among members."""
@@ -360,8 +385,11 @@ class SelectPlanner:
             raise UnsupportedQueryError(calendar.metric, error.reason, error.remedy) from error
 
     def _rows_of(self, part: FactPart) -> FactRows:
-        """Rows of a dimension's dataset."""
-        return FactRows(part, self.snapshot.sources, self.snapshot.proofs.proven)
+        """Rows of a fact's or dimension's dataset, those that the reader may see."""
+        rows = FactRows(part, self.snapshot.sources, self.snapshot.proofs.proven)
+        if self._secured is not None:
+            self._secured.restrict_facts(part.fact, rows)
+        return rows
 
     def _prove_with(self, part: FactQuery, sources: tuple[BoundAttribute, ...]) -> None:
         """Ask the data whether the keys of stored attributes determine what the part needs."""
@@ -376,7 +404,7 @@ class SelectPlanner:
     def _source(self, part: FactQuery, match: Match | None, cost: FactCost | None) -> PartSource:
         model = self.snapshot.record.name
         if match is None:
-            return PartSource(model=model, fact=part.fact, fact_cost=cost)
+            return PartSource(model=model, fact=part.fact, fact_cost=cost, is_restricted=bool(part.guards))
         instance = match.instance
         origins = zip(part.needed.attributes, match.way.origins, strict=True)
         return PartSource(
@@ -385,8 +413,9 @@ class SelectPlanner:
             aggregate=instance.aggregate,
             instance_id=instance.id,
             definition_id=instance.definition_id,
-            rows=instance.rows,
+            rows=None if part.guards else instance.rows,
             as_of=instance.as_of,
+            is_restricted=bool(part.guards),
             fact_cost=cost,
             relies_on=instance.relies_on,
             joined_back=tuple(bound.attribute.query_name for bound, origin in origins if not origin.is_stored),

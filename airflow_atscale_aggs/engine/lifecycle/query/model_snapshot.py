@@ -31,6 +31,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset, TableKey, table_key
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.model.row_security import RowRules
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ModelRecord
@@ -104,6 +105,7 @@ class ModelSnapshot:
     proofs: Proofs
     physical: PhysicalModel
     sizes: Sizes
+    row_rules: RowRules
     views: dict[str, ModelSnapshot] = field(default_factory=dict, compare=False)
     of: ModelSnapshot | None = None
 
@@ -160,6 +162,7 @@ def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datet
         proofs=Proofs(sources, seen=claims_seen(surroundings_by_batch.values()), is_hurried=True),
         physical=PhysicalModel(model, paths, sources),
         sizes=Sizes(sources, tuple(model.datasets)),
+        row_rules=RowRules(model, paths),
     )
 
 

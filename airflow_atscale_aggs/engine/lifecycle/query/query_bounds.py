@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import OutOfReachError, UnreadableQueryError
+from airflow_atscale_aggs.engine.model.row_security import Reader
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.rewriting.parse.harmless_queries import check_harmless, check_names
 from airflow_atscale_aggs.engine.warehouse.base import RowBounds
@@ -37,6 +38,8 @@ class QueryBounds:
         rows: how much is fetched; None: all.
         role: the role of the warehouse whose rights count when the query runs; empty: that of the connection. What is
             looked up to plan it is looked up by the connection's own.
+        reader: who it is, as somebody has made sure, for models with row security; None: that is not known, and they
+            are not answered.
     """
 
     sees: Callable[[ModelRecord], bool] = _every_model
@@ -46,6 +49,7 @@ class QueryBounds:
     keeps_plans: bool = False
     rows: RowBounds | None = None
     role: str = ""
+    reader: Reader | None = None
 
     def check(self, sql: str, root: exp.Query, dialect: str) -> None:
         """Refuse what may do more than read; see `is_guarded`. Raises QueryError."""
@@ -82,3 +86,13 @@ class QueryBounds:
 
 UNBOUND = QueryBounds()
 """Of somebody who may do in the warehouse what he likes, such as the command line."""
+
+
+def bounds_of(user: str | None, groups: Sequence[str] | None = None) -> QueryBounds:
+    """Of somebody who may do in the warehouse what he likes, and asks secured models as a user.
+
+    Args:
+        user: None: nobody is named, and secured models are not answered.
+        groups: all that the user belongs to; None, or none: they are not known.
+    """
+    return UNBOUND if user is None else QueryBounds(reader=Reader(user, tuple(groups) if groups else None))

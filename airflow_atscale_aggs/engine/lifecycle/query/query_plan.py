@@ -51,8 +51,14 @@ class QueryPlan:
     def verdict(self, number: int) -> str:
         """Why a part is answered from where it is, in one sentence; with ``candidates``, also why not from another."""
         source = self.sources[number]
+        if source.is_restricted:
+            who = f"`{source.aggregate}` answers, instead of" if source.aggregate is not None else "The facts answer:"
+            return f"{who} `{source.fact}`, with the rows that the user may see."
         if source.aggregate is not None:
             return f"`{source.aggregate}` answers, with {counted(source.rows or 0, 'row')}, instead of `{source.fact}`."
+        return self._why_facts(source, number)
+
+    def _why_facts(self, source: PartSource, number: int) -> str:
         if not self.candidates:
             return f"The facts `{source.fact}` answer."
         cost, nearest = source.fact_cost, next(iter(self.candidates[number]), None)
@@ -67,6 +73,11 @@ class QueryPlan:
         if misses <= {Miss.NOT_BUILT}:
             return f"The facts `{source.fact}` answer: aggregates are defined for them, but not built."
         return f"The facts `{source.fact}` answer: aggregates are built, but none of them matches."
+
+    @property
+    def is_secured(self) -> bool:
+        """True when it depends on who asks what the answer is."""
+        return any(snapshot.model.is_secured for snapshot in self.snapshots)
 
     @property
     def uses_aggregates(self) -> bool:

@@ -258,7 +258,9 @@ class QueryPlanner:
         keeps_metric = functools.partial(_is_kept, snapshots)
         statement = model_statement(request.sql, root, dialect=request.dialect, models=models, is_kept=keeps_metric)
         since = now - request.max_staleness if request.max_staleness is not None else None
-        planners = tuple(SelectPlanner(self._workspace, snapshots[number], since) for number in statement.models)
+        planners = tuple(
+            SelectPlanner(self._workspace, snapshots[number], since, self._bounds.reader) for number in statement.models
+        )
         return _OnModels(statement, planners, meanings)
 
     def _read_plain(

@@ -40,6 +40,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.query_planner import (
     Request,
     check_characters,
 )
+from airflow_atscale_aggs.engine.lifecycle.query.secured_rows import withheld_errors
 from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
@@ -51,6 +52,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.parameterization import (
     ParameterizedQuery,
     SqlTemplate,
     find_template,
+    holds_mark,
     parameterize,
     restore_values,
 )
@@ -282,7 +284,9 @@ class QueryRouter:
         sql = request.sql
         check_characters(sql)
         is_free = request.max_staleness is None and (self._bounds.keeps_plans or not self._bounds.is_guarded)
-        is_parameterized = request.dialect == PARAMETERIZED_DIALECT and is_free
+        # The names of who asks stand in the SQL of secured models, and must not be taken for values of the query.
+        is_named = self._bounds.reader is not None and self._bounds.reader.holds(holds_mark)
+        is_parameterized = request.dialect == PARAMETERIZED_DIALECT and is_free and not is_named
         shape = parameterize(sql) if is_parameterized else None
         if shape is None:
             return self._planner.plan(request, now=self._clock())
@@ -310,7 +314,7 @@ class QueryRouter:
         Raises as `answer` does.
         """
         plan = self._plan(Request(sql, **options))
-        with self._session_for(plan) as session:
+        with withheld_errors(is_secured=plan.is_secured), self._session_for(plan) as session:
             names, _ = session.fetch_with_names(f"SELECT * FROM ({plan.sql}) AS described LIMIT 0")
             types = session.result_types(f"SELECT * FROM ({plan.sql}) AS described LIMIT 0")
         return [(plan.full_names.get(name, name), kind) for name, kind in zip(names, types, strict=True)]
@@ -402,7 +406,7 @@ class QueryRouter:
         self, plan: QueryPlan, watch: Callable[[WarehouseSession | None], None], wire: WireFormat | None
     ) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[Any, ...]], Iterator[RowMessages] | None]]:
         """The rows of a plan, of which the first is there: until then a warehouse may refuse."""
-        with self._session_for(plan) as session:
+        with withheld_errors(is_secured=plan.is_secured), self._session_for(plan) as session:
             watch(session)
             try:
                 with session.stream_messages(plan.sql, wire) if wire else contextlib.nullcontext() as answer:
@@ -417,7 +421,7 @@ class QueryRouter:
 
     def _fetch(self, plan: QueryPlan) -> Answer:
         """Run a plan. Raises as `_session_for`; the warehouse may refuse."""
-        with self._session_for(plan) as session:
+        with withheld_errors(is_secured=plan.is_secured), self._session_for(plan) as session:
             if self._bounds.rows is None:
                 first = FirstRows(*session.fetch_with_names(plan.sql), is_cut=False)
             else:

@@ -183,6 +183,11 @@ class InstanceIndex:
                 bits &= self._measures.get(piece, 0)
                 if not piece.rolls_up:
                     bits &= self._only_grain(query, fact_query)
+        for carriers in fact_query.guards:
+            storing = 0
+            for bound in carriers:
+                storing |= self._attributes.get((fact_query.fact, bound.attribute), 0)
+            bits &= storing
         many = frozenset(bound.attribute for bound in fact_query.attributes.values() if bound.is_many_to_many)
         return bits & self._many.get((fact_query.fact, many), 0)
 

@@ -32,6 +32,7 @@ class Miss(StrEnum):
     HIERARCHY_NOT_FUNCTIONAL = "coarser level that the stored level does not determine in the data"
     METRIC_NOT_STORED = "metric not stored"
     NOT_ADDITIVE = "metric exact only at its own grain"
+    NOT_SECURED = "it does not store by what row security tells whose rows they are"
     MANY_TO_MANY = "many-to-many attributes differ"
     SEVERAL_MEMBERS = "a row may have several of the members that are asked for, which only the facts tell apart"
     SEMI_ADDITIVE = "semi-additive metric, which only the facts answer"
@@ -73,6 +74,25 @@ def explain_miss(
     facts_only = why_only_facts(query, fact_query)
     if facts_only is not None:
         return replace(answers, miss=facts_only[0], missing=facts_only[1])
+    carriers = _missing_carriers(fact_query, stored)
+    if carriers is not None:
+        return _explain_unguarded(carriers, answers)
+    return _explain_what_is_stored(query, fact_query, instance, proven)
+
+
+def _explain_unguarded(carriers: tuple[BoundAttribute, ...], answers: Candidate) -> Candidate:
+    """That an aggregate does not store by what it is told whose rows they are."""
+    names = tuple(bound.attribute.query_name for bound in carriers[:1])
+    change = f"add attribute `{names[0]}` to `{answers.aggregate}`" if names else ""
+    return replace(answers, miss=Miss.NOT_SECURED, missing=names, change=change)
+
+
+def _explain_what_is_stored(
+    query: ModelQuery, fact_query: FactQuery, instance: ServingInstance, proven: AbstractSet[Dependency]
+) -> Candidate:
+    """The reason against an aggregate of the fact that lies in what it stores."""
+    stored = instance.part
+    answers = Candidate(aggregate=instance.aggregate, fact=stored.fact, miss=Miss.DEARER, rows=instance.rows)
     differing = _many_to_many_attributes(fact_query.needed) ^ _many_to_many_attributes(stored)
     if differing:
         names = tuple(sorted(attribute.query_name for attribute in differing))
@@ -97,6 +117,14 @@ def explain_miss(
         change=f"add {', '.join(additions)} to `{instance.aggregate}`",
         lacking=tuple(bound for bound, _ in lacking),
         extra_rows=None if lacking else 0,
+    )
+
+
+def _missing_carriers(fact_query: FactQuery, stored: FactPart) -> tuple[BoundAttribute, ...] | None:
+    """Attributes of which one would tell whose rows an aggregate's are, and it has none; None: it has all it needs."""
+    own = {bound.attribute for bound in stored.attributes}
+    return next(
+        (carriers for carriers in fact_query.guards if all(bound.attribute not in own for bound in carriers)), None
     )
 
 

@@ -94,6 +94,11 @@ def _mark(value: str, number: int) -> str:
     return f"{kind}{number:04d}6007{decimals}"
 
 
+def holds_mark(text: str) -> bool:
+    """Whether a text would be taken for a mark, were it to stand in a plan's SQL."""
+    return _MARKED.search(text) is not None
+
+
 def restore_values(text: str, values: Sequence[str]) -> str:
     """A text for people with values in place of marks."""
     return _MARKED.sub(lambda match: values[int(match.group(1))] if int(match.group(1)) < len(values) else "…", text)

@@ -58,6 +58,8 @@ class FactQuery:
         is_repeated: it lacks some keys and is joined to the other fact queries on those that it has.
         numbers: places of metrics that no fact query has, so that they are empty everywhere, and that are numbers.
         shift: the context shift by which it is measured at other members than those of its rows; None: at those.
+        guards: for each condition on the rows that may be seen: attributes of which an aggregate must store one to
+            tell them; none where only the facts do.
     """
 
     fact: str
@@ -72,6 +74,7 @@ class FactQuery:
     columns: Mapping[int, str] = field(default_factory=dict)
     numbers: frozenset[int] = frozenset()
     shift: ContextShift | None = None
+    guards: tuple[tuple[BoundAttribute, ...], ...] = ()
 
     @property
     def shown(self) -> tuple[int, ...]:

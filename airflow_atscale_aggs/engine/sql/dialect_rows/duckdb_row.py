@@ -11,6 +11,7 @@ from airflow_atscale_aggs.engine.sql.capabilities import (
     Proven,
     QuantileStyle,
     ReplaceViewStyle,
+    RowFence,
 )
 from airflow_atscale_aggs.engine.sql.column_types import DUCKDB_UNMEASURED
 from airflow_atscale_aggs.engine.sql.session_settings import DUCKDB_SETTINGS
@@ -73,5 +74,6 @@ DUCKDB = Dialect(
     comparable=_DUCKDB_COMPARABLE,
     catalog=catalogs.DUCKDB,
     session_settings=DUCKDB_SETTINGS,
+    fence=RowFence.VOLATILE,
     columns=DUCKDB_COLUMNS,
 )

@@ -10,6 +10,7 @@ from airflow_atscale_aggs.engine.sql.capabilities import (
     Proven,
     QuantileStyle,
     ReplaceViewStyle,
+    RowFence,
 )
 from airflow_atscale_aggs.engine.sql.column_types import POSTGRES_UNMEASURED
 from airflow_atscale_aggs.engine.sql.session_settings import POSTGRES_SETTINGS
@@ -111,6 +112,7 @@ POSTGRES = Dialect(
     hurry=("SET lock_timeout = '2s'", "RESET lock_timeout"),
     assume_role=("SET ROLE {role}", "RESET ROLE"),
     session_settings=POSTGRES_SETTINGS,
+    fence=RowFence.OFFSET,
     columns=POSTGRES_COLUMNS,
     tables=POSTGRES_TABLES,
 )
