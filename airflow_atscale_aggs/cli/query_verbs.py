@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
+    from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import QueryBounds
     from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
     from airflow_atscale_aggs.engine.lifecycle.query.router import Answer
     from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate
@@ -53,6 +54,14 @@ def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
         click.argument("sql", is_eager=True),
         click.option("--model", metavar="M", help="The model that is meant where FROM names none that is deployed."),
         click.option("--dialect", default="postgres", show_default=True, help="The SQL that the query is written in."),
+        click.option("--as-user", metavar="NAME", help="Who asks, for models with row security."),
+        click.option(
+            "--as-group",
+            "as_groups",
+            multiple=True,
+            metavar="NAME",
+            help="A group that the user belongs to, for row security by group. Repeatable; name all.",
+        ),
         click.option("--max-staleness", metavar="AGE", callback=_age, help="Use no aggregate that is older, e.g. 12h."),
         click.option(
             "--param",
@@ -84,6 +93,8 @@ def query(
     parameters: Any,
     form: str,
     *,
+    as_user: str | None,
+    as_groups: tuple[str, ...],
     no_aggregates: bool,
     as_json: bool,
     **connection: str | None,
@@ -105,6 +116,8 @@ def query(
             use_aggregates=not no_aggregates,
             max_staleness=max_staleness,
             parameters=parameters,
+            user=as_user or "",
+            bounds=_bounds(as_user, as_groups),
         )
     if as_json or form == "json":
         print_json(_answer_document(answered))
@@ -132,6 +145,8 @@ def explain(
     max_staleness: timedelta | None,
     parameters: Any,
     *,
+    as_user: str | None,
+    as_groups: tuple[str, ...],
     no_estimate: bool,
     as_json: bool,
     **connection: str | None,
@@ -152,6 +167,7 @@ def explain(
             max_staleness=max_staleness,
             parameters=parameters,
             estimate=not no_estimate,
+            bounds=_bounds(as_user, as_groups),
         )
     if as_json:
         print_json(_plan_document(plan))
@@ -179,9 +195,20 @@ def explain(
             print_table(columns, rows, right=("rows", "more rows"))
 
 
+def _bounds(user: str | None, groups: tuple[str, ...]) -> QueryBounds:
+    """What the person at the command line may read: everything, of secured models as the one that is named."""
+    from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import bounds_of
+
+    if groups and user is None:
+        raise click.UsageError("`--as-group` says the groups of `--as-user`, which is missing.")
+    return bounds_of(user, groups)
+
+
 def _describe_source(source: PartSource) -> str:
     if source.aggregate is None:
         return f"the facts `{source.fact}`"
+    if source.is_restricted:
+        return f"aggregate `{source.aggregate}` (what the user may see of it, as of {when(source.as_of)})"
     return f"aggregate `{source.aggregate}` ({counted(source.rows or 0, 'row')}, as of {when(source.as_of)})"
 
 

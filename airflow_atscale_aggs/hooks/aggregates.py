@@ -9,7 +9,7 @@ import contextlib
 import copy
 import logging
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -105,21 +105,26 @@ class AggregatesHook(BaseHook):
             return dialect_of_url(url)
         return dialect_of_connection(self.get_connection(self._conn_id(connection, "warehouse")))
 
-    def answer(self, sql: str, **options: Any) -> Answer:
+    def answer(
+        self, sql: str, *, as_user: str | None = None, as_groups: Sequence[str] | None = None, **options: Any
+    ) -> Answer:
         """Run a query on a model, or plain SQL on tables, from aggregates where they serve.
 
         Args:
+            as_user: who asks, for models with row security.
+            as_groups: all groups that he belongs to, for row security by group.
             options: as `engine.lifecycle.query.router.answer` has them: ``model``, ``dialect``, ``use_aggregates``,
                 ``max_staleness``, ``parameters``, ``user``.
 
         Raises:
             AirflowFailException: the query cannot be answered as asked; says which clause.
         """
+        from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import bounds_of
         from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 
         started = time.monotonic()
         with airflow_errors(), self.get_conn() as workspace:
-            answered = answer(workspace, sql, **options)
+            answered = answer(workspace, sql, bounds=bounds_of(as_user, as_groups), **options)
         emit_query(answered, time.monotonic() - started)
         return answered
 

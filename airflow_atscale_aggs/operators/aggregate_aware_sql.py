@@ -22,13 +22,15 @@ class AggregateAwareSQLOperator(AggregatesOperator):
         dialect: the SQL that a query on a model is written in, by sqlglot's name.
         use_aggregates: False: from the facts.
         max_staleness: aggregates whose build began longer ago are not used; None: all are.
+        as_user: who asks, for models with row security; the DAG's author says so.
+        as_groups: all groups that the user belongs to, for row security by group.
         parameters: values for ``?``, ``%s``, ``$1`` (a list), or for ``:name``, ``%(name)s`` (a mapping).
 
     Returns:
         The rows as a list of tuples, as Airflow's SQL operators return them; ``do_xcom_push=False`` for large ones.
     """
 
-    template_fields: Sequence[str] = ("aggs_conn_id", "sql", "model", "parameters")
+    template_fields: Sequence[str] = ("aggs_conn_id", "sql", "model", "parameters", "as_user", "as_groups")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow declares it
 
@@ -41,12 +43,14 @@ class AggregateAwareSQLOperator(AggregatesOperator):
         use_aggregates: bool = True,
         max_staleness: timedelta | None = None,
         parameters: Sequence[Any] | Mapping[str, Any] | None = None,
+        as_user: str | None = None,
+        as_groups: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.sql, self.model, self.dialect = sql, model, dialect
         self.use_aggregates, self.max_staleness = use_aggregates, max_staleness
-        self.parameters = parameters
+        self.parameters, self.as_user, self.as_groups = parameters, as_user, as_groups
 
     def execute(self, context: Context) -> list[tuple[Any, ...]]:
         """Answer the query. The log names the source of each part."""
@@ -57,6 +61,8 @@ class AggregateAwareSQLOperator(AggregatesOperator):
             use_aggregates=self.use_aggregates,
             max_staleness=self.max_staleness,
             parameters=self.parameters,
+            as_user=self.as_user,
+            as_groups=self.as_groups,
             user=f"airflow:{context['ti'].dag_id}/{context['ti'].task_id}",
         )
         for source in answer.plan.sources:

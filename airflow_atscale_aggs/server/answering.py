@@ -17,6 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.query.query_planner import QueryOptions
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.row_security import Reader
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.warehouse.base import RowMessages, WarehouseSession, WireFormat
 from airflow_atscale_aggs.server.messages import ResultColumn, data_row, error_response, format_of
@@ -43,12 +44,14 @@ class Visitor:
         model_ids: the models that are there for them; None: all.
         catalog: whose models are there; empty: of all catalogs.
         warehouse_role: whose rights count for their queries in the warehouse; empty: those of the connection.
+        reader: who they have proven to be; None: nothing was proven, and models with row security are not answered.
     """
 
     name: str
     model_ids: frozenset[str] | None
     catalog: str = ""
     warehouse_role: str = ""
+    reader: Reader | None = None
 
     def sees(self, record: ModelRecord) -> bool:
         """Whether a model is there for them."""
@@ -58,7 +61,12 @@ class Visitor:
     def bounds(self) -> QueryBounds:
         """What their queries may read: models that they see, and nothing that does more than read."""
         return QueryBounds(
-            sees=self.sees, is_guarded=True, keeps_plans=True, reads_tables=False, role=self.warehouse_role
+            sees=self.sees,
+            is_guarded=True,
+            keeps_plans=True,
+            reads_tables=False,
+            role=self.warehouse_role,
+            reader=self.reader,
         )
 
 

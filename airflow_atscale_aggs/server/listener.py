@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+from airflow_atscale_aggs.engine.model.row_security import Reader
 from airflow_atscale_aggs.engine.registry.users import UserRecord
 from airflow_atscale_aggs.server import messages
 from airflow_atscale_aggs.server.answering import Visitor
@@ -201,7 +202,7 @@ class Listener:
             is_proven = await proves_password(*client, verifier)
         if not is_proven or record is None:
             return None
-        return Visitor(user, record.model_ids, warehouse_role=record.warehouse_role)
+        return Visitor(user, record.model_ids, warehouse_role=record.warehouse_role, reader=Reader(user))
 
     async def _session(self, packet: StartupPacket, client: _Client, deadline: float) -> None:
         if packet.code >> 16 != PROTOCOL >> 16:

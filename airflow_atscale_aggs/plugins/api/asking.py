@@ -19,6 +19,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
 from airflow_atscale_aggs.engine.lifecycle.query.router import Answer, answer, explain
 from airflow_atscale_aggs.engine.lifecycle.query.staleness import read_age
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.row_security import Reader
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.warehouse.base import RowBounds
 from airflow_atscale_aggs.metrics.emission import emit_query
@@ -68,6 +69,7 @@ def run_query(place: Place, request: AskRequest) -> Asked:
         reads_tables=place.visitor.may_use(place.connection),
         is_guarded=True,
         rows=RowBounds(request.most_rows, _MOST_BYTES),
+        reader=_reader(place, request),
     )
     with _asked(place, request) as workspace:
         began = time.perf_counter()
@@ -98,6 +100,7 @@ def explain_query(place: Place, request: AskRequest) -> QueryExplanation:
         sees=lambda model: place.may(Right.READ, model),
         reads_tables=place.visitor.may_use(place.connection),
         is_guarded=True,
+        reader=_reader(place, request),
     )
     with _asked(place, request) as workspace:
         plan: QueryPlan = explain(
@@ -111,6 +114,23 @@ def explain_query(place: Place, request: AskRequest) -> QueryExplanation:
             max_staleness=None if request.max_staleness is None else read_age(request.max_staleness),
         )
         return explain_plan(plan, workspace.warehouse.dialect.sqlglot_name)
+
+
+def _reader(place: Place, request: AskRequest) -> Reader:
+    """Who sees what of models with row security: the visitor, or whom somebody names who may edit the connection.
+
+    Raises:
+        ProblemError: 403: the visitor may not name somebody.
+    """
+    named = request.as_user is not None or request.as_groups is not None
+    if named and not place.visitor.may_use(place.connection, "PUT"):
+        detail = (
+            "You may not ask as somebody else, or say your groups: for that you need to be allowed to edit the "
+            f"Airflow connection `{place.connection}`. Leave `as_user` and `as_groups` out to ask as yourself."
+        )
+        raise ProblemError(HTTPStatus.FORBIDDEN, detail, "forbidden")
+    groups = None if request.as_groups is None else tuple(request.as_groups)
+    return Reader(place.visitor.name if request.as_user is None else request.as_user, groups)
 
 
 @contextlib.contextmanager

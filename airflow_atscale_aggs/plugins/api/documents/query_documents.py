@@ -65,6 +65,14 @@ class AskRequest(Document):
     parameters: list[Any] | dict[str, Any] | None = None
     """Values for `?`, `%s`, `$1` (a list), or for `:name`, `%(name)s` (an object)."""
 
+    as_user: str | None = Field(default=None, min_length=1, max_length=200)
+    """Who asks, for models with row security; it is you where this is left out. To name somebody else you need to be
+    allowed to edit the connection.
+    """
+
+    as_groups: list[str] | None = Field(default=None, max_length=1000)
+    """All groups that the user belongs to, for row security by group; you need the same right."""
+
     most_rows: int = Field(default=1000, ge=1, le=100_000)
     timeout_seconds: float = Field(default=30, gt=0, le=300)
     estimate: bool = True
