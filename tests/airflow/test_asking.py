@@ -94,5 +94,6 @@ def test_a_wrong_query_fails_the_task_for_good(registry: str) -> None:
 
 def test_sql_is_templated() -> None:
     """The query may be a text or a file."""
-    assert {"aggs_conn_id", "sql", "model", "parameters", "as_user", "as_groups"} == set(AggregateAwareSQLOperator.template_fields)
+    templated = {"aggs_conn_id", "sql", "model", "parameters", "as_user", "as_groups"}
+    assert templated == set(AggregateAwareSQLOperator.template_fields)
     assert AggregateAwareSQLOperator.template_ext == (".sql",)

@@ -1065,6 +1065,17 @@ export interface components {
          */
         AskRequest: {
             /**
+             * As Groups
+             * @description All groups that the user belongs to, for row security by group; you need the same right.
+             */
+            as_groups?: string[] | null;
+            /**
+             * As User
+             * @description Who asks, for models with row security; it is you where this is left out. To name somebody else you need to be
+             *     allowed to edit the connection.
+             */
+            as_user?: string | null;
+            /**
              * Dialect
              * @description The SQL that the query is written in; plain SQL on tables is written in the warehouse's own.
              * @default postgres
