@@ -3,11 +3,13 @@
 FROM catalog.sales       the model, whose catalog is named
 FROM sales               the table `sales` where the warehouse has one, else the model
 FROM "public"."sales"    the same: clients put in the schema that they take for the default one
+
+Who may ask models only has no tables, and each name means the model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -65,6 +67,23 @@ def resolve_names(tables: Sequence[exp.Table], models: SnapshotCache, warehouse:
     return Meanings(tuple(models_found), looked_up, tuple(notes))
 
 
+def resolve_models(tables: Sequence[exp.Table], models: SnapshotCache, here: Callable[[], frozenset[str]]) -> Meanings:
+    """Which models a statement's names mean to somebody for whom the warehouse has no tables: none of them hides one.
+
+    Args:
+        tables: each has the name of a model.
+        here: see `SnapshotCache.named_like`.
+
+    Raises:
+        NotRegisteredError: several models have a name.
+    """
+    namesakes = [(table, models.named_like(table, here)) for table in tables]
+    notes = {f"`{written_name(table)}` is the model {_model_names(records)}." for table, records in namesakes}
+    return Meanings(
+        tuple((table, models.only(table, records)) for table, records in namesakes), {}, tuple(sorted(notes))
+    )
+
+
 def written_name(table: exp.Table) -> str:
     """A table's name with what stands before it, for people."""
     return ".".join(part for part in (table.catalog, table.db, table.name) if part)
@@ -82,8 +101,12 @@ def _look_up(tables: Sequence[exp.Table], warehouse: WarehouseTables) -> dict[Ta
 
 
 def _describe_meaning(table: exp.Table, records: Sequence[ModelRecord], *, is_table: bool, is_sure: bool) -> str:
-    model = " or ".join(f"`{record.catalog}.{record.name}`" for record in records)
+    model = _model_names(records)
     if is_table:
         return f"`{written_name(table)}` is the warehouse's table. Write {model} for the model of this name."
     why = "" if is_sure else ": the warehouse has no table of this name"
     return f"`{written_name(table)}` is the model {model}{why}."
+
+
+def _model_names(records: Sequence[ModelRecord]) -> str:
+    return " or ".join(f"`{record.catalog}.{record.name}`" for record in records)

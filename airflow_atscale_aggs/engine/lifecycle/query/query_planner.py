@@ -23,7 +23,12 @@ from airflow_atscale_aggs.engine.errors import (
 from airflow_atscale_aggs.engine.lifecycle.query.model_catalog import ModelCatalog, may_ask_for_models
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
-from airflow_atscale_aggs.engine.lifecycle.query.name_meanings import Meanings, resolve_names, written_name
+from airflow_atscale_aggs.engine.lifecycle.query.name_meanings import (
+    Meanings,
+    resolve_models,
+    resolve_names,
+    written_name,
+)
 from airflow_atscale_aggs.engine.lifecycle.query.plain_planner import PlainPlan, PlainPlanner, PlainText
 from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import UNBOUND, QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
@@ -226,7 +231,7 @@ class QueryPlanner:
     def _resolve_models(
         self, request: Request, unreadable: UnreadableQueryError | None, named: Sequence[exp.Table]
     ) -> Meanings:
-        """What names mean to somebody who may ask models only. The warehouse is asked of names of models alone.
+        """What names mean to somebody who may ask models only.
 
         Raises:
             OutOfReachError: a name means no model.
@@ -238,10 +243,7 @@ class QueryPlanner:
             return self._use_default_model(named, request.model, Meanings())
         self._bounds.require_model(named, request.sql)
         self._bounds.check_tables(map(written_name, strange))
-        meanings = resolve_names(named, self._models, self._tables)
-        asked = {id(table) for table, _ in meanings.models}
-        self._bounds.check_tables(written_name(table) for table in named if id(table) not in asked)
-        return meanings
+        return resolve_models(named, self._models, self._tables.here)
 
     def _read_models(
         self, request: Request, root: exp.Query, named: Sequence[exp.Table], meanings: Meanings, now: datetime

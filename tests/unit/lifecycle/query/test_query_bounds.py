@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import parse_with_tables
 from airflow_atscale_aggs.engine.warehouse.base import RowBounds
+from tests.support.stars import standing_star, tiny_star
 
 _BY_CITY = 'SELECT "City", "Amount" FROM tiny_sales'
 _MODELS_ONLY = QueryBounds(reads_tables=False, is_guarded=True)
@@ -59,6 +61,16 @@ def test_the_model_that_is_meant_may_be_said_beside_the_query(asked_star: Worksp
 
     assert answered.plan.meant == ()
     assert sorted(answered.rows, key=str) == sorted(answer(asked_star, _BY_CITY).rows, key=str)
+
+
+def test_a_table_of_a_models_name_is_not_there_for_who_may_ask_models_only(tmp_path: Path) -> None:
+    sql = 'SELECT SUM("Amount") FROM tiny_sales'
+    with standing_star.open_standing(tmp_path, standing_star.deploy_model) as star:
+        expected = answer(star, sql).rows
+        tiny_star.run_sql(star, 'CREATE TABLE tiny_sales AS SELECT 1 AS "Amount"')
+
+        assert answer(star, sql, bounds=_MODELS_ONLY).rows == expected
+        assert answer(star, sql).rows == [(1,)]
 
 
 def test_a_model_that_is_not_seen_is_as_one_that_was_never_deployed(asked_star: Workspace) -> None:
