@@ -36,8 +36,8 @@ _CATALOG_SERVER = "ATSCALE_AGGS_CATALOG_SERVER"
 @click.option(
     "--catalog-server",
     metavar="URL",
-    help="A PostgreSQL server that keeps an empty table for each model; a database for each catalog and the role "
-    f"`atscale_aggs_client` are made on it.  [env {_CATALOG_SERVER}; the registry, where it is in PostgreSQL; else "
+    help="A PostgreSQL server that keeps an empty table for each model; databases of catalogs and roles "
+    f"`atscale_aggs_client_…` are made on it.  [env {_CATALOG_SERVER}; the registry, where it is in PostgreSQL; else "
     "a server that is started for it]",
 )
 @bound_options

@@ -11,9 +11,6 @@ from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelColumn
 from airflow_atscale_aggs.engine.model.model_folders import NO_FOLDER
 from airflow_atscale_aggs.server.comments import column_comment, table_comment
 
-ROLE = "atscale_aggs_client"
-"""The role of all clients."""
-
 INSIDE = "atscale_aggs_inside"
 """The schema of what clients need not look at."""
 
@@ -51,36 +48,37 @@ def schemas_of(tables: Sequence[ModelTable]) -> list[str]:
     return [NO_FOLDER, *sorted({table.schema for table in tables} - {NO_FOLDER})]
 
 
-def make_model_tables(own: Connection, tables: Sequence[ModelTable], *, kept: str) -> None:
+def make_model_tables(own: Connection, tables: Sequence[ModelTable], *, role: str, kept: str) -> None:
     """Replace all schemas and tables of models, in the transaction that is open.
 
     Args:
+        role: of the clients, who may see them.
         kept: a schema beside that of this module that is left alone.
 
     Raises:
         psycopg.errors.LockNotAvailable: a client holds a lock on a table.
     """
-    role = sql.Identifier(ROLE)
+    reader = sql.Identifier(role)
     for (name,) in own.execute(_SCHEMAS_OF_MODELS, [INSIDE, kept]).fetchall():
         own.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(str(name))))
     own.execute(_REFUSAL)
-    own.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(INSIDE), role))
+    own.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(INSIDE), reader))
     for schema in schemas_of(tables):
         own.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
         comment = "Models." if schema == NO_FOLDER else f"Models of the folder {schema}."
         own.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(schema), comment))
-        own.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), role))
+        own.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), reader))
     taken: set[tuple[str, bytes]] = set()
     # Whole models first: a perspective may have the name of another model.
     for table in sorted(tables, key=lambda each: bool(each.perspective_of)):
         place = (table.schema, _cut(table.name))
         if place not in taken:
             taken.add(place)
-            _make_table(own, table)
+            _make_table(own, table, reader)
 
 
-def _make_table(own: Connection, table: ModelTable) -> None:
-    place, role = sql.Identifier(table.schema, table.name), sql.Identifier(ROLE)
+def _make_table(own: Connection, table: ModelTable, reader: sql.Identifier) -> None:
+    place = sql.Identifier(table.schema, table.name)
     columns = list(_columns_of(table))
     definitions = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type_name)) for column in columns
@@ -93,7 +91,7 @@ def _make_table(own: Connection, table: ModelTable) -> None:
             place, sql.Identifier(INSIDE), sql.Literal(table.name)
         )
     )
-    own.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(place, role))
+    own.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(place, reader))
     comments = [
         sql.SQL("COMMENT ON TABLE {} IS {}").format(place, table_comment(table, len(table.columns) - len(columns)))
     ]

@@ -31,7 +31,6 @@ _SECONDS = 1.0
 _SHARE = 4
 """A refresh that takes long is made more seldom: it takes no more than one part in so many of the time."""
 
-_LOCK = 0x6F766572
 _TAKE_TURN = """
 UPDATE atscale_aggs_inside.refreshed SET at = clock_timestamp() WHERE at < clock_timestamp() - %s::interval
 """
@@ -106,8 +105,7 @@ class Overview:
             self._connection = psycopg.connect(self._conninfo, autocommit=True)
         with self._connection.transaction():
             self._connection.execute("SET LOCAL lock_timeout = '2s'")
-            # Other processes wait, and then find it done.
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            # Other processes wait for the row, and then find it done.
             if self._connection.execute(_TAKE_TURN, [f"{_SECONDS} s"]).rowcount:
                 records = [record for record in self._read.models.current() if self._sees(record)]
                 _write_rows(self._connection, overview_rows(self._read, records, self.tables))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from airflow_atscale_aggs.server.model_shells import INSIDE, ROLE, Connection
+from airflow_atscale_aggs.server.model_shells import INSIDE, Connection
 
 SCHEMA = "atscale_aggs"
 
@@ -16,7 +16,7 @@ MOST_INSTANCES = 1000
 MOST_QUERIES = 1000
 """Rows of the tables that would grow for ever."""
 
-VERSION = 1
+VERSION = 2
 """Of the tables below; with another one all are made anew."""
 
 
@@ -164,7 +164,7 @@ TABLES: Mapping[str, OverviewTable] = {
         f"Queries on models: the newest {MOST_QUERIES:,}. Those of other processes arrive some seconds later.",
         ("query_id",),
         {
-            "query_id": ("bigint", "Grows with every query."),
+            "query_id": ("bigint", "Its number in the log."),
             "asked_at": ("timestamptz", "When it was asked."),
             "user_name": ("text", "Who asked; empty: not known."),
             "model": _MODEL,
@@ -191,15 +191,15 @@ TABLES: Mapping[str, OverviewTable] = {
 _SCHEMA_COMMENT = f"Models, their columns, aggregates and queries, as tables to read. Version {VERSION}."
 
 
-def make_overview_tables(own: Connection) -> None:
-    """Make the tables where they are not there yet, in the transaction that is open."""
+def make_overview_tables(own: Connection, *, role: str) -> None:
+    """Make the tables where they are not there yet, in the transaction that is open. ``role``: of the clients."""
     row = own.execute("SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [SCHEMA]).fetchone()
     if row is not None and row[0] == _SCHEMA_COMMENT:
         return
-    schema, role = sql.Identifier(SCHEMA), sql.Identifier(ROLE)
+    schema, reader = sql.Identifier(SCHEMA), sql.Identifier(role)
     own.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE; CREATE SCHEMA {}").format(schema, schema))
     own.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(schema, _SCHEMA_COMMENT))
-    own.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, role))
+    own.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, reader))
     for name, table in TABLES.items():
         place = sql.Identifier(SCHEMA, name)
         columns = [
@@ -211,7 +211,7 @@ def make_overview_tables(own: Connection) -> None:
         own.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(place, table.comment))
         for column, (_, comment) in table.columns.items():
             own.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(sql.Identifier(SCHEMA, name, column), comment))
-        own.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(place, role))
+        own.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(place, reader))
     refreshed = sql.Identifier(INSIDE, "refreshed")
     own.execute(
         sql.SQL("DROP TABLE IF EXISTS {}; CREATE TABLE {} AS SELECT '-infinity'::timestamptz AS at").format(

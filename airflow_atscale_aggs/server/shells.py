@@ -6,6 +6,7 @@ database can be read by everybody who is connected to it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import re
@@ -14,15 +15,19 @@ from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelTable
-from airflow_atscale_aggs.server.model_shells import ROLE, Connection, make_model_tables, schemas_of
+from airflow_atscale_aggs.server.model_shells import Connection, make_model_tables, schemas_of
 from airflow_atscale_aggs.server.overview_tables import SCHEMA, VERSION, make_overview_tables
 
 PREFIX = "atscale_aggs_shells_"
 """How a database is called while it is made, and where the catalog's own name is somebody else's."""
 
-_VERSION = 3
+ROLE = "atscale_aggs_client_"
+"""Roles of clients begin with it. Each database has its own: who has a role may end all sessions of it."""
+
+_VERSION = 4
 """Of how tables are made; with another one all are made anew."""
 
 _LOCK = 0x61676773
@@ -32,6 +37,8 @@ _WAIT_FOR_CLIENTS = "SET lock_timeout = '2s'"
 
 _LONGEST = 63
 """Bytes of a name in PostgreSQL."""
+
+_FORBIDDEN = ("pg_cancel_backend", "pg_terminate_backend", "lo_creat", "lo_create", "lo_from_bytea")
 
 _MARK = re.compile(r"\[atscale-aggs ([0-9a-f]{16}) ([0-9a-f]{16}) ([0-9a-f]{16})\]\Z")
 """At the end of a database's comment: digests of the registry, of what it stands for, and of what is in it."""
@@ -63,6 +70,11 @@ class ShellsKey:
         """Other keys have other ones."""
         ids = None if self.model_ids is None else sorted(self.model_ids)
         return _digest(f"{self.registry} {self.catalog} {ids}")
+
+    @property
+    def role(self) -> str:
+        """The role of clients."""
+        return ROLE + self.digest
 
     @property
     def wanted_name(self) -> str:
@@ -105,24 +117,26 @@ def make_shells(conninfo: str, key: ShellsKey, tables: Sequence[ModelTable]) -> 
         psycopg.errors.LockNotAvailable: a client holds a lock on the tables as they are, in a transaction that is open.
         psycopg.Error: the server refuses.
     """
-    password = hashlib.sha256(f"{ROLE} {conninfo}".encode()).hexdigest()
+    own_password = conninfo_to_dict(conninfo).get("password")
+    password = hashlib.sha256(f"{key.role} {key.registry} {own_password}".encode()).hexdigest()
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(_WAIT_FOR_OTHERS)
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-        _make_role(connection, password)
+        _make_role(connection, key.role, password)
         found = _find(connection, key) or _create(connection, key)
-        name = sql.Identifier(found.name)
-        connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(name, sql.Identifier(ROLE)))
+        name, role = sql.Identifier(found.name), sql.Identifier(key.role)
+        connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(name, role))
         content = _digest(f"{_VERSION} {VERSION} {tables!r}")
         if found.mark[2] != content:
             with psycopg.connect(conninfo, dbname=found.name) as own:
                 own.execute(_WAIT_FOR_CLIENTS)
-                make_model_tables(own, tables, kept=SCHEMA)
-                make_overview_tables(own)
+                _forbid(own)
+                make_model_tables(own, tables, role=key.role, kept=SCHEMA)
+                make_overview_tables(own, role=key.role)
                 path = sql.SQL(", ").join(map(sql.Identifier, schemas_of(tables)))
                 own.execute(sql.SQL("ALTER DATABASE {} SET search_path = {}").format(name, path))
                 _write_mark(own, found.name, key, content)
-    return Shells(found.name, ROLE, password)
+    return Shells(found.name, key.role, password)
 
 
 def drop_unneeded_shells(conninfo: str, registry: str, needed: Collection[str]) -> list[str]:
@@ -143,6 +157,7 @@ def drop_unneeded_shells(conninfo: str, registry: str, needed: Collection[str]) 
                 connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(found.name)))
             except psycopg.errors.ObjectInUse:
                 continue
+            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(ROLE + found.mark[1])))
             dropped.append(found.name)
             _log.info("Dropped the database `%s`: no user sees just these models any more.", found.name)
     return dropped
@@ -190,12 +205,19 @@ def _write_mark(connection: Connection, name: str, key: ShellsKey, content: str)
     return mark
 
 
-def _make_role(connection: Connection, password: str) -> None:
-    found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone()
+def _forbid(own: Connection) -> None:
+    """Take from clients what would reach others: their sessions, and what stays on the server. Superusers may do so."""
+    with contextlib.suppress(psycopg.errors.InsufficientPrivilege), own.transaction():
+        functions = sql.SQL(", ").join(sql.Identifier("pg_catalog", name) for name in _FORBIDDEN)
+        own.execute(sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(functions))
+
+
+def _make_role(connection: Connection, name: str, password: str) -> None:
+    found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
     verb = sql.SQL("CREATE" if found is None else "ALTER")
     connection.execute(
         sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {}").format(
-            verb, sql.Identifier(ROLE), password
+            verb, sql.Identifier(name), password
         )
     )
 

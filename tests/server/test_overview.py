@@ -66,7 +66,7 @@ def test_models_their_columns_and_aggregates_are_told_and_joined(told: Served) -
 
 def test_queries_are_there_soon_after_they_were_asked(told: Served) -> None:
     """By a statement that was prepared before, too."""
-    sql = "SELECT user_name, outcome, aggregates, facts, reason, rows FROM atscale_aggs.queries ORDER BY query_id"
+    sql = "SELECT user_name, outcome, aggregates, facts, reason, rows FROM atscale_aggs.queries ORDER BY asked_at"
     with _connect(told) as connection:
         before = len(connection.execute(sql, prepare=True).fetchall())
         connection.execute('SELECT "City", SUM("Amount") FROM tiny_sales GROUP BY 1').fetchall()

@@ -137,6 +137,20 @@ def test_a_model_that_a_user_does_not_see_is_nowhere_in_the_catalog(shown: Serve
         assert bob.execute('SELECT SUM("Amount") FROM tiny_sales').fetchone()
 
 
+@pytest.mark.parametrize(
+    "sql", ["SELECT pg_terminate_backend(pid) FROM pg_stat_activity", "SELECT lo_create(0)", "CREATE TABLE t (a int)"]
+)
+def test_a_client_reaches_no_other_client_and_leaves_nothing_behind(shown: Served, sql: str) -> None:
+    with _connect(shown) as ann, _connect(shown, "bob") as bob:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            bob.execute(sql)
+        assert ann.execute("SELECT 1").fetchone() == (1,)
+        query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s"
+        ann.execute("SELECT 'a secret' AS told")
+        bob.rollback()
+        assert bob.execute(query, ["%a secret%"]).fetchone() == (0,)
+
+
 def test_who_sees_no_model_of_a_catalog_finds_no_database(shown: Served) -> None:
     with pytest.raises(psycopg.OperationalError, match='database "tiny" does not exist'):
         _connect(shown, "eve")

@@ -67,7 +67,7 @@ class ServeProcess:
         """What it holds now."""
         process = psutil.Process(self.pid)
         with psycopg.connect(self._catalog_server, autocommit=True) as connection:
-            sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE usename = 'atscale_aggs_client'"
+            sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE usename LIKE 'atscale_aggs_client%'"
             sessions = connection.execute(sql).fetchone()
         return Held(
             files=process.num_fds(),

@@ -157,6 +157,13 @@ def test_what_is_known_of_a_model_is_that_of_its_newest_version(registry: Regist
     assert [registry.read.models.content(record.deployment_id) for record in (first, second)] == [b"1", b"2"]
 
 
+def test_a_model_may_move_to_another_folder_without_a_new_version(registry: Registry) -> None:
+    _deploy(registry, content="1", folder="sales")
+    outcome = _deploy(registry, content="1", folder="finance")
+
+    assert (registry.read.models.get(MODEL).folder, outcome.is_new_version) == ("finance", False)
+
+
 def test_a_retired_model_is_back_when_it_is_deployed_again(registry: Registry) -> None:
     """Also with the content of before; those who have cached what it was look again."""
     registry.models.retire(MODEL, why="not needed", now=NOW, drop_after=LATER)

@@ -59,6 +59,23 @@ def test_a_name_in_from_may_mean_a_model(asked_star: Workspace, name: str, *, is
     assert [record.name for record in records] == [MODEL] * is_model
 
 
+def test_a_folder_may_stand_before_the_name_of_its_models(deployed_star: Workspace, tmp_path: Path) -> None:
+    folder = tiny_star.write_model(tmp_path / "other", {})
+    text = (folder / "model.yml").read_text()
+    (folder / "models" / "Retail EU").mkdir(parents=True)
+    (folder / "model.yml").rename(folder / "models" / "Retail EU" / "model.yml")
+    (folder / "second.yml").write_text(text.replace("tiny_sales", "TINY_SALES"))
+    deploy(deployed_star, folder, now=LATER)
+    cache = _looked(deployed_star)
+
+    def names(name: str) -> list[str]:
+        return [record.name for record in cache.named_like(_table(name), frozenset)]
+
+    assert names('"Retail EU".tiny_sales') == names('tiny."retail eu"."Tiny_Sales"') == ["tiny_sales"]
+    assert names("public.tiny_sales") == ["TINY_SALES"]
+    assert names("elsewhere.tiny_sales") == []
+
+
 def test_an_exact_spelling_counts_more_than_one_in_another_case(deployed_star: Workspace, tmp_path: Path) -> None:
     _deploy(deployed_star, tmp_path / "other", model="Tiny_Sales")
     cache = _looked(deployed_star)
