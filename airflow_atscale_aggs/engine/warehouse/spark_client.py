@@ -28,6 +28,21 @@ with _no_doctests():
     import grpc
     from pyspark.errors import PySparkException, UnsupportedOperationException
     from pyspark.sql.connect.client.retries import DefaultPolicy
+    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql.connect.plan import SQL, CachedRelation, Limit, LogicalPlan
+    from pyspark.sql.connect.proto import ConfigRequest
     from pyspark.sql.connect.session import SparkSession
 
-__all__ = ["DefaultPolicy", "PySparkException", "SparkSession", "UnsupportedOperationException", "grpc"]
+__all__ = [
+    "SQL",
+    "CachedRelation",
+    "ConfigRequest",
+    "DataFrame",
+    "DefaultPolicy",
+    "Limit",
+    "LogicalPlan",
+    "PySparkException",
+    "SparkSession",
+    "UnsupportedOperationException",
+    "grpc",
+]

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import pyarrow as pa
 from tenacity import retry, retry_if_exception, stop_after_attempt
 
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
@@ -21,7 +23,13 @@ from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver
 from airflow_atscale_aggs.engine.warehouse.spark_catalog import SparkCatalog, look_at
 from airflow_atscale_aggs.engine.warehouse.spark_client import (
+    SQL,
+    CachedRelation,
+    ConfigRequest,
+    DataFrame,
     DefaultPolicy,
+    Limit,
+    LogicalPlan,
     PySparkException,
     SparkSession,
     UnsupportedOperationException,
@@ -46,13 +54,15 @@ _RETRIES = 4
 
 _ALTER_VIEW = "ALTER VIEW "
 
+_LOOKS = ("SHOW ", "DESCRIBE ")
+"""How commands begin that change nothing, and may be sent twice, as queries may."""
+
+_IS_QUERY = re.compile(r"[\s(]*(SELECT|WITH|VALUES)\b", re.IGNORECASE)
+"""How a statement begins that may wait until its rows are asked for. Anything else is sent at once."""
+
 # The client says twice what it raises: it logs each error of the server with its Java stack, and warns of lost calls.
 warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")
 logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
-
-
-_READS = ("SELECT", "WITH", "(", "SHOW", "DESCRIBE")
-"""How statements begin that change nothing, and may be sent twice."""
 
 
 def _never_arrived(error: BaseException) -> bool:
@@ -65,51 +75,80 @@ _once_it_arrives = retry(retry=retry_if_exception(_never_arrived), stop=stop_aft
 
 
 class _Cursor:
-    """Runs a statement. A query is run when its rows are asked for, anything else at once."""
+    """Runs a statement. A query is run when its rows are asked for, anything else at once.
+
+    Either takes one call of the server. The client's frames take three for a query, and each of them makes the server
+    look up the tables and analyze the query anew: one tells that it is a query, one the types of its columns, and one
+    its rows.
+    """
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
-        self._frame: Any = None
+        self._plan: Any = None
+        self._answer: Any = None
+        self._schema: Any = None
 
     def execute(self, sql: str) -> None:
-        """Send a statement."""
+        """Send a statement; keep a query."""
+        self.close()
+        self._plan = SQL(sql)
+        if _IS_QUERY.match(sql):
+            return
         try:
-            self._frame = _send(self._spark, sql)
+            _once_it_arrives(self._send)(self._plan) if sql.startswith(_LOOKS) else self._send(self._plan)
         except UnsupportedOperationException:
             # Sail has no ALTER VIEW. Its CREATE OR REPLACE VIEW leaves no gap for readers, which Spark's does.
             if not sql.startswith(_ALTER_VIEW):
                 raise
-            self._frame = self._spark.sql(f"CREATE OR REPLACE VIEW {sql.removeprefix(_ALTER_VIEW)}")
+            self._send(SQL(f"CREATE OR REPLACE VIEW {sql.removeprefix(_ALTER_VIEW)}"))
 
     @property
     def description(self) -> list[tuple[Any, ...]]:
-        """Name and type of each column of the result, as DB-API has them."""
-        return [(field.name, field.dataType.simpleString(), *[None] * 5) for field in self._frame.schema.fields]
+        """Name and type of each column of the result, as DB-API has them.
+
+        Before the rows are read, the server is asked for them alone.
+        """
+        if self._schema is None:
+            self._schema = DataFrame(self._plan, self._spark).schema
+        return [(field.name, field.dataType.simpleString(), *[None] * 5) for field in self._schema.fields]
 
     def fetchall(self) -> list[Row]:
         """All rows."""
-        return list(_rows_of(_read(self._frame)))
+        return list(_rows_of(self._fetch(self._plan) if self._answer is None else self._answer))
 
     def fetch_first(self, number: int) -> Iterator[Row]:
         """The first rows; the server does not send the others."""
-        return _rows_of(_read(self._frame.limit(number)))
+        return _rows_of(self._fetch(Limit(self._plan, number)))
 
     def close(self) -> None:
         """Forget the result."""
-        self._frame = None
+        self._plan = self._answer = self._schema = None
+
+    def _send(self, statement: SQL) -> None:
+        """Run a statement. The server answers with a plan for its rows: these themselves, unless it knows better."""
+        client = self._spark.client
+        _, properties, _ = client.execute_command(statement.command(client))
+        answer = properties.get("sql_command_result")
+        if answer is None:
+            return
+        self._plan = CachedRelation(answer)
+        if answer.HasField("local_relation") and answer.local_relation.data:
+            with pa.ipc.open_stream(answer.local_relation.data) as reader:
+                self._answer = reader.read_all()
+
+    @_once_it_arrives
+    def _fetch(self, plan: LogicalPlan) -> pa.Table:
+        client = self._spark.client
+        table, self._schema, _ = client.to_table(plan.to_proto(client), {})
+        return table
 
 
-def _send(spark: SparkSession, sql: str) -> Any:
-    return _once_it_arrives(spark.sql)(sql) if sql.lstrip().upper().startswith(_READS) else spark.sql(sql)
-
-
-@_once_it_arrives
-def _read(frame: Any) -> Any:
-    return frame.toArrow()
-
-
-def _rows_of(table: Any) -> Iterator[Row]:
-    """The rows of an Arrow table. Timestamps with a zone come as such, whatever the zone of this machine."""
+def _rows_of(table: pa.Table) -> Iterator[Row]:
+    """The rows of an Arrow table. Timestamps with a zone come as such, whatever the zone of the session."""
+    for number, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) and field.type.tz:
+            instants = table.column(number).cast(pa.timestamp(field.type.unit, tz="UTC"))
+            table = table.set_column(number, field.name, instants)
     for batch in table.to_batches(max_chunksize=_READ_AT_ONCE):
         columns = [column.to_pylist() for column in batch.columns]
         if columns:
@@ -184,12 +223,10 @@ class _Settings:
 
     def read(self, connection: Any, names: Sequence[str]) -> Mapping[str, str]:
         """See `drivers.SettingAccess`."""
-        values: dict[str, str] = {}
-        for name in names:
-            # Sail knows fewer of them than Spark. With a default, what was not set would not be told.
-            with contextlib.suppress(PySparkException):
-                values[name] = str(connection.spark.conf.get(name))
-        return values
+        # Without a default, which would stand for a value that was not set. A server answers for those that it knows.
+        operation = ConfigRequest.Operation(get_option=ConfigRequest.GetOption(keys=list(names)))
+        pairs = connection.spark.client.config(operation).pairs
+        return {name: str(value) for name, value in pairs if value is not None}
 
     def write(self, connection: Any, name: str, value: str) -> None:
         """See `drivers.SettingAccess`."""
@@ -227,7 +264,9 @@ def open_spark_connect(url: str, dialect: Dialect, *, aggregate_schema: str) -> 
 def _read_query(connection: Any, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
     cursor = connection.cursor()
     cursor.execute(sql)
-    yield tuple(column[0] for column in cursor.description), cursor.fetch_first(_MOST_ROWS)
+    # The rows bring their names with them.
+    rows = cursor.fetch_first(_MOST_ROWS)
+    yield tuple(column[0] for column in cursor.description), rows
 
 
 def split_options(url: str) -> tuple[str, dict[str, str]]:

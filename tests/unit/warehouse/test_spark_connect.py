@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from pyspark.sql.connect.client import SparkConnectClient
 from sail_server import shared_session
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError
@@ -55,6 +57,34 @@ def test_the_settings_of_a_block_are_given_back(sail_session: DbApiSession) -> N
 
     assert sail_session.settings() == before
     assert before[_ZONE]
+
+
+def test_instants_come_in_one_zone_whatever_that_of_the_session(sail_session: DbApiSession) -> None:
+    with sail_session.apply_settings({_ZONE: "Asia/Tokyo"}):
+        ((at,),) = sail_session.fetch_all("SELECT TIMESTAMP '2026-01-02 03:04:05' AS at")
+
+    assert at == datetime(2026, 1, 1, 18, 4, 5, tzinfo=UTC)
+    assert at.utcoffset() == timedelta(0)
+
+
+def test_a_query_takes_one_call_of_the_server(sail_session: DbApiSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call would look up the tables and plan the query again."""
+    sail_session.fetch_all("SELECT 1")
+    calls: list[str] = []
+    for name in ("to_table", "execute_command", "schema", "_analyze"):
+        own = getattr(SparkConnectClient, name)
+
+        def counted(*arguments: object, _own: Any = own, _name: str = name, **named: object) -> Any:
+            calls.append(_name)
+            return _own(*arguments, **named)
+
+        monkeypatch.setattr(SparkConnectClient, name, counted)
+
+    sail_session.fetch_all("SELECT 2 AS two")
+    sail_session.fetch_first("SELECT 2 AS two", RowBounds(3, 10**6))
+    sail_session.fetch_all("SHOW TABLES")
+
+    assert calls == ["to_table", "to_table", "execute_command"]
 
 
 def test_a_session_may_begin_with_settings(sail_address: str) -> None:
