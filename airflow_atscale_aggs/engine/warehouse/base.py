@@ -124,6 +124,9 @@ class WarehouseSession(Protocol):
     def result_types(self, sql: str) -> tuple[str, ...]:
         """Types of the columns of a query's result, as the driver tells them. Raises as `execute` does."""
 
+    def result_columns(self, sql: str) -> tuple[tuple[str, str], ...]:
+        """The same with the names of the columns before them."""
+
     def transaction(self) -> AbstractContextManager[None]:
         """All statements inside take effect together, or none, where the dialect's row says so for DDL."""
 

@@ -96,9 +96,13 @@ class DbApiSession:
 
     def result_types(self, sql: str) -> tuple[str, ...]:
         """Types of the columns of a query's result, as the driver tells them."""
+        return tuple(kind for _, kind in self.result_columns(sql))
+
+    def result_columns(self, sql: str) -> tuple[tuple[str, str], ...]:
+        """Names and types of the columns of a query's result, as the driver tells them."""
         with self._cursor(sql) as cursor:
             cursor.execute(sql)
-            return tuple(_type_of_column(column) for column in cursor.description or ())
+            return tuple((str(column[0]), _type_of_column(column)) for column in cursor.description or ())
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

@@ -315,9 +315,8 @@ class QueryRouter:
         """
         plan = self._plan(Request(sql, **options))
         with withheld_errors(is_secured=plan.is_secured), self._session_for(plan) as session:
-            names, _ = session.fetch_with_names(f"SELECT * FROM ({plan.sql}) AS described LIMIT 0")
-            types = session.result_types(f"SELECT * FROM ({plan.sql}) AS described LIMIT 0")
-        return [(plan.full_names.get(name, name), kind) for name, kind in zip(names, types, strict=True)]
+            columns = session.result_columns(f"SELECT * FROM ({plan.sql}) AS described LIMIT 0")
+        return [(plan.full_names.get(name, name), kind) for name, kind in columns]
 
     def names_model(self, sql: str) -> bool:
         """Whether a statement may name a deployed model. Those of PostgreSQL's own catalog are passed over."""
