@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from pyspark.sql.connect.client import SparkConnectClient
 from sail_server import shared_session
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError
 from airflow_atscale_aggs.engine.warehouse.base import RowBounds
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
+from airflow_atscale_aggs.engine.warehouse.spark_client import SparkSession
 from airflow_atscale_aggs.engine.warehouse.spark_connect import split_options
 
 _ZONE = "spark.sql.session.timeZone"
@@ -70,15 +71,17 @@ def test_instants_come_in_one_zone_whatever_that_of_the_session(sail_session: Db
 def test_a_query_takes_one_call_of_the_server(sail_session: DbApiSession, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each call would look up the tables and plan the query again."""
     sail_session.fetch_all("SELECT 1")
+    # The client may be imported by way of our own module only: it ends a process whose main module has no file.
+    client = sys.modules[SparkSession.__module__].SparkConnectClient
     calls: list[str] = []
     for name in ("to_table", "execute_command", "schema", "_analyze"):
-        own = getattr(SparkConnectClient, name)
+        own = getattr(client, name)
 
         def counted(*arguments: object, _own: Any = own, _name: str = name, **named: object) -> Any:
             calls.append(_name)
             return _own(*arguments, **named)
 
-        monkeypatch.setattr(SparkConnectClient, name, counted)
+        monkeypatch.setattr(client, name, counted)
 
     sail_session.fetch_all("SELECT 2 AS two")
     sail_session.fetch_first("SELECT 2 AS two", RowBounds(3, 10**6))
