@@ -11,6 +11,7 @@ import psycopg
 
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 from airflow_atscale_aggs.engine.rewriting.parse.bind_parameters import with_values
+from airflow_atscale_aggs.engine.warehouse.base import RowMessages
 from airflow_atscale_aggs.server import messages
 from airflow_atscale_aggs.server.answering import AnswerColumns, RowStream, Visitor
 from airflow_atscale_aggs.server.backend import Backend
@@ -50,6 +51,8 @@ from airflow_atscale_aggs.server.served_catalog import ServedCatalog
 from airflow_atscale_aggs.server.session_options import READ_SQL, SessionOptions, may_set_options
 from airflow_atscale_aggs.server.sql_errors import SqlError, error_frame
 from airflow_atscale_aggs.server.stopping import BY_USER, Interruption
+from airflow_atscale_aggs.server.transfer_statements import CopyRows, CreateTableAs, InsertRows
+from airflow_atscale_aggs.server.transfers import Transfers
 from airflow_atscale_aggs.server.values import decode
 
 
@@ -73,6 +76,7 @@ class ClientSession:
         self._longest = bounds.session_bytes or MOST_BYTES
         self._interruption = Interruption()
         self._relay = Relay(client, backend, catalog.backend, self._interruption, self._longest)
+        self._transfers = Transfers(self._writer, backend, self._relay, self._interruption, self._take)
         budget = Budget(bounds.session_bytes)
         self._statements: Kept[Prepared] = Kept(budget)
         self._portals: Kept[Portal] = Kept(budget)
@@ -228,6 +232,9 @@ class ClientSession:
         if isinstance(statement, Declare):
             await self._declare(statement, portal)
             return "DECLARE CURSOR"
+        if isinstance(statement, CreateTableAs | InsertRows | CopyRows):
+            sql = with_values(statement.sql, portal.values, "postgres") if portal.values else statement.sql
+            return await self._transfers.run(statement, sql, portal.prepared.description)
         cursor = self._cursors.get(statement.name)
         if cursor is None:
             raise SqlError(messages.error_response("34000", f'cursor "{statement.name}" does not exist'))
@@ -293,34 +300,39 @@ class ClientSession:
 
     async def _send(self, cursor: Cursor, most: int, *, is_shown: bool = True) -> int:
         """Send the next rows as they come; returns how many. Ends the query when the client is gone."""
-        if cursor.is_at_end:
-            return 0
-        options = await self._options()
-        self._interruption.shorten(options.statement_seconds)
+        if cursor.is_open:
+            self._interruption.shorten((await self._options()).statement_seconds)
+        count = 0
+        try:
+            while not cursor.is_at_end and (not most or count < most):
+                batch = await self._take(cursor, most - count if most else 0)
+                count += batch.count if batch is not None else 0
+                if batch is not None and is_shown:
+                    self._writer.write(batch.data)
+                    await self._interruption.wait(self._writer.drain())
+        except BaseException:
+            await cursor.close()
+            raise
+        return count
+
+    async def _take(self, cursor: Cursor, most: int = 0) -> RowMessages | None:
+        """The next rows of a cursor; None: there are no more. ``most``: 0: as many as come together."""
         if cursor.rows is None:
+            options = await self._options()
+            self._interruption.shorten(options.statement_seconds)
             zone = self._backend.parameters.get("TimeZone", "UTC")
             columns = AnswerColumns(cursor.description.columns, cursor.formats, zone, self._longest)
             cursor.rows = RowStream(self._catalog.pool, self._visitor, cursor.sql, options.of_query(), columns)
             cursor.notices = options.notices
-        count = 0
-        try:
-            while not most or count < most:
-                batch = await self._interruption.wait(cursor.rows.take(most - count if most else 0))
-                if batch is None:
-                    cursor.is_at_end = True
-                    if cursor.notices:
-                        self._writer.write(messages.notice_response(f"answered from {cursor.rows.sources}"))
-                    break
-                count += batch.count
-                cursor.count += batch.count
-                self._check_rows(cursor.count)
-                if is_shown:
-                    self._writer.write(batch.data)
-                    await self._interruption.wait(self._writer.drain())
-        except BaseException:
-            await cursor.rows.close()
-            raise
-        return count
+        batch = await self._interruption.wait(cursor.rows.take(most))
+        if batch is None:
+            cursor.is_at_end = True
+            if cursor.notices:
+                self._writer.write(messages.notice_response(f"answered from {cursor.rows.sources}"))
+            return None
+        cursor.count += batch.count
+        self._check_rows(cursor.count)
+        return batch
 
     def _check_rows(self, count: int) -> None:
         if self._bounds.rows and count > self._bounds.rows:

@@ -10,6 +10,8 @@ from sqlglot import TokenType
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
 
+from airflow_atscale_aggs.server.transfer_statements import TransferStatement, read_transfer
+
 _NAME = r'(?P<name>"(?:[^"]|"")+"|[A-Za-z_]\w*)'
 _FLAGS = re.IGNORECASE | re.DOTALL
 _COMMENT = re.compile(r"\s*(?:/\*.*?\*/|--[^\n]*(?:\n|$))", re.DOTALL)
@@ -75,7 +77,7 @@ class Explain:
     runs: bool
 
 
-Statement = Query | Explain | Declare | Fetch | CloseCursor
+Statement = Query | Explain | Declare | Fetch | CloseCursor | TransferStatement
 
 
 def read_statement(sql: str) -> Statement | None:
@@ -93,8 +95,9 @@ def read_statement(sql: str) -> Statement | None:
     start = 0
     while (comment := _COMMENT.match(sql, start)) is not None:
         start = comment.end()
-    if _QUERY.match(sql, start):
-        return Query(sql)
+    transfer = read_transfer(sql, start)
+    if transfer is not None or _QUERY.match(sql, start):
+        return transfer or Query(sql)
     if (found := _EXPLAIN.match(sql, start)) is not None:
         return Explain(found["query"], "ANALYZE" in found["options"].upper())
     if (found := _DECLARE.match(sql, start)) is not None:

@@ -240,6 +240,12 @@ def data_row(values: Sequence[bytes | None]) -> bytes:
     return b"".join(parts)
 
 
+def copy_out_response(columns: int, *, is_binary: bool) -> bytes:
+    """Tells that rows of a COPY follow."""
+    formats = _INT16.pack(int(is_binary)) * columns
+    return Frame(b"H", bytes([is_binary]) + _INT16.pack(columns) + formats).encode()
+
+
 def command_complete(tag: str) -> bytes:
     """Tells that a statement has ended, and what it did, such as ``SELECT 5``."""
     return Frame(b"C", tag.encode() + b"\0").encode()

@@ -8,6 +8,7 @@ import contextlib
 from airflow_atscale_aggs.server import messages
 from airflow_atscale_aggs.server.backend import Backend, BackendAddress, cancel
 from airflow_atscale_aggs.server.frames import Frame, MessageTooLongError, discard, read_frame
+from airflow_atscale_aggs.server.sql_errors import SqlError
 from airflow_atscale_aggs.server.stopping import Interruption
 
 _ENDS = {
@@ -76,6 +77,38 @@ class Relay:
             if frame.kind == b"D":
                 rows.append(messages.read_row(frame.payload))
         return rows
+
+    async def do(self, sql: str) -> str:
+        """Run a statement of our own. Returns what it did, such as ``INSERT 0 5``. Raises SqlError: it failed."""
+        self.send(Frame(b"Q", sql.encode() + b"\0"))
+        return await self._finish()
+
+    async def begin_copy(self, sql: str) -> None:
+        """Run a COPY FROM STDIN until the server waits for rows. Raises SqlError: it failed."""
+        self.send(Frame(b"Q", sql.encode() + b"\0"))
+        while (frame := await self._backend.read()).kind != b"G":
+            if frame.kind == b"E":
+                await self._finish()
+                raise SqlError(frame.encode())
+
+    async def end_copy(self, frame: Frame) -> None:
+        """End it with CopyDone or CopyFail. Raises SqlError: it failed."""
+        self.send(frame)
+        await self._finish()
+
+    async def _finish(self) -> str:
+        tag, refusal = "", None
+        self._is_busy = True
+        with self._interruption.stopped_by(self._stop):
+            while (frame := await self._backend.read()).kind != b"Z":
+                if frame.kind == b"E":
+                    refusal = refusal or frame
+                elif frame.kind == b"C":
+                    tag = frame.payload.rstrip(b"\0").decode()
+        self._is_busy = False
+        if refusal is not None:
+            raise SqlError(refusal.encode())
+        return tag
 
     async def close(self) -> None:
         """Stop what still runs, and end the session."""

@@ -174,7 +174,8 @@ def encoders(columns: Sequence[ResultColumn], formats: Sequence[int], zone: tzin
 def _encoder(type_oid: int, written: int, zone: tzinfo) -> Encode:
     if type_oid not in _AS:
         # Text and binary are the same for texts, and what is not known here is told as text.
-        return lambda value: None if value is None else _text(value).encode()
+        version = b"\x01" if type_oid == JSONB and written == 1 else b""
+        return lambda value: None if value is None else version + _text(value).encode()
     convert: Callable[[Any], Any] = _AS[type_oid]
     if type_oid == TIMESTAMPTZ:
         convert = lambda value: _instant(value).astimezone(zone)  # noqa: E731

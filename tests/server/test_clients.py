@@ -159,8 +159,8 @@ def test_nobody_writes_into_the_tables_of_models(connection: psycopg.Connection[
 @pytest.mark.parametrize(
     "sql",
     [
-        'CREATE TEMP TABLE kept AS SELECT "City" FROM tiny_sales',
-        'COPY (SELECT "City" FROM tiny_sales) TO STDOUT',
+        'CREATE TABLE kept AS SELECT "City" FROM tiny_sales',
+        'CREATE TEMP VIEW kept AS SELECT "City" FROM tiny_sales; SELECT * FROM kept',
         'PREPARE p AS SELECT "City" FROM tiny_sales; EXECUTE p',
         'DO $$ BEGIN PERFORM "City" FROM tiny_sales; END $$',
         "SELECT query_to_xml('SELECT * FROM tiny_sales', true, true, '')",
