@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlalchemy.engine import URL, make_url
+from psycopg.conninfo import make_conninfo
+from sqlalchemy.engine import make_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,17 +20,13 @@ class CatalogServer:
 
     def conninfo(self, database: str = "") -> str:
         """For psycopg. Without a name it leads to the server's own database."""
-        query = {"host": self.host} if self.host.startswith("/") else {}
-        url = URL.create(
-            "postgresql",
-            username=self.user,
-            password=self.password or None,
-            host=None if query else self.host,
+        return make_conninfo(
+            host=self.host,
             port=self.port,
-            database=database or self.database,
-            query=query,
+            user=self.user,
+            password=self.password or None,
+            dbname=database or self.database,
         )
-        return url.render_as_string(hide_password=False)
 
 
 def catalog_server_of(url: str) -> CatalogServer:

@@ -81,8 +81,8 @@ class ClientSession:
         self._statements: Kept[Prepared] = Kept(budget)
         self._portals: Kept[Portal] = Kept(budget)
         self._cursors: Kept[Cursor] = Kept(budget)
-        self._is_skipping = self._reads_overview = False
-        self.has_set_options = False
+        self._is_skipping = False
+        self.has_set_options = self.reads_overview = False
         self._task: asyncio.Task[object] | None = None
         self._idle_since: float | None = None
 
@@ -164,9 +164,9 @@ class ClientSession:
 
     async def _look_at_overview(self, frame: Frame) -> None:
         """What tells of models is brought up to date for who has named it once: he may have prepared a statement."""
-        if not self._reads_overview and frame.kind in {b"Q", b"P"}:
-            self._reads_overview = names_overview(frame.payload)
-        if self._reads_overview:
+        if not self.reads_overview and frame.kind in {b"Q", b"P"}:
+            self.reads_overview = names_overview(frame.payload)
+        if self.reads_overview:
             await self._interruption.wait(self._catalog.refresh_overview())
 
     async def _fail(self, error: BaseException, *, is_simple: bool) -> None:

@@ -69,6 +69,11 @@ class Describer:
                     return True
             return False
 
+    def forget(self) -> None:
+        """Forget all descriptions: the tables have changed."""
+        with self._lock:
+            self._kept.clear()
+
     def close(self) -> None:
         """End the session."""
         with self._lock:

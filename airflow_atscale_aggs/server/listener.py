@@ -32,6 +32,7 @@ from airflow_atscale_aggs.server.frames import (
     StartupPacket,
     read_startup,
 )
+from airflow_atscale_aggs.server.overview import names_overview
 from airflow_atscale_aggs.server.passwords import Verifier, verifier_of_nobody
 from airflow_atscale_aggs.server.served_catalog import ServedCatalog
 from airflow_atscale_aggs.server.session_options import startup_parameters
@@ -244,6 +245,7 @@ class Listener:
         key = (self._last_number, secrets.randbits(32))
         session = self._sessions[key] = ClientSession(client, catalog, backend, visitor, self._bounds)
         session.has_set_options = sets_options
+        session.reads_overview = any(names_overview(value.encode()) for value in parameters.values())
         try:
             self._welcome(client[1], backend, key)
             await session.run()

@@ -32,7 +32,7 @@ _SHARE = 4
 """A refresh that takes long is made more seldom: it takes no more than one part in so many of the time."""
 
 _TAKE_TURN = """
-UPDATE atscale_aggs_inside.refreshed SET at = clock_timestamp() WHERE at < clock_timestamp() - %s::interval
+UPDATE atscale_aggs.refreshed SET at = clock_timestamp() WHERE at < clock_timestamp() - %s::interval
 """
 _TOLD = re.compile(rf"\b{SCHEMA}\b(?!\"?\s*\.\s*\"?(?:{'|'.join(NAMES)})\b)".encode(), re.IGNORECASE)
 

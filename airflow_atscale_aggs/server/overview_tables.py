@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from airflow_atscale_aggs.server.model_shells import INSIDE, Connection
+from airflow_atscale_aggs.server.model_shells import Connection
 
 SCHEMA = "atscale_aggs"
 
@@ -16,7 +16,7 @@ MOST_INSTANCES = 1000
 MOST_QUERIES = 1000
 """Rows of the tables that would grow for ever."""
 
-VERSION = 2
+VERSION = 3
 """Of the tables below; with another one all are made anew."""
 
 
@@ -186,6 +186,9 @@ TABLES: Mapping[str, OverviewTable] = {
             "query": ("text", "Its text, without values."),
         },
     ),
+    "refreshed": OverviewTable(
+        "When these tables were brought up to date.", ("at",), {"at": ("timestamptz", "The time of the last refresh.")}
+    ),
 }
 
 _SCHEMA_COMMENT = f"Models, their columns, aggregates and queries, as tables to read. Version {VERSION}."
@@ -212,9 +215,4 @@ def make_overview_tables(own: Connection, *, role: str) -> None:
         for column, (_, comment) in table.columns.items():
             own.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(sql.Identifier(SCHEMA, name, column), comment))
         own.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(place, reader))
-    refreshed = sql.Identifier(INSIDE, "refreshed")
-    own.execute(
-        sql.SQL("DROP TABLE IF EXISTS {}; CREATE TABLE {} AS SELECT '-infinity'::timestamptz AS at").format(
-            refreshed, refreshed
-        )
-    )
+    own.execute(sql.SQL("INSERT INTO {} VALUES ('-infinity')").format(sql.Identifier(SCHEMA, "refreshed")))

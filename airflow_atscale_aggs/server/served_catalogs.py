@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import psycopg
 
+from airflow_atscale_aggs.engine.errors import RegistryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import read_model_tables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
@@ -103,8 +104,18 @@ class ServedCatalogs:
         return ShellsKey(self._registry, catalog, ids) if ids else None
 
     def _look(self) -> None:
+        """Look for changes. While the registry is away, everything is as it was."""
+        try:
+            self._read_models()
+        except RegistryError as error:
+            if not self._records:
+                raise
+            _log.warning("Models are taken to be unchanged: %s", " ".join(str(error).split()))
+        else:
+            self._looks += 1
+
+    def _read_models(self) -> None:
         """Read which models there are; let go of catalogs that are gone, and of databases that nobody needs."""
-        self._looks += 1
         self._records = self._workspace.read.models.current()
         there = {(record.catalog, record.id) for record in self._records}
         catalogs = {catalog for catalog, _ in there}
@@ -152,11 +163,14 @@ class ServedCatalogs:
                 raise
             # The old tables serve until whoever looks at them ends their transaction.
             return
-        describer = Describer(self._server.conninfo(shells.database))
+        if old is None or old.shells != shells.database:
+            conninfo, read = self._server.conninfo(shells.database), self._workspace.read
+            describer, overview = Describer(conninfo), Overview(conninfo, read, visitor.sees, self._pool.write_log)
+        else:
+            describer, overview = old.describer, old.overview
         # While it is connected, no other process drops the database.
         describer.is_there()
-        conninfo, read = self._server.conninfo(shells.database), self._workspace.read
-        overview = old.overview if old is not None else Overview(conninfo, read, visitor.sees, self._pool.write_log)
+        describer.forget()
         overview.tables = tables
         self._served[key] = ServedCatalog(
             key.catalog,
@@ -169,5 +183,3 @@ class ServedCatalogs:
             self._workspace.warehouse.dialect,
         )
         self._states[key], self._checked[key] = state, self._looks
-        if old is not None:
-            old.describer.close()

@@ -214,12 +214,9 @@ def _forbid(own: Connection) -> None:
 
 def _make_role(connection: Connection, name: str, password: str) -> None:
     found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
-    verb = sql.SQL("CREATE" if found is None else "ALTER")
-    connection.execute(
-        sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {}").format(
-            verb, sql.Identifier(name), password
-        )
-    )
+    # Of a role that is there, who is no superuser may change the password alone.
+    text = "ALTER ROLE {} PASSWORD {}" if found else "CREATE ROLE {} LOGIN NOCREATEDB NOCREATEROLE PASSWORD {}"
+    connection.execute(sql.SQL(text).format(sql.Identifier(name), password))
 
 
 def _digest(text: str) -> str:

@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelColumn, ModelTable
+from airflow_atscale_aggs.engine.lifecycle.query.shown_columns import ShownColumn, ShownMetric
 from airflow_atscale_aggs.server.shells import PREFIX, ShellsKey, drop_unneeded_shells, make_shells
 
 
@@ -26,6 +29,27 @@ def key(conninfo: str) -> Iterator[ShellsKey]:
     drop_unneeded_shells(conninfo, key.registry, [])
 
 
+_TABLE = ModelTable(
+    model_id="m",
+    catalog="c",
+    schema='a "b"',
+    name="50% {}",
+    label="{%s}",
+    description="It's told",
+    perspective_of="",
+    columns=tuple(
+        ModelColumn(
+            name=name,
+            type_name="TEXT",
+            shown=ShownColumn(label="x", description="", folder="", origin=ShownMetric(kind="metric")),
+        )
+        # Two that PostgreSQL would cut to one name.
+        for name in ("x" * 70, "x" * 71, "y")
+    ),
+    hierarchies=(),
+)
+
+
 def _comment(conninfo: str, database: str) -> str:
     with psycopg.connect(conninfo) as connection:
         query = "SELECT coalesce(shobj_description(oid, 'pg_database'), '') FROM pg_database WHERE datname = %s"
@@ -37,6 +61,29 @@ def test_a_database_has_the_name_of_its_catalog_and_is_found_again(conninfo: str
     assert make_shells(conninfo, key, []).database == key.catalog
     assert make_shells(conninfo, key, []).database == key.catalog
     assert _comment(conninfo, key.catalog).startswith(f"The models of the catalog {key.catalog}, for BI tools.")
+
+
+def test_a_role_that_may_make_databases_and_roles_is_enough(conninfo: str, key: ShellsKey) -> None:
+    """And a catalog may have any name."""
+    odd = ShellsKey(key.registry, f'50% "off"/{key.catalog[-12:]}?', None)
+    maker = make_conninfo(conninfo, user="shells_maker", password="m")
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS shells_maker")
+        connection.execute("CREATE ROLE shells_maker LOGIN CREATEDB CREATEROLE PASSWORD 'm'")
+        try:
+            for tables in ([], [_TABLE]):
+                shells = make_shells(maker, odd, tables)
+                assert shells.database == odd.catalog
+            with psycopg.connect(
+                conninfo, dbname=shells.database, user=shells.role, password=shells.password
+            ) as client:
+                comments = client.execute('SELECT obj_description(\'"a ""b"""."50% {}"\'::regclass)').fetchone()
+                assert comments == ("It's told. The model {%s}. 1 more column can be asked by name.",)
+                with pytest.raises(psycopg.errors.FeatureNotSupported):
+                    client.execute('SELECT * FROM "50% {}"')
+            assert drop_unneeded_shells(maker, key.registry, []) == [odd.catalog]
+        finally:
+            connection.execute("DROP ROLE IF EXISTS shells_maker")
 
 
 def test_a_database_of_somebody_else_is_left_alone(conninfo: str, key: ShellsKey) -> None:
