@@ -40,6 +40,12 @@ _CATALOG_SERVER = "ATSCALE_AGGS_CATALOG_SERVER"
     f"`atscale_aggs_client_…` are made on it.  [env {_CATALOG_SERVER}; the registry, where it is in PostgreSQL; else "
     "a server that is started for it]",
 )
+@click.option(
+    "--star-tables/--no-star-tables",
+    default=True,
+    show_default=True,
+    help="PostgreSQL: who sees all models may read the tables that these read; queries on them use aggregates as well.",
+)
 @bound_options
 @connection_options
 @click.pass_context
@@ -54,6 +60,7 @@ def serve(
     catalog_server: str | None,
     *,
     no_password: bool,
+    star_tables: bool,
     **given: Any,
 ) -> int:
     """Answer on the PostgreSQL protocol: each catalog is a database, each model a table.
@@ -82,6 +89,7 @@ def serve(
         queries=queries,
         certificate=certificate,
         key=key,
+        star_tables=star_tables,
         bounds=take_bounds(given),
     )
     try:

@@ -43,6 +43,7 @@ class Visitor:
         name: for the log of queries.
         model_ids: the models that are there for them; None: all.
         catalog: whose models are there; empty: of all catalogs.
+        star_tables: schemas and names of the tables that they may read, see `star_tables.written_names`.
         warehouse_role: whose rights count for their queries in the warehouse; empty: those of the connection.
         reader: who they have proven to be; None: nothing was proven, and models with row security are not answered.
     """
@@ -51,6 +52,7 @@ class Visitor:
     model_ids: frozenset[str] | None
     catalog: str = ""
     warehouse_role: str = ""
+    star_tables: frozenset[tuple[str, str]] = frozenset()
     reader: Reader | None = None
 
     def sees(self, record: ModelRecord) -> bool:
@@ -65,6 +67,7 @@ class Visitor:
             is_guarded=True,
             keeps_plans=True,
             reads_tables=False,
+            tables=self.star_tables,
             role=self.warehouse_role,
             reader=self.reader,
         )

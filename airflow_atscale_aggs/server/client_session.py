@@ -22,7 +22,9 @@ from airflow_atscale_aggs.server.client_statements import (
     Explain,
     Fetch,
     Query,
+    may_make_temporary,
     read_statement,
+    reads_one_of,
     split_statements,
 )
 from airflow_atscale_aggs.server.descriptions import Description
@@ -81,7 +83,7 @@ class ClientSession:
         self._statements: Kept[Prepared] = Kept(budget)
         self._portals: Kept[Portal] = Kept(budget)
         self._cursors: Kept[Cursor] = Kept(budget)
-        self._is_skipping = False
+        self._is_skipping = self._has_temporary = False
         self.has_set_options = self.reads_overview = False
         self._task: asyncio.Task[object] | None = None
         self._idle_since: float | None = None
@@ -213,13 +215,21 @@ class ClientSession:
         """The statement, when it is for the engine."""
         statement = read_statement(sql)
         self.has_set_options = self.has_set_options or may_set_options(sql)
+        self._has_temporary = self._has_temporary or may_make_temporary(sql)
         if isinstance(statement, Fetch | CloseCursor):
             cursor = self._cursors.get(statement.name)
             return None if cursor is None else Prepared(statement, Description((), cursor.description.columns))
         wait, catalog, visitor = self._interruption.wait, self._catalog, self._visitor
         if statement is None or not await wait(catalog.names_model(visitor, statement.sql)):
             return None
+        if self._has_temporary and await self._is_hidden(statement.sql):
+            return None
         return Prepared(statement, await wait(catalog.describe(visitor, statement.sql, parameter_oids)))
+
+    async def _is_hidden(self, sql: str) -> bool:
+        """Whether a temporary table has a name that the query reads: it comes before everything else of that name."""
+        rows = await self._relay.ask("SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema()")
+        return reads_one_of(sql, [name for (name,) in rows if name is not None])
 
     async def _run(self, portal: Portal, most: int) -> str:
         """Run a statement of ours; its rows are sent. Returns what it did, such as ``SELECT 5``."""

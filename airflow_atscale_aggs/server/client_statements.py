@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sqlglot import TokenType
+from sqlglot import TokenType, exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
 
@@ -30,6 +31,7 @@ _FETCH = re.compile(
     rf"{_NAME}\s*;?\s*",
     _FLAGS,
 )
+_TEMPORARY = re.compile(r"\bTEMP(?:ORARY)?\b", re.IGNORECASE)
 _CLOSE = re.compile(rf"\s*CLOSE\s+{_NAME}\s*;?\s*", _FLAGS)
 
 _BEFORE_STAR = frozenset({TokenType.SELECT, TokenType.DISTINCT, TokenType.ALL, TokenType.COMMA, TokenType.DOT})
@@ -128,6 +130,32 @@ def split_statements(sql: str) -> list[str]:
     starts = [0, *(end + 1 for end in ends)]
     parts = [sql[start:end] for start, end in zip(starts, [*ends, len(sql)], strict=True)]
     return [part for part in parts if part.strip()] or [sql]
+
+
+def may_make_temporary(sql: str) -> bool:
+    """Whether a text may make a temporary table or view."""
+    return _TEMPORARY.search(sql) is not None
+
+
+def reads_one_of(sql: str, names: Collection[str]) -> bool:
+    """Whether a query reads a table of one of some names, without a schema or from that of temporary tables.
+
+    >>> reads_one_of("SELECT a.b FROM A", ["a"]), reads_one_of("SELECT a FROM x.a AS a", ["a"])
+    (True, False)
+    """
+    folded = sql.casefold()
+    if not any(name.casefold() in folded for name in names):
+        return False
+    try:
+        root = Postgres().parse(sql)[0]
+    except SqlglotError:
+        return True
+    tables = [] if root is None else root.find_all(exp.Table)
+    return any(
+        table.db.casefold() in {"", "pg_temp"}
+        and (table.name if table.this.args.get("quoted") else table.name.casefold()) in names
+        for table in tables
+    )
 
 
 def selects_all(sql: str) -> bool:

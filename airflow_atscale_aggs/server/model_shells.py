@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelColumn, ModelTable
+from airflow_atscale_aggs.engine.lifecycle.query.star_tables import StarTable
 from airflow_atscale_aggs.engine.model.model_folders import NO_FOLDER
 from airflow_atscale_aggs.server.comments import column_comment, table_comment
 
@@ -84,14 +85,7 @@ def _make_table(own: Connection, table: ModelTable, reader: sql.Identifier) -> N
         sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type_name)) for column in columns
     )
     own.execute(sql.SQL("CREATE TABLE {} ({})").format(place, definitions))
-    own.execute(sql.SQL("INSERT INTO {} DEFAULT VALUES").format(place))
-    own.execute(sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(place))
-    own.execute(
-        sql.SQL("CREATE POLICY refusal ON {} USING ({}.refuse({}))").format(
-            place, sql.Identifier(INSIDE), sql.Literal(table.name)
-        )
-    )
-    own.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(place, reader))
+    _refuse_reading(own, table.schema, table.name, reader)
     comments = [
         sql.SQL("COMMENT ON TABLE {} IS {}").format(place, table_comment(table, len(table.columns) - len(columns)))
     ]
@@ -102,6 +96,40 @@ def _make_table(own: Connection, table: ModelTable, reader: sql.Identifier) -> N
         for column in columns
     ]
     own.execute(sql.SQL("; ").join(comments))
+
+
+def make_star_tables(own: Connection, tables: Sequence[StarTable], *, role: str) -> None:
+    """Make tables of the warehouse beside those of models, in their own schemas. A model's table comes first."""
+    reader = sql.Identifier(role)
+    for schema in sorted({table.schema for table in tables}):
+        if own.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]).fetchone() is None:
+            own.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+            own.execute(sql.SQL("COMMENT ON SCHEMA {} IS 'Tables of the warehouse.'").format(sql.Identifier(schema)))
+            own.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), reader))
+    for table in tables:
+        place = sql.Identifier(table.schema, table.name)
+        if own.execute("SELECT to_regclass(%s)", [place.as_string(own)]).fetchone() != (None,):
+            continue
+        definitions = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in table.columns
+        )
+        own.execute(sql.SQL("CREATE TABLE {} ({})").format(place, definitions))
+        _refuse_reading(own, table.schema, table.name, reader)
+        comment = f"A table of the warehouse, which the models {', '.join(table.models)} read."
+        own.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(place, comment))
+
+
+def _refuse_reading(own: Connection, schema: str, name: str, reader: sql.Identifier) -> None:
+    """One row that is an error for whoever reads it."""
+    place = sql.Identifier(schema, name)
+    own.execute(sql.SQL("INSERT INTO {} DEFAULT VALUES").format(place))
+    own.execute(sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(place))
+    own.execute(
+        sql.SQL("CREATE POLICY refusal ON {} USING ({}.refuse({}))").format(
+            place, sql.Identifier(INSIDE), sql.Literal(name)
+        )
+    )
+    own.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(place, reader))
 
 
 def _columns_of(table: ModelTable) -> Iterator[ModelColumn]:

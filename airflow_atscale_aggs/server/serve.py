@@ -32,6 +32,7 @@ class ServerOptions:
         without_password: everybody who reaches the port may ask; only on an address of this machine.
         queries: how many queries run at the same time; each has a connection to the warehouse.
         certificate, key: files for TLS; without, there is none.
+        star_tables: who sees all models may read the tables that these read, where the warehouse is PostgreSQL.
         bounds: what clients may take from each other.
     """
 
@@ -41,6 +42,7 @@ class ServerOptions:
     queries: int = 8
     certificate: str = ""
     key: str = ""
+    star_tables: bool = True
     bounds: Bounds = field(default_factory=Bounds)
 
     def listen_options(self) -> ListenOptions:
@@ -89,7 +91,7 @@ class Server:
         self._workspace, self._options = workspace, options
         workspace.warehouse.kept_sessions = options.queries
         self._pool = AnswerPool(workspace, size=options.queries)
-        self._catalogs = ServedCatalogs(workspace, catalog_server, self._pool)
+        self._catalogs = ServedCatalogs(workspace, catalog_server, self._pool, with_star_tables=options.star_tables)
         self._listener = Listener(self._catalogs.find, self._user, options.listen_options())
         self._server: asyncio.Server | None = None
 

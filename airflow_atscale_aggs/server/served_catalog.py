@@ -31,11 +31,13 @@ class ServedCatalog:
 
     Attributes:
         model_ids: the models that are there; None: all.
+        star_tables: tables of the warehouse that may be asked, see `star_tables.written_names`.
         backend: the server with the empty tables, and ``shells``: the database on it.
     """
 
     catalog: str
     model_ids: frozenset[str] | None
+    star_tables: frozenset[tuple[str, str]]
     backend: BackendAddress
     shells: str
     pool: AnswerPool
@@ -47,7 +49,7 @@ class ServedCatalog:
 
     def visitor(self, asks: Visitor) -> Visitor:
         """Somebody as he asks in it."""
-        return replace(asks, model_ids=self.model_ids, catalog=self.catalog)
+        return replace(asks, model_ids=self.model_ids, catalog=self.catalog, star_tables=self.star_tables)
 
     async def refresh_overview(self) -> None:
         """Bring the tables about models up to date. It needs none of the threads that queries wait for."""

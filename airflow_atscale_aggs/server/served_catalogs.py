@@ -12,6 +12,7 @@ import psycopg
 
 from airflow_atscale_aggs.engine.errors import RegistryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import read_model_tables
+from airflow_atscale_aggs.engine.lifecycle.query.star_tables import read_star_tables, written_names
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.server.answering import AnswerPool, Visitor
@@ -36,9 +37,13 @@ class ServedCatalogs:
 
     Args:
         server: where their databases are made.
+        with_star_tables: who sees all models sees the tables that they read as well.
     """
 
-    def __init__(self, workspace: Workspace, server: CatalogServer, pool: AnswerPool) -> None:
+    def __init__(
+        self, workspace: Workspace, server: CatalogServer, pool: AnswerPool, *, with_star_tables: bool
+    ) -> None:
+        self._with_star_tables = with_star_tables
         self._workspace, self._server, self._pool = workspace, server, pool
         self._registry = workspace.read.ownership.registry_id()
         self._records: Sequence[ModelRecord] = ()
@@ -156,8 +161,11 @@ class ServedCatalogs:
             self._checked[key] = self._looks
             return
         tables = read_model_tables(self._workspace, key.catalog, sees=visitor.sees, now=utc_now())
+        # Who does not see all models of a table may not read the table.
+        shows_stars = self._with_star_tables and key.model_ids is None
+        stars = read_star_tables(self._workspace, key.catalog, sees=visitor.sees, now=utc_now()) if shows_stars else []
         try:
-            shells = make_shells(self._server.conninfo(), key, tables)
+            shells = make_shells(self._server.conninfo(), key, tables, stars)
         except psycopg.errors.LockNotAvailable:
             if old is None:
                 raise
@@ -175,6 +183,7 @@ class ServedCatalogs:
         self._served[key] = ServedCatalog(
             key.catalog,
             key.model_ids,
+            written_names(stars),
             BackendAddress(host=self._server.host, port=self._server.port, user=shells.role, password=shells.password),
             shells.database,
             self._pool,

@@ -18,7 +18,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelTable
-from airflow_atscale_aggs.server.model_shells import Connection, make_model_tables, schemas_of
+from airflow_atscale_aggs.engine.lifecycle.query.star_tables import StarTable
+from airflow_atscale_aggs.server.model_shells import Connection, make_model_tables, make_star_tables, schemas_of
 from airflow_atscale_aggs.server.overview_tables import SCHEMA, VERSION, make_overview_tables
 
 PREFIX = "atscale_aggs_shells_"
@@ -104,7 +105,7 @@ class _Found:
     is_in_use: bool
 
 
-def make_shells(conninfo: str, key: ShellsKey, tables: Sequence[ModelTable]) -> Shells:
+def make_shells(conninfo: str, key: ShellsKey, tables: Sequence[ModelTable], stars: Sequence[StarTable] = ()) -> Shells:
     """Make the database of a key what its models are now.
 
     Several processes may do it at the same time: they wait for each other, and whoever comes later finds it done.
@@ -112,6 +113,7 @@ def make_shells(conninfo: str, key: ShellsKey, tables: Sequence[ModelTable]) -> 
 
     Args:
         conninfo: leads to a server, with the right to create databases and roles.
+        stars: tables of the warehouse that are shown beside the models.
 
     Raises:
         psycopg.errors.LockNotAvailable: a client holds a lock on the tables as they are, in a transaction that is open.
@@ -126,12 +128,13 @@ def make_shells(conninfo: str, key: ShellsKey, tables: Sequence[ModelTable]) -> 
         found = _find(connection, key) or _create(connection, key)
         name, role = sql.Identifier(found.name), sql.Identifier(key.role)
         connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(name, role))
-        content = _digest(f"{_VERSION} {VERSION} {tables!r}")
+        content = _digest(f"{_VERSION} {VERSION} {tables!r} {stars!r}")
         if found.mark[2] != content:
             with psycopg.connect(conninfo, dbname=found.name) as own:
                 own.execute(_WAIT_FOR_CLIENTS)
                 _forbid(own)
                 make_model_tables(own, tables, role=key.role, kept=SCHEMA)
+                make_star_tables(own, stars, role=key.role)
                 make_overview_tables(own, role=key.role)
                 path = sql.SQL(", ").join(map(sql.Identifier, schemas_of(tables)))
                 own.execute(sql.SQL("ALTER DATABASE {} SET search_path = {}").format(name, path))

@@ -31,6 +31,8 @@ class QueryBounds:
         check_model: raises when he may not ask a model that he sees. It is called before the warehouse is asked
             anything.
         reads_tables: whether his queries may name tables and views of the warehouse, its catalog included.
+        tables: schemas and names of the only tables that they may name where they may not name all; an empty schema:
+            none is written.
         is_guarded: whether only queries are taken that read and compute (`harmless_queries`). What runs is then
             rendered from what was looked at: never a text as it was sent.
         keeps_plans: whether the plan of a guarded query serves others of the same shape. Their values are then put into
@@ -45,6 +47,7 @@ class QueryBounds:
     sees: Callable[[ModelRecord], bool] = _every_model
     check_model: Callable[[ModelRecord], None] = _no_check
     reads_tables: bool = True
+    tables: frozenset[tuple[str, str]] = frozenset()
     is_guarded: bool = False
     keeps_plans: bool = False
     rows: RowBounds | None = None
@@ -78,10 +81,28 @@ class QueryBounds:
                 reason = "it is no model that you may ask, and tables of the warehouse are out of your reach"
                 raise OutOfReachError(name, reason, "Select FROM catalog.model.")
 
+    def may_read(self, table: exp.Table) -> bool:
+        """Whether a name in FROM is one of the few tables that they may name."""
+        if table.args.get("catalog") is not None or not self.tables:
+            return False
+        return (_folded(table.args.get("db")), _folded(table.this)) in self.tables
+
+    def names_table(self, sql: str) -> bool:
+        """Whether the name of one of the few tables stands in a text."""
+        words = sql.casefold()
+        return any(name.casefold() in words for _, name in self.tables)
+
     def require_model(self, tables: Sequence[exp.Table], sql: str) -> None:
         """Refuse what names neither a model nor a table to those who may ask models only. Raises OutOfReachError."""
         if not self.reads_tables and not tables:
             raise OutOfReachError(sql, "it names no model, and you may ask models only", "Select FROM catalog.model.")
+
+
+def _folded(part: object) -> str:
+    """A name as PostgreSQL takes it: what stands in no quotes is folded."""
+    if not isinstance(part, exp.Identifier):
+        return ""
+    return part.name if part.args.get("quoted") else part.name.lower()
 
 
 UNBOUND = QueryBounds()

@@ -212,7 +212,7 @@ class QueryPlanner:
         self._tables.forget_old(now)
         unreadable, root, named = self._parse(request.sql, request.dialect)
         self._bounds.check_names(named, request.dialect)
-        if not self._bounds.reads_tables:
+        if not self._bounds.reads_tables and not self._are_stars(named):
             meanings = self._resolve_models(request, unreadable, named)
         else:
             meanings = resolve_names(named, self._models, self._tables)
@@ -227,6 +227,12 @@ class QueryPlanner:
             meanings = self._use_default_model(named, request.model, meanings)
         assert root is not None  # noqa: S101 - names were found in it
         return self._read_models(request, root, named, meanings, now)
+
+    def _are_stars(self, named: Sequence[exp.Table]) -> bool:
+        """Whether tables alone are named, and all of them may be read. A name that a model has means the model."""
+        return bool(named) and all(
+            self._bounds.may_read(table) and not self._models.named_like(table, self._tables.here) for table in named
+        )
 
     def _resolve_models(
         self, request: Request, unreadable: UnreadableQueryError | None, named: Sequence[exp.Table]

@@ -321,14 +321,14 @@ class QueryRouter:
     def names_model(self, sql: str) -> bool:
         """Whether a statement may name a deployed model. Those of PostgreSQL's own catalog are passed over."""
         self._models.look(self._clock())
-        if not self._models.named_in(sql):
+        if not self._models.named_in(sql) and not self._bounds.names_table(sql):
             return False
         try:
             statements = sqlglot.parse(sql, dialect=DEFAULT_DIALECT)
         except SqlglotError:
             return False
         return any(
-            self._models.named_like(table, frozenset)
+            self._models.named_like(table, frozenset) or self._bounds.may_read(table)
             for statement in statements
             if statement is not None
             for table in statement.find_all(exp.Table)
