@@ -45,7 +45,7 @@ def version_mark_sql(source: DatasetSource) -> str:
     The number of rows, a sum, the least version; empty where there are none.
     """
     dialect = source.dialect
-    if source.place is None:
+    if source.place is None or (source.table is not None and source.table.kind == "view"):
         return ""
     if dialect.file_version:
         parts = [_file_part(name) for name in dialect.file_version]
@@ -82,6 +82,17 @@ def value_mark_sql(source: DatasetSource, columns: Sequence[str]) -> str:
             continue
     hashed = hash_row(values, source.dialect) if values else exp.Literal.number(0)
     return "" if hashed is None else _render_mark(source, hashed)
+
+
+def marks_together(sqls: Sequence[str]) -> str:
+    """One query with a row for each of some marking queries: its number, and what it answers.
+
+    >>> marks_together(["SELECT 1", "SELECT 2"])
+    'SELECT 0 AS mark_number, m.* FROM (SELECT 1) AS m UNION ALL SELECT 1 AS mark_number, m.* FROM (SELECT 2) AS m'
+    """
+    return " UNION ALL ".join(
+        f"SELECT {number} AS mark_number, m.* FROM ({sql}) AS m" for number, sql in enumerate(sqls)
+    )
 
 
 def _render_mark(source: DatasetSource, hashed: exp.Expr, *further: exp.Expr) -> str:

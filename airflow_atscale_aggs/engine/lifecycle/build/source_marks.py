@@ -10,31 +10,44 @@ from collections.abc import Sequence
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
+from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import DefinitionError, PermanentWarehouseError
 from airflow_atscale_aggs.engine.sql.mark_queries import (
     columns_of_datasets,
     has_versions,
+    marks_together,
     value_mark_sql,
     version_mark_sql,
 )
-from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
+from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+
+_BETWEEN = "/"
+"""Stands between the values of a mark."""
 
 
 def take_marks(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> tuple[SourceMark, ...]:
-    """Mark every dataset that aggregates read: one scan of each.
+    """Mark every dataset that aggregates read: one scan of each, in two round trips.
+
+    By the versions of its rows where the table has them, else by their values.
 
     Raises:
         TransientWarehouseError: the warehouse could not be asked.
     """
-    marks = []
+    sqls: dict[str, tuple[str, str]] = {}
     for dataset, columns in sorted(columns_of_datasets(parts).items()):
         try:
-            marks.append(_mark_of(session, dataset, sources[dataset], sorted(columns)))
+            source = sources[dataset]
+            sqls[dataset] = version_mark_sql(source), value_mark_sql(source, sorted(columns))
         except DefinitionError:
             # It is not there, or may not be read: what needs it is refused by the plan.
             continue
-    return tuple(marks)
+    by_versions = _fetch_marks(session, [sql for sql, _ in sqls.values()])
+    versioned = {sql for sql, mark in by_versions.items() if mark is not None and has_versions(mark)}
+    by_values = _fetch_marks(session, [by_value for sql, by_value in sqls.values() if sql not in versioned])
+    found = {**by_values, **by_versions}
+    chosen = {dataset: sql if sql in versioned else by_value for dataset, (sql, by_value) in sqls.items()}
+    return tuple(SourceMark(dataset=dataset, sql=sql, mark=found.get(sql)) for dataset, sql in chosen.items())
 
 
 def changed_datasets(session: WarehouseSession, marks: Sequence[SourceMark]) -> tuple[str, ...]:
@@ -42,9 +55,12 @@ def changed_datasets(session: WarehouseSession, marks: Sequence[SourceMark]) -> 
 
     Those without a mark are not among them.
     """
-    return tuple(
-        sorted(mark.dataset for mark in marks if mark.mark is not None and _fetch_mark(session, mark.sql) != mark.mark)
-    )
+    by_width: dict[int, list[str]] = {}
+    for mark in marks:
+        if mark.mark is not None:
+            by_width.setdefault(mark.mark.count(_BETWEEN), []).append(mark.sql)
+    now = {sql: found for sqls in by_width.values() for sql, found in _fetch_marks(session, sqls).items()}
+    return tuple(sorted(mark.dataset for mark in marks if mark.mark is not None and now[mark.sql] != mark.mark))
 
 
 def unmarked_datasets(marks: Sequence[SourceMark]) -> tuple[str, ...]:
@@ -52,22 +68,27 @@ def unmarked_datasets(marks: Sequence[SourceMark]) -> tuple[str, ...]:
     return tuple(mark.dataset for mark in marks if mark.mark is None)
 
 
-def _mark_of(session: WarehouseSession, dataset: str, source: DatasetSource, columns: Sequence[str]) -> SourceMark:
-    """Mark one dataset by the versions of its rows where the table has them, else by their values."""
-    sql = version_mark_sql(source)
-    mark = _fetch_mark(session, sql)
-    if mark is None or not has_versions(mark):
-        sql = value_mark_sql(source, columns)
-        mark = _fetch_mark(session, sql)
-    return SourceMark(dataset=dataset, sql=sql, mark=mark)
+def _fetch_marks(session: WarehouseSession, sqls: Sequence[str]) -> dict[str, str | None]:
+    """The answers of marking queries as texts, by query; None where there is none.
 
+    One round trip. Where the warehouse refuses it, each query is asked by itself.
 
-def _fetch_mark(session: WarehouseSession, sql: str) -> str | None:
-    """The answer of a marking query as text; None where there is none."""
-    if not sql:
-        return None
+    Args:
+        sqls: with equally many columns; empty ones are passed over.
+    """
+    asked = [sql for sql in dict.fromkeys(sqls) if sql]
+    if not asked:
+        return {}
     try:
-        (row,) = session.fetch_all(sql)
+        rows = session.fetch_all(asked[0] if len(asked) == 1 else marks_together(asked))
     except PermanentWarehouseError:
-        return None
-    return "/".join("" if value is None else str(value) for value in row)
+        if len(asked) == 1:
+            return {asked[0]: None}
+        return {sql: mark for one in asked for sql, mark in _fetch_marks(session, [one]).items()}
+    if len(asked) == 1:
+        return {asked[0]: _as_mark(rows[0])}
+    return {asked[nearest_whole(number)]: _as_mark(values) for number, *values in rows}
+
+
+def _as_mark(values: Sequence[object]) -> str:
+    return _BETWEEN.join("" if value is None else str(value) for value in values)

@@ -8,6 +8,8 @@ import pytest
 
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.lifecycle.build.source_marks import changed_datasets, take_marks, unmarked_datasets
+from airflow_atscale_aggs.engine.warehouse.base import Row
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from tests.support.stars.small_star import CITY, SmallStar, part, small_star, table_dataset
 
 _BY_CITY = part(CITY)
@@ -77,6 +79,35 @@ def test_a_dataset_that_cannot_be_computed_has_no_mark() -> None:
         assert unmarked_datasets([mark]) == ("sales",)
         # Nobody can tell whether it has changed.
         assert changed_datasets(star.session, [mark]) == ()
+
+
+def test_a_dataset_that_cannot_be_computed_keeps_no_other_from_its_mark() -> None:
+    with small_star() as star:
+        star.add("shop", "shop_id city:varchar", "1, 'N'")
+        star.add("rows", "shop_id amount:varchar", "1, 'five'")
+        star.run("CREATE VIEW sales AS SELECT shop_id, CAST(amount AS INTEGER) AS amount FROM rows")
+        star.datasets["sales"] = table_dataset("sales", ["shop_id", "amount"])
+
+        marks = take_marks(star.session, [_BY_CITY], star.sources())
+
+        assert {mark.dataset: mark.mark is None for mark in marks} == {"sales": True, "shop": False}
+        star.run("INSERT INTO shop VALUES (2, 'S')")
+        assert changed_datasets(star.session, marks) == ("shop",)
+
+
+def test_all_datasets_are_marked_in_one_round_trip(star: SmallStar, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources, sent = star.sources(), list[str]()
+    fetch_all = DbApiSession.fetch_all
+
+    def noted(session: DbApiSession, sql: str) -> list[Row]:
+        sent.append(sql)
+        return fetch_all(session, sql)
+
+    monkeypatch.setattr(DbApiSession, "fetch_all", noted)
+
+    changed_datasets(star.session, take_marks(star.session, [_BY_CITY], sources))
+
+    assert len(sent) == 2
 
 
 def test_marks_are_compared_by_the_query_that_has_made_them(star: SmallStar) -> None:
