@@ -118,12 +118,14 @@ class Verified:
         facts_key: stands for the query of the facts' totals; equal queries have equal keys.
         totals: of the facts as the table shows them; None when it was not compared or that could not be decided.
         undecided: why not, for people; empty when it was decided.
+        table_rows: of the table, as they were counted to be compared; None when they were not.
     """
 
     level: str
     facts_key: str = ""
     totals: Totals | None = None
     undecided: tuple[str, ...] = ()
+    table_rows: int | None = None
 
 
 def scale_of(measure: str) -> str:
@@ -162,6 +164,15 @@ def tolerance(rows: int, roundoff: float) -> float:
     1e-09
     """
     return max(LEAST_TOLERANCE, 4 * rows * roundoff)
+
+
+def rows_in(table_totals: Totals) -> int | None:
+    """The rows of a table, from its totals; None where they do not tell.
+
+    >>> rows_in({TABLE_ROWS: "12"})
+    12
+    """
+    return _rows(table_totals[TABLE_ROWS]) if table_totals.get(TABLE_ROWS) else None
 
 
 def differences(verification: Verification, fact_totals: Totals, table_totals: Totals) -> tuple[Difference, ...]:

@@ -47,6 +47,9 @@ from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.sql.session_settings import SEARCH_PATH
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
+_UNCOUNTED = -1
+"""Rows of a table that nobody has counted yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChosenSource:
@@ -221,7 +224,7 @@ def _build(
             tell("undecided", text=f"Built from {source.option.name}: {undecided}")
             _drop_quietly(session, claim.instance.step)
     with session.transaction() if claim.instance.step.increment else contextlib.nullcontext():
-        parts = _fill(session, claim, from_facts, tell)
+        parts = _counted(session, claim, _fill(session, claim, from_facts, tell))
     _analyze(session, claim, parts)
     return _BuildResult(parts, from_facts, Verified(level=settings.verify, undecided=(undecided,)))
 
@@ -266,7 +269,7 @@ def _in_one_snapshot(
     if level is VerificationLevel.OFF or verification is None:
         with session.transaction() if claim.instance.step.increment else contextlib.nullcontext():
             reused = reuse_segments(session, claim, tell) if way.may_reuse else None
-            parts = reused or _fill(session, claim, source, tell)
+            parts = reused or _counted(session, claim, _fill(session, claim, source, tell))
         return _BuildResult(parts, source, Verified(level=VerificationLevel.OFF))
     totals = _find_earlier_totals(workspace, claim, source, facts_key(verification))
     with session.snapshot(claim.instance.step.reads_of_facts) as is_snapshot:
@@ -288,7 +291,7 @@ def _in_one_snapshot(
         )
         verified = compare(session, comparison)
         tell("verified", seconds=time.monotonic() - started, text=f"level {level}")
-    return _BuildResult(parts, source, verified)
+        return _BuildResult(_counted(session, claim, parts, verified.table_rows), source, verified)
 
 
 def _find_earlier_totals(workspace: Workspace, claim: Claim, source: ChosenSource, key: str) -> Totals | None:
@@ -303,16 +306,25 @@ def _find_earlier_totals(workspace: Workspace, claim: Claim, source: ChosenSourc
 
 
 def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: EventSender) -> BuiltParts:
-    """Create the attempt's table or segments. Returns how many rows they have."""
+    """Create the attempt's table or segments. Rows that the driver does not tell are `_UNCOUNTED`."""
     step = claim.instance.step
     if step.increment is not None:
         return fill_segments(session, claim, step.increment, source.option, source.attempt, tell)
     sql = step.create_statement(source.option, source.attempt)
     tell("sql", text=sql)
     rows = session.execute(sql)
-    if rows is None or rows < 0:
-        rows = nearest_whole(session.fetch_all(step.count_sql)[0][0])
-    return BuiltParts(rows=rows)
+    return BuiltParts(rows=_UNCOUNTED if rows is None or rows < 0 else rows)
+
+
+def _counted(
+    session: WarehouseSession, claim: Claim, parts: BuiltParts, compared_rows: int | None = None
+) -> BuiltParts:
+    """The parts with the rows of the attempt's table, which are counted where neither driver nor comparison told."""
+    if parts.rows != _UNCOUNTED:
+        return parts
+    if compared_rows is None:
+        compared_rows = nearest_whole(session.fetch_all(claim.instance.step.count_sql)[0][0])
+    return replace(parts, rows=compared_rows)
 
 
 def _analyze(session: WarehouseSession, claim: Claim, parts: BuiltParts) -> None:

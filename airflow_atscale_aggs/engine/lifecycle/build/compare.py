@@ -22,6 +22,7 @@ from airflow_atscale_aggs.engine.aggregates.verification import (
     differences,
     group_differences,
     has_changed,
+    rows_in,
     totals_of,
     undecidable,
 )
@@ -102,8 +103,8 @@ def compare(session: WarehouseSession, comparison: Comparison) -> Verified:
 def _compare_totals(session: WarehouseSession, comparison: Comparison) -> Verified:
     """The facts' totals that the table agrees with."""
     verification, expected = comparison.verification, comparison.earlier_totals
-    verified = Verified(level=comparison.level, facts_key=facts_key(verification))
     table = take_totals(session, verification.table)
+    verified = Verified(level=comparison.level, facts_key=facts_key(verification), table_rows=rows_in(table))
     if expected is not None and not differences(verification, expected, table):
         return replace(verified, totals=expected, undecided=undecidable(verification, expected, table))
     now = take_totals(session, verification.facts)
