@@ -19,6 +19,9 @@ _WORDS = {"managed": "table", "external": "table"}
 _BYTES = re.compile(r"(\d+) bytes")
 """In the statistics of a table, such as ``673 bytes, 1 rows``."""
 
+_IS_WORD = re.compile(r"\w+", re.ASCII)
+"""Names that mean themselves in a pattern of names."""
+
 _KINDS = {"VIEW": "view", "MANAGED": "table", "EXTERNAL": "table", "": "table"}
 """Ours, by Spark's type of a table."""
 
@@ -26,14 +29,32 @@ _KINDS = {"VIEW": "view", "MANAGED": "table", "EXTERNAL": "table", "": "table"}
 class SparkCatalog:
     """Asks with SHOW and DESCRIBE. See `drivers.TableCatalog`."""
 
+    def __init__(self) -> None:
+        self._providers: dict[tuple[str, ...], str] = {}
+
+    def provider(self, session: DbApiSession, place: Sequence[str]) -> str:
+        """The format of a table, such as ``delta``, as it was when the catalog was last asked for columns.
+
+        Each plan asks for them. Raises as `base.WarehouseSession.execute`.
+
+        Args:
+            place: the parts of its name as far as statements name them.
+        """
+        key = _place_of(place)
+        if key not in self._providers:
+            _, facts = describe_extended(session, place)
+            self._providers[key] = facts.get("Provider", "").casefold()
+        return self._providers[key]
+
     def columns(self, session: DbApiSession, tables: Sequence[TableKey]) -> ExistingTables:
         """One statement for each table. See `base.WarehouseSession.columns`."""
         own = self.own_place(session)
+        self._providers.clear()
         existing: dict[TableKey, TableColumns] = {}
         reasons: dict[TableKey, str] = {}
         for key in dict.fromkeys(tables):
             try:
-                existing[key] = _describe(session, key, own)
+                existing[key], self._providers[_place_of(key)] = _describe(session, key, own)
             except PermanentWarehouseError as error:
                 failure = session.failure_of(error, "")
                 if failure is Failure.NO_RIGHT:
@@ -90,24 +111,71 @@ class SparkCatalog:
 
 
 def look_at(session: DbApiSession, schema: str, names: Collection[str]) -> Mapping[str, SeenRelation]:
-    """What bears the names in a schema: one statement for each. See `base.WarehouseSession.look_at`."""
-    seen: dict[str, SeenRelation] = {}
-    for name in dict.fromkeys(names):
+    """What bears the names in a schema: one statement for all, and one for each of which that tells too little.
+
+    See `base.WarehouseSession.look_at`.
+    """
+    wanted = {name.casefold(): name for name in names}
+    seen = _look_together(session, schema, wanted) if len(wanted) > 1 else {}
+    for name in wanted.keys() - seen.keys():
         try:
-            _, facts = describe_extended(session, (schema, name))
+            _, facts = describe_extended(session, (schema, wanted[name]))
         except PermanentWarehouseError as error:
             if session.failure_of(error) is not Failure.ABSENT:
                 raise
             continue
-        kind = facts.get("Type", "").casefold().replace("_", " ")
-        size = _BYTES.match(facts.get("Statistics", ""))
-        seen[name.casefold()] = SeenRelation(
-            _WORDS.get(kind, kind or "table"),
-            facts.get("Owner", ""),
-            facts.get("View Text", ""),
-            None if size is None else int(size[1]),
-        )
+        seen[name] = _relation_of(facts)
     return seen
+
+
+def _look_together(session: DbApiSession, schema: str, wanted: Collection[str]) -> dict[str, SeenRelation]:
+    """What one statement tells of some names in lower case; where it cannot, nothing.
+
+    It does not tell what is absent: there are catalogs whose views it passes over.
+    """
+    if not all(_IS_WORD.fullmatch(name) for name in wanted):
+        return {}
+    where = f" IN {quote(schema)}" if schema else ""
+    try:
+        columns, rows = session.fetch_with_names(f"SHOW TABLE EXTENDED{where} LIKE '{'|'.join(sorted(wanted))}'")
+    except PermanentWarehouseError:
+        return {}
+    seen: dict[str, SeenRelation] = {}
+    for row in (dict(zip(columns, row, strict=True)) for row in rows):
+        name, facts = str(_name_of(row)).casefold(), _facts_in(str(row.get("information", "")))
+        if name in wanted and not row.get("isTemporary") and facts is not None:
+            seen[name] = _relation_of(facts)
+    return seen
+
+
+def _facts_in(information: str) -> dict[str, str] | None:
+    r"""What SHOW TABLE EXTENDED tells of a table or view, by its name; None where that is too little.
+
+    >>> _facts_in("Database: a\nType: VIEW\nView Text: SELECT 1\nView Original Text: SELECT 1\nSchema: root")
+    {'Database': 'a', 'Type': 'VIEW', 'View Text': 'SELECT 1'}
+    >>> _facts_in("Type: VIEW\nView Text: SELECT 1 -- one\nFROM t -- Type: TABLE")
+    """
+    head, _, rest = information.partition("\nView Text: ")
+    facts: dict[str, str] = {}
+    for line in head.partition("\nSchema: ")[0].split("\n"):
+        name, _, value = line.partition(": ")
+        # A comment may have several lines, of which one may look like a fact that was told before.
+        facts.setdefault(name, value)
+    if facts.get("Type") != "VIEW":
+        return facts if facts.get("Type") else None
+    text = rest.partition("\nView Original Text: ")[0].partition("\nSchema: ")[0]
+    return {**facts, "View Text": text} if text and "\n" not in text else None
+
+
+def _relation_of(facts: Mapping[str, str]) -> SeenRelation:
+    kind = facts.get("Type", "").casefold().replace("_", " ")
+    size = _BYTES.match(facts.get("Statistics", ""))
+    return SeenRelation(
+        _WORDS.get(kind, kind or "table"),
+        facts.get("Owner", ""),
+        facts.get("View Text", ""),
+        None if size is None else int(size[1]),
+    )
 
 
 def quote(name: str) -> str:
@@ -119,19 +187,25 @@ def quote(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _describe(session: DbApiSession, key: TableKey, own: tuple[str, str]) -> TableColumns:
-    """Columns, and behind a line that begins with ``#`` what else is known of a table. Raises where it is not there."""
+def _describe(session: DbApiSession, key: TableKey, own: tuple[str, str]) -> tuple[TableColumns, str]:
+    """A table with its columns, and its format. Raises where it is not there."""
     columns, facts = describe_extended(session, key)
     spelled = (
         facts.get("Catalog") or key[0] or own[0],
         facts.get("Database") or facts.get("Namespace") or key[1] or own[1],
         facts.get("Table") or key[2],
     )
-    return TableColumns(columns, spelled, _KINDS.get(facts.get("Type", ""), "foreign"))
+    kind = _KINDS.get(facts.get("Type", ""), "foreign")
+    return TableColumns(columns, spelled, kind), facts.get("Provider", "").casefold()
+
+
+def _place_of(parts: Sequence[str | None]) -> tuple[str, ...]:
+    """A table's name as a key: its parts in lower case, as far as there are any."""
+    return tuple(part.casefold() for part in parts if part)
 
 
 def describe_extended(session: DbApiSession, key: Sequence[str | None]) -> tuple[dict[str, str], dict[str, str]]:
-    """Types of columns, and what stands behind them by its name."""
+    """Types of columns, and behind a line that begins with ``#`` what else is known of a table, by its name."""
     rows = session.fetch_all(f"DESCRIBE TABLE EXTENDED {'.'.join(quote(part) for part in key if part)}")
     ends = next((number for number, row in enumerate(rows) if not row[0] or str(row[0]).startswith("#")), len(rows))
     columns = {str(row[0]): str(row[1]) for row in rows[:ends]}

@@ -11,6 +11,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -242,9 +243,10 @@ def open_spark_connect(url: str, dialect: Dialect, *, aggregate_schema: str) -> 
     """
     address, options = split_options(url)
     sessions = _Sessions(address, options)
+    catalog = SparkCatalog()
     driver = Driver(
         connect=sessions.connect,
-        catalog=SparkCatalog(),
+        catalog=catalog,
         errors=(PySparkException, grpc.RpcError),
         is_transient=is_transient,
         rows_written=lambda _: None,
@@ -255,7 +257,7 @@ def open_spark_connect(url: str, dialect: Dialect, *, aggregate_schema: str) -> 
         read_query=_read_query,
         look_at=look_at,
         settings=_Settings(),
-        version_clause=version_clause,
+        version_clause=partial(version_clause, catalog),
     )
     return DbApiWarehouse(driver, dialect, aggregate_schema=aggregate_schema, close=sessions.close)
 

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -144,9 +145,10 @@ def open_spark_thrift(url: str, dialect: Dialect, *, aggregate_schema: str) -> D
     arguments = connect_arguments(url)
     if not arguments["host"]:
         raise PermanentWarehouseError(dialect.name, "", "its URL names no host; write `hive://user@host:10000/schema`")
+    catalog = SparkCatalog()
     driver = Driver(
         connect=lambda: _Connection(hive.connect(**arguments)),
-        catalog=SparkCatalog(),
+        catalog=catalog,
         errors=(Error, TException, OSError, EOFError, *_OF_ARGUMENTS),
         is_transient=lambda error: _is_lost(error) or is_transient(error),
         rows_written=lambda _: None,
@@ -157,7 +159,7 @@ def open_spark_thrift(url: str, dialect: Dialect, *, aggregate_schema: str) -> D
         decode=decode_dates,
         look_at=look_at,
         settings=_Settings(),
-        version_clause=version_clause,
+        version_clause=partial(version_clause, catalog),
     )
     return DbApiWarehouse(driver, dialect, aggregate_schema=aggregate_schema, close=lambda: None)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
-from airflow_atscale_aggs.engine.warehouse.spark_catalog import describe_extended, quote
+from airflow_atscale_aggs.engine.warehouse.spark_catalog import SparkCatalog, quote
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
@@ -18,7 +18,7 @@ _NEWEST = re.compile(r"replay reached (\d+)")
 """In the words of Sail about a version that is not there."""
 
 
-def version_clause(session: DbApiSession, place: Sequence[str]) -> str:
+def version_clause(catalog: SparkCatalog, session: DbApiSession, place: Sequence[str]) -> str:
     """What stands behind the name of a table so that it is read as it is now, whatever is written later.
 
     Empty where the table keeps no versions, or does not tell them.
@@ -27,10 +27,10 @@ def version_clause(session: DbApiSession, place: Sequence[str]) -> str:
     """
     name = ".".join(quote(part) for part in place)
     try:
-        _, facts = describe_extended(session, place)
+        provider = catalog.provider(session, place)
     except PermanentWarehouseError:
         return ""
-    if facts.get("Provider", "").casefold() != "delta":
+    if provider != "delta":
         return ""
     version = _version_of_history(session, name)
     if version is None:

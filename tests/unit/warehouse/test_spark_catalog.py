@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
+from airflow_atscale_aggs.engine.warehouse import spark_catalog
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from airflow_atscale_aggs.engine.warehouse.drivers import Failure
-from airflow_atscale_aggs.engine.warehouse.spark_catalog import quote
+from airflow_atscale_aggs.engine.warehouse.spark_catalog import describe_extended, look_at, quote
 
 
 def test_tables_views_and_their_columns_are_found(sail_session: DbApiSession) -> None:
@@ -73,6 +75,35 @@ def test_a_catalog_that_cannot_be_asked_is_an_error(sail_session: DbApiSession, 
         sail_session.columns([(None, "aggs", "t")])
     with pytest.raises(PermanentWarehouseError):
         sail_session.tables("nowhere")
+
+
+def test_what_bears_some_names_is_told_by_one_statement(
+    sail_session: DbApiSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what that leaves out, by one statement each: it may be absent, or passed over."""
+    sail_session.make_schema("aggs")
+    sail_session.execute("CREATE TABLE aggs.t AS SELECT 1 AS a")
+    sail_session.execute("CREATE VIEW aggs.v AS SELECT a FROM aggs.t")
+    sail_session.execute("CREATE VIEW aggs.`w x` AS SELECT a FROM aggs.t")
+    described: list[str] = []
+
+    def noted(session: DbApiSession, key: Sequence[str | None]) -> tuple[dict[str, str], dict[str, str]]:
+        described.append(str(key[-1]))
+        return describe_extended(session, key)
+
+    monkeypatch.setattr(spark_catalog, "describe_extended", noted)
+
+    seen = look_at(sail_session, "aggs", ["V", "t", "gone"])
+
+    assert {name: (found.kind, found.text.replace(" ", "")) for name, found in seen.items()} == {
+        "t": ("table", ""),
+        "v": ("view", "SELECTaFROMaggs.t"),
+    }
+    assert described == ["gone"]
+    # A name that a pattern would read otherwise is looked for by itself.
+    assert look_at(sail_session, "aggs", ["v", "w x"]).keys() == {"v", "w x"}
+    assert sorted(described) == ["gone", "v", "w x"]
+    assert look_at(sail_session, "nowhere", ["v", "t"]) == {}
 
 
 def test_names_are_quoted_with_backticks() -> None:
