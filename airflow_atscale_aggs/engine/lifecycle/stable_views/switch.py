@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_random_exponential
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
-from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, ViewStaysError
+from airflow_atscale_aggs.engine.errors import (
+    PermanentWarehouseError,
+    TransientWarehouseError,
+    ViewStaysError,
+    WarehouseError,
+)
 from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
     FindServing,
     ViewPlaces,
@@ -36,6 +41,10 @@ if TYPE_CHECKING:
 
 _TOGETHER_SECONDS = 20.0
 """How long all views wait for the readers of one, so that they are switched in one moment; then each goes by itself."""
+
+
+_Places = Mapping[str, ViewPlaces | None]
+"""What is in the places of some stable views, by schema."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,19 +124,43 @@ class _Switch:
         return self._run(tuple(self.remaining.values()))
 
     def one_by_one(self) -> bool:
-        """Those that are left, each by itself. False where readers hold one."""
-        held = [task for task in tuple(self.remaining.values()) if not self._run((task,))]
+        """Those that are left, each by itself. False where readers hold one.
+
+        Where each has a transaction of its own, what is in its place is looked at there.
+        """
+        tasks = tuple(self.remaining.values())
+        places = self._look_at_all(tasks)
+        held = [task for task in tasks if not self._run((task,), places)]
         return not held
 
-    def _run(self, tasks: Sequence[ViewTask]) -> bool:
-        """One transaction; a task that fails for good is taken out, and the others begin anew."""
+    def _look_at_all(self, tasks: Sequence[ViewTask]) -> _Places | None:
+        """What is in all places, where a look holds nothing still, so that one does for all of them; else None.
+
+        A catalog that we ask by queries belongs to the session that asks it.
+        """
+        dialect = self.workspace.warehouse.dialect
+        if dialect.transactional_ddl or dialect.catalog is not None:
+            return None
+        try:
+            with self.workspace.warehouse.session() as session:
+                return self._look(session, tasks)
+        except WarehouseError:
+            # Which place cannot be looked at is found by looking at each by itself.
+            return None
+
+    def _run(self, tasks: Sequence[ViewTask], seen: _Places | None = None) -> bool:
+        """One transaction; a task that fails for good is taken out, and the others begin anew.
+
+        Args:
+            seen: what is in their places, where that was looked at before.
+        """
         while tasks:
             current = tasks[0]
             try:
                 with self.workspace.warehouse.session() as session, session.transaction():
                     for sql in self.workspace.warehouse.dialect.before_switch:
                         session.execute(sql)
-                    places = self._look(session, tasks)
+                    places = self._look(session, tasks) if seen is None else seen
                     helpers: dict[str, list[str]] = {}
                     for task in tasks:
                         current = task
@@ -152,7 +185,7 @@ class _Switch:
                 return True
         return True
 
-    def _look(self, session: WarehouseSession, tasks: Sequence[ViewTask]) -> Mapping[str, ViewPlaces | None]:
+    def _look(self, session: WarehouseSession, tasks: Sequence[ViewTask]) -> _Places:
         names: dict[str, list[str]] = {}
         for task in tasks:
             names.setdefault(task.schema, []).append(task.view)
