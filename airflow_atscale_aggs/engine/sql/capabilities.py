@@ -191,6 +191,7 @@ class Dialect:
             successor.
         file_version: parts of the column `_metadata` of tables that tell which file a row is in, and when that was
             written; empty where there is no such column.
+        plans_unions_slowly: a UNION ALL of many small queries takes longer than the queries one after the other.
         row_version: a system column of the rows of tables that changes whenever a row is written; None where there is
             none.
         hash_text: a function of a text and a seed that hashes it, where there is no ``hash_columns``.
@@ -269,6 +270,7 @@ class Dialect:
     descriptions: str | None = None
     identities: str | None = None
     file_version: tuple[str, ...] = ()
+    plans_unions_slowly: bool = False
     row_version: str | None = None
     hash_text: str | None = None
     row_bytes: int = 0

@@ -85,14 +85,17 @@ def test_how_a_mark_is_said(dialect: str, by_values: str, by_versions: str) -> N
 
 
 def test_a_table_in_files_is_marked_by_its_files() -> None:
-    """No column of the table is read."""
+    """No column of the table is read, and a file is hashed once."""
     source = described_sources("spark", sales="a integer, b varchar")["sales"]
     parts = [f"`f`.`_metadata`.`{name}`" for name in ("file_path", "file_size", "file_modification_time")]
-    hashed = ", ".join([*parts, *(f"{part} IS NULL" for part in parts)])
+    names = ["`p0`", "`p1`", "`p2`", "`n`"]
+    hashed = ", ".join([*names, *(f"{name} IS NULL" for name in names)])
+    files = ", ".join(f"{part} AS {name}" for part, name in zip(parts, names, strict=False))
 
     assert version_mark_sql(source) == (
-        f"SELECT CAST(COUNT(*) AS STRING), CAST(SUM(CAST(XXHASH64({hashed}) AS DECIMAL(38, 0))) AS STRING), "
-        f"MIN(CAST({parts[-1]} AS STRING)) FROM `sales` AS `f`"
+        f"SELECT CAST(SUM(`n`) AS STRING), CAST(SUM(CAST(XXHASH64({hashed}) AS DECIMAL(38, 0))) AS STRING), "
+        f"MIN(CAST(`p2` AS STRING)) FROM (SELECT {files}, COUNT(*) AS `n` FROM `sales` AS `f` "
+        f"GROUP BY {', '.join(parts)}) AS `files`"
     )
 
 

@@ -6,6 +6,7 @@ long the build took.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
@@ -27,9 +28,10 @@ _BETWEEN = "/"
 
 
 def take_marks(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> tuple[SourceMark, ...]:
-    """Mark every dataset that aggregates read: one scan of each, in two round trips.
+    """Mark every dataset that aggregates read: one scan of each.
 
-    By the versions of its rows where the table has them, else by their values.
+    By the versions of its rows where the table has them, else by their values. Two round trips, except where the
+    warehouse answers many small statements sooner than a long one.
 
     Raises:
         TransientWarehouseError: the warehouse could not be asked.
@@ -77,17 +79,19 @@ def _fetch_marks(session: WarehouseSession, sqls: Sequence[str]) -> dict[str, st
         sqls: with equally many columns; empty ones are passed over.
     """
     asked = [sql for sql in dict.fromkeys(sqls) if sql]
-    if not asked:
-        return {}
+    if len(asked) > 1 and not session.dialect.plans_unions_slowly:
+        with contextlib.suppress(PermanentWarehouseError):
+            rows = session.fetch_all(marks_together(asked))
+            return {asked[nearest_whole(number)]: _as_mark(values) for number, *values in rows}
+    return {sql: _fetch_mark(session, sql) for sql in asked}
+
+
+def _fetch_mark(session: WarehouseSession, sql: str) -> str | None:
     try:
-        rows = session.fetch_all(asked[0] if len(asked) == 1 else marks_together(asked))
+        (row,) = session.fetch_all(sql)
     except PermanentWarehouseError:
-        if len(asked) == 1:
-            return {asked[0]: None}
-        return {sql: mark for one in asked for sql, mark in _fetch_marks(session, [one]).items()}
-    if len(asked) == 1:
-        return {asked[0]: _as_mark(rows[0])}
-    return {asked[nearest_whole(number)]: _as_mark(values) for number, *values in rows}
+        return None
+    return _as_mark(row)
 
 
 def _as_mark(values: Sequence[object]) -> str:

@@ -47,6 +47,8 @@ DATABRICKS = Dialect(
     has_information_schema=False,
     hash_columns="XXHASH64",
     hashes_nulls=False,
+    # Whenever one part of a statement has run, Spark plans all others anew with what it has learnt.
+    plans_unions_slowly=True,
     # Sail has no such column, and is asked for the values.
     file_version=("file_path", "file_size", "file_modification_time"),
     decimal_sum_digits=10,
