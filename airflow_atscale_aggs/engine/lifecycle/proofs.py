@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.lattice import Dependency
 from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import datasets_of, is_away, with_seen
 from airflow_atscale_aggs.engine.model.paths import JoinStep
@@ -46,8 +47,13 @@ class Proofs:
     """Ask only for as long as somebody who waits for an answer can wait, see `WarehouseSession.wait_briefly`."""
 
     def add(self, session: WarehouseSession, parts: Sequence[FactPart]) -> None:
-        """Ask the data what the parts rely on, unless it has been asked before; two round trips at most."""
-        self._ask(session, keys_to_prove(parts))
+        """Ask the data what the parts rely on, unless it has been asked before; two round trips at most.
+
+        One where all keys are unique and no hierarchy goes through a join: hierarchies that need no key are asked about
+        together with the keys.
+        """
+        keys = keys_to_prove(parts)
+        self._ask(session, [*keys, *sorted(_wanted_in_any_case(parts, keys, self.proven))])
         wanted = find_wanted_dependencies(parts, self.proven)
         implied = implied_dependencies(wanted, self.proven)
         self.proven = replace(self.proven, functional=self.proven.functional | implied)
@@ -70,6 +76,15 @@ class Proofs:
         unanswered = {claim for claim in new if claim in self.proven.unanswered or is_away(claim, self.sources)}
         self.proven = with_seen(self.proven, unanswered & self.seen)
         self.asked.update(new)
+
+
+def _wanted_in_any_case(
+    parts: Sequence[FactPart], keys: Iterable[UniqueKey], proven: ProvenConstraints
+) -> frozenset[Dependency]:
+    """The dependencies within one dataset that are wanted even where all keys turn out to be unique."""
+    hoped = replace(proven, unique_keys=proven.unique_keys | {(key.dataset, key.columns) for key in keys})
+    wanted = find_wanted_dependencies(parts, hoped)
+    return frozenset(claim for claim in wanted - implied_dependencies(wanted, hoped) if not claim.steps)
 
 
 def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> ProvenConstraints:

@@ -23,7 +23,7 @@ from airflow_atscale_aggs.engine.sql.fact_joins import (
     join_tree,
     key_dependency,
 )
-from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,6 +35,15 @@ class UniqueKey:
 
 
 Claim = UniqueKey | Dependency
+
+_ORDERED_TYPES = frozenset(
+    {
+        *("tinyint", "smallint", "int", "integer", "bigint", "hugeint", "decimal", "numeric"),
+        *("string", "varchar", "char", "character varying", "character", "text"),
+        *("date", "timestamp", "timestamp_ntz", "timestamp without time zone", "timestamp with time zone"),
+    }
+)
+"""Types as warehouses spell them, without length and scale."""
 
 
 def keys_to_prove(parts: Iterable[FactPart]) -> tuple[UniqueKey, ...]:
@@ -170,23 +179,43 @@ def _dependency_violations(claim: Dependency, sources: Sources, constraints: Pro
         select.where(*(exp.Not(this=test) for test in nulls), copy=False)
     tests = [] if claim.is_join_key else nulls
     for column in claim.columns:
-        value = joined.column[claim.steps, column]
-        count = exp.Count(this=value.copy())
-        several = exp.GT(
-            this=exp.Count(this=exp.Distinct(expressions=[value.copy()])), expression=exp.Literal.number(1)
-        )
-        partly = exp.and_(
-            exp.GT(this=count, expression=exp.Literal.number(0)),
-            exp.LT(this=count.copy(), expression=exp.Count(this=exp.Star())),
-        )
-        tests += [several, exp.Paren(this=partly)]
+        if claim.steps or column not in claim.key:
+            is_ordered = _is_ordered(sources[target], column)
+            tests += _tests_of_value(joined.column[claim.steps, column], is_ordered=is_ordered)
     if claim.steps:
         # Met with NULLs and not met look alike in the columns, but not in an aggregate's flag.
         flag = joined.matched_flag(claim.steps)
         tests.append(exp.NEQ(this=exp.Min(this=flag), expression=exp.Max(this=flag.copy())))
     select.group_by(*groupable(keys), copy=False)
-    select.having(exp.or_(*tests, copy=False), copy=False)
+    select.having(exp.or_(*tests, copy=False) if tests else exp.false(), copy=False)
     return select
+
+
+def _is_ordered(source: DatasetSource, column: str) -> bool:
+    """Whether all values of a column have an order in which only equal ones stand together.
+
+    NaN has none on some warehouses, and some types have neither MIN nor MAX.
+    """
+    is_told = source.dataset.table is not None and source.is_physical(column)
+    return is_told and source.data_type(column).partition("(")[0].strip() in _ORDERED_TYPES
+
+
+def _tests_of_value(value: exp.Expr, *, is_ordered: bool) -> list[exp.Expr]:
+    """Whether a group has two values, and whether it has a value and a NULL.
+
+    The least and the greatest value are found without keeping all values of a group.
+    """
+    if is_ordered:
+        several: exp.Expr = exp.NEQ(this=exp.Min(this=value.copy()), expression=exp.Max(this=value.copy()))
+    else:
+        distinct = exp.Count(this=exp.Distinct(expressions=[value.copy()]))
+        several = exp.GT(this=distinct, expression=exp.Literal.number(1))
+    count = exp.Count(this=value.copy())
+    partly = exp.and_(
+        exp.GT(this=count, expression=exp.Literal.number(0)),
+        exp.LT(this=count.copy(), expression=exp.Count(this=exp.Star())),
+    )
+    return [several, exp.Paren(this=partly)]
 
 
 _NOBODY = GrainAttribute(Role(""), "")

@@ -137,6 +137,36 @@ def test_a_key_determines_a_column_of_one_value(
 
 
 @pytest.mark.parametrize(
+    ("kind", "values", "expected"),
+    [
+        ("double", ("1.5", "1.5"), True),
+        ("double", ("'NaN'", "'NaN'"), True),
+        ("double", ("1.5", "'NaN'", "1.5"), False),
+        ("boolean", ("TRUE", "FALSE"), False),
+        ("varchar", ("'a'", "'a'"), True),
+        ("varchar", ("'a'", "'A'"), False),
+        ("date", ("'2026-01-01'", "'2026-01-02'"), False),
+        ("integer[]", ("[1]", "[1]"), True),
+        ("integer[]", ("[1]", "[2]"), False),
+    ],
+)
+def test_values_of_every_type_are_told_apart(
+    star: SmallStar, kind: str, values: tuple[str, ...], expected: bool
+) -> None:
+    """Also where MIN and MAX would not tell them."""
+    star.add("day", f"week year:{kind}", *(f"1, {value}" for value in values))
+
+    assert _is_proven(star, _WEEK_TO_YEAR) is expected
+
+
+def test_a_column_of_the_key_is_determined_by_it(star: SmallStar) -> None:
+    star.add("day", "week year", "1, 2000", "1, 2001", "NULL, 2000")
+
+    for is_join_key, expected in ((True, True), (False, False)):
+        assert _is_proven(star, Dependency("day", ("week",), (), ("week",), is_join_key=is_join_key)) is expected
+
+
+@pytest.mark.parametrize(
     ("days", "expected"),
     [
         (("1, 1, 5", "2, 1, 5", "3, 2, 6"), True),
