@@ -20,6 +20,7 @@ from airflow_atscale_aggs.engine.errors import RegistryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelTable
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
+from airflow_atscale_aggs.server.miss_reasons import MissReasons
 from airflow_atscale_aggs.server.model_shells import Connection
 from airflow_atscale_aggs.server.overview_rows import Row, overview_rows
 from airflow_atscale_aggs.server.overview_tables import SCHEMA, TABLES
@@ -60,6 +61,7 @@ class Overview:
 
     Attributes:
         tables: the models as tables, as they are deployed.
+        reasons: why no aggregate answered queries.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Overview:
     ) -> None:
         self._conninfo, self._read, self._sees, self._write_log = conninfo, read, sees, write_log
         self.tables: Sequence[ModelTable] = ()
+        self.reasons = MissReasons()
         self._connection: Connection | None = None
         self._lock = threading.Lock()
         self._next = 0.0
@@ -108,7 +111,7 @@ class Overview:
             # Other processes wait for the row, and then find it done.
             if self._connection.execute(_TAKE_TURN, [f"{_SECONDS} s"]).rowcount:
                 records = [record for record in self._read.models.current() if self._sees(record)]
-                _write_rows(self._connection, overview_rows(self._read, records, self.tables))
+                _write_rows(self._connection, overview_rows(self._read, records, self.tables, self.reasons))
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -14,30 +14,34 @@ from airflow_atscale_aggs.engine.registry.listings import (
     DefinitionListing,
     InstanceListing,
     QueryListing,
-    QueryOutcome,
 )
 from airflow_atscale_aggs.engine.registry.page import MOST_ROWS, Page
 from airflow_atscale_aggs.engine.registry.query_lists import QueryFilter
-from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.registry.records import ModelRecord, QueryRecord
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
+from airflow_atscale_aggs.server.miss_reasons import AskedQuery, MissReasons
 from airflow_atscale_aggs.server.overview_tables import MOST_DEFINITIONS, MOST_INSTANCES, MOST_QUERIES
 
 Row = dict[str, Any]
 _Listing = TypeVar("_Listing")
 
-_NO_AGGREGATE = "No aggregate has what it asks. EXPLAIN tells what each one lacks."
-
 
 def overview_rows(
-    read: RegistryReader, records: Sequence[ModelRecord], tables: Sequence[ModelTable]
+    read: RegistryReader, records: Sequence[ModelRecord], tables: Sequence[ModelTable], reasons: MissReasons
 ) -> Mapping[str, list[Row]]:
     """Rows by table of `overview_tables.TABLES`.
 
     Args:
         records: the models that are seen, and ``tables``: these as tables.
+        reasons: why no aggregate answered queries.
     """
     names = {record.id: record.name for record in records}
     ids = set(names)
+    versions = {model_id: read.models.version(model_id) for model_id in ids}
+
+    def why(query: QueryRecord) -> str:
+        return reasons.of(AskedQuery(query.model_id, versions[query.model_id], query.shape))
+
     whole = [table for table in tables if not table.perspective_of and table.model_id in names]
     definitions = _all(
         lambda cursor: read.lists.definitions.page(
@@ -65,7 +69,7 @@ def overview_rows(
         "metrics": [row for table in whole for row in _metrics(table)],
         "definitions": [_definition(listing, names[listing.model_id]) for listing in definitions],
         "instances": [_instance(listing, names[listing.model_id]) for listing in instances],
-        "queries": [_query(listing, names[listing.query.model_id]) for listing in queries],
+        "queries": [_query(listing, names[listing.query.model_id], why) for listing in queries],
     }
 
 
@@ -210,12 +214,11 @@ def _instance(listing: InstanceListing, model: str) -> Row:
     }
 
 
-def _query(listing: QueryListing, model: str) -> Row:
+def _query(listing: QueryListing, model: str, why: Callable[[QueryRecord], str]) -> Row:
     query = listing.query
     used = [source for source in query.actual if source.aggregate]
     missed = [source for source in query.actual if not source.aggregate]
     read = [source.rows if source.aggregate else source.fact_rows for source in query.actual]
-    reason = query.fallback_reason or (_NO_AGGREGATE if missed else "")
     return {
         "query_id": listing.id,
         "asked_at": _time(query.asked_at),
@@ -224,7 +227,7 @@ def _query(listing: QueryListing, model: str) -> Row:
         "outcome": listing.outcome,
         "aggregates": _names(source.aggregate for source in used),
         "facts": _names(source.fact for source in missed),
-        "reason": "" if listing.outcome is QueryOutcome.HIT else reason,
+        "reason": query.fallback_reason or (why(query) if missed else ""),
         "seconds": query.seconds,
         "rows": query.rows,
         "rows_read": None if None in read else sum(rows or 0 for rows in read),

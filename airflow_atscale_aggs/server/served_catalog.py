@@ -44,6 +44,7 @@ class ServedCatalog:
     describer: Describer
     overview: Overview
     dialect: Dialect
+    _findings: set[asyncio.Future[None]] = field(default_factory=set)
     _names_model: OrderedDict[str, bool] = field(default_factory=OrderedDict)
     _answered_columns: OrderedDict[str, tuple[ResultColumn, ...]] = field(default_factory=OrderedDict)
 
@@ -55,6 +56,12 @@ class ServedCatalog:
         """Bring the tables about models up to date. It needs none of the threads that queries wait for."""
         if self.overview.is_old:
             await asyncio.to_thread(self.overview.refresh)
+            reasons = self.overview.reasons
+            if reasons.are_wanted:
+                visitor = Visitor("", self.model_ids, self.catalog)
+                finding = asyncio.ensure_future(self.pool.ask(visitor, reasons.find))
+                self._findings.add(finding)
+                finding.add_done_callback(self._findings.discard)
 
     async def names_model(self, visitor: Visitor, sql: str) -> bool:
         """Whether a statement is for the engine. Remembered by its text."""
