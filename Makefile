@@ -86,8 +86,9 @@ $(FAKESNOW)/.installed: $(STAMP) tests/support/fakesnow_constraints.txt
 		apache-airflow-providers-snowflake==$(SNOWFLAKE_PROVIDER_VERSION)
 	@touch $@
 
-chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times (KILLS=200 EXECUTOR=local|celery, an hour)
+chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times, and let servers and clients of `serve` be away (KILLS=200 EXECUTOR=local|celery, an hour)
 	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS) --executor $(EXECUTOR)
+	$(BIN)/python -m tests.chaos.serve_chaos --rounds 3 --seconds 60
 
 demo: $(STAMP) ## Start a real Airflow with our DAGs on generated data (WAIT=0 exits when done)
 	$(BIN)/python dags/demo/run_demo.py

@@ -31,6 +31,12 @@ _ENOUGH_BYTES = 1 << 16
 """Of rows that go to the client together."""
 
 _BATCHES_WAITING = 4
+_LOOK_SECONDS = 0.05
+"""After which somebody who waits looks whether that is still wanted."""
+
+OPEN_ANSWERS = 4
+"""For each query that runs at the same time."""
+
 _MOST_ROUTERS = 32
 """Of a thread: visitors whose snapshots and plans are kept."""
 
@@ -77,15 +83,20 @@ class AnswerPool:
     """Threads with a router for each visitor. Their number bounds the connections to the warehouse.
 
     Args:
-        size: how many queries run at the same time; others wait.
+        size: how many queries run at the same time; others wait. `OPEN_ANSWERS` times as many may be open: one whose
+            client does not read keeps its connection to the warehouse, and lets another one run.
 
     Attributes:
-        threads: they themselves.
+        threads: for what is soon over, which thus never waits for rows.
+        row_threads: for queries.
+        turns: of those that run.
     """
 
     def __init__(self, workspace: Workspace, *, size: int) -> None:
         self._workspace = workspace
         self.threads = ThreadPoolExecutor(size, thread_name_prefix="answers")
+        self.row_threads = ThreadPoolExecutor(OPEN_ANSWERS * size, thread_name_prefix="rows")
+        self.turns = threading.Semaphore(size)
         self._own = threading.local()
         self._lock = threading.Lock()
         self._all_routers: list[OrderedDict[Visitor, QueryRouter]] = []
@@ -125,6 +136,7 @@ class AnswerPool:
 
     def close(self) -> None:
         """Wait for what runs, and write the log of queries."""
+        self.row_threads.shutdown(cancel_futures=True)
         self.threads.shutdown(cancel_futures=True)
         for routers in self._all_routers:
             for router in routers.values():
@@ -133,6 +145,37 @@ class AnswerPool:
 
 class _CanceledError(Exception):
     """Ends a thread whose rows nobody wants any more."""
+
+
+class _Turn:
+    """Of a query to run: held in the block, but while its client does not read.
+
+    Args:
+        is_over: nobody wants its rows any more.
+    """
+
+    def __init__(self, turns: threading.Semaphore, is_over: threading.Event) -> None:
+        self._turns, self._is_over = turns, is_over
+        self._is_held = False
+
+    def take(self) -> None:
+        """Wait until it is there. Raises _CanceledError."""
+        while not self._turns.acquire(timeout=_LOOK_SECONDS):
+            if self._is_over.is_set():
+                raise _CanceledError
+        self._is_held = True
+
+    def give(self) -> None:
+        """Let another query run."""
+        if self._is_held:
+            self._is_held = False
+            self._turns.release()
+
+    def __enter__(self) -> None:
+        self.take()
+
+    def __exit__(self, *_: object) -> None:
+        self.give()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +229,7 @@ class RowStream:
         self._is_canceled = threading.Event()
         # A session may be kept, and must not be canceled when it answers somebody else.
         self._lock = threading.Lock()
+        self._turn = _Turn(pool.turns, self._is_canceled)
         self._job: asyncio.Future[None] | None = None
         self.sources = ""
 
@@ -198,7 +242,7 @@ class RowStream:
         Raises what the query raises, and SqlError when it was canceled.
         """
         if self._job is None and not self._is_canceled.is_set():
-            self._job = self._loop.run_in_executor(self._pool.threads, self._read)
+            self._job = self._loop.run_in_executor(self._pool.row_threads, self._read)
             self._job.add_done_callback(self._end)
         while not self._batches and not self._is_canceled.is_set():
             if self._job is not None and self._job.done():
@@ -235,8 +279,11 @@ class RowStream:
 
     def _read(self) -> None:
         """In a thread: run the query and hand out its rows."""
-        if self._is_canceled.is_set():
-            return
+        if not self._is_canceled.is_set():
+            with self._turn:
+                self._run()
+
+    def _run(self) -> None:
         router = self._pool.router(self._visitor)
         wire = self._columns.wire()
         with router.stream(self._sql, watch=self._watch, wire=wire, **self._options) as answered:
@@ -282,7 +329,11 @@ class RowStream:
                 self._session.cancel()
 
     def _put(self, batch: RowMessages) -> None:
-        self._room.acquire()
+        if not self._room.acquire(blocking=False):
+            self._turn.give()
+            self._room.acquire()
+            if not self._is_canceled.is_set():
+                self._turn.take()
         if self._is_canceled.is_set():
             raise _CanceledError
         self._loop.call_soon_threadsafe(self._arrive, batch)

@@ -104,6 +104,12 @@ class ClientSession:
                     return
                 if not self._is_skipping or frame.kind == b"S":
                     await self._handle(frame)
+        except PeerGoneError:
+            if self._backend.reader.at_eof():
+                # It, and not the client, is gone.
+                text = "terminating connection: the PostgreSQL server beside `serve` has ended the session"
+                self._writer.write(messages.error_response("57P01", text, severity="FATAL"))
+            raise
         finally:
             # From here on nobody ends it once more, so that all that it holds is given back.
             self._task = None

@@ -37,12 +37,13 @@ class ServeProcess:
         arguments: of the verb, besides the port.
         catalog_server: where its sessions are counted.
         log: what it says goes to this file.
+        over: the URL by which the process reaches that server, where it is another one.
     """
 
-    def __init__(self, arguments: Sequence[str], catalog_server: str, log: Path) -> None:
+    def __init__(self, arguments: Sequence[str], catalog_server: str, log: Path, *, over: str = "") -> None:
         self.log = log
         self._catalog_server = catalog_server.replace("+psycopg", "")
-        command = [*_COMMAND, *arguments, "--catalog-server", catalog_server]
+        command = [*_COMMAND, *arguments, "--catalog-server", over or catalog_server]
         with log.open("ab") as output:
             start = output.tell()
             self.process = subprocess.Popen(
