@@ -231,6 +231,7 @@ class RowStream:
         self._lock = threading.Lock()
         self._turn = _Turn(pool.turns, self._is_canceled)
         self._job: asyncio.Future[None] | None = None
+        self._is_over = False
         self.sources = ""
 
     async def take(self, most: int) -> RowMessages | None:
@@ -241,10 +242,12 @@ class RowStream:
 
         Raises what the query raises, and SqlError when it was canceled.
         """
-        if self._job is None and not self._is_canceled.is_set():
+        if self._job is None and not self._is_over and not self._is_canceled.is_set():
             self._job = self._loop.run_in_executor(self._pool.row_threads, self._read)
             self._job.add_done_callback(self._end)
         while not self._batches and not self._is_canceled.is_set():
+            if self._is_over:
+                return None
             if self._job is not None and self._job.done():
                 self._job.result()
                 if self._batches:
@@ -264,9 +267,13 @@ class RowStream:
 
     async def close(self) -> None:
         """Stop the query, if it still runs, and wait until it has stopped."""
+        job, self._job = self._job, None
+        if self._is_over:
+            # What is left to do is none of the client's business.
+            self._batches.clear()
+            return
         self._is_canceled.set()
         self._has_news.set()
-        job, self._job = self._job, None
         if job is None:
             return
         while not job.done():
@@ -297,7 +304,10 @@ class RowStream:
             for batch in answered.messages if answered.messages is not None else self._encoded(answered.rows):
                 answered.count += batch.count
                 self._put(batch)
-            if self._is_canceled.is_set():
+            if not self._is_canceled.is_set():
+                # The client need not wait until the query is written into the log.
+                self._loop.call_soon_threadsafe(self._finish)
+            else:
                 # The session is not kept: a cancel request may still be on its way to it.
                 raise _CanceledError
 
@@ -342,6 +352,10 @@ class RowStream:
         # Looked at here, since nobody may want its rows any more.
         if not job.cancelled():
             job.exception()
+        self._has_news.set()
+
+    def _finish(self) -> None:
+        self._is_over = True
         self._has_news.set()
 
     def _arrive(self, batch: RowMessages) -> None:

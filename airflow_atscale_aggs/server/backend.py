@@ -24,6 +24,7 @@ from airflow_atscale_aggs.server.frames import (
     read_payload,
     startup_packet,
 )
+from airflow_atscale_aggs.server.message_writer import MessageWriter
 
 _LONG = 1 << 16
 """Bytes of a row from which on it is passed on in pieces."""
@@ -102,7 +103,7 @@ class Backend:
             raise
         return backend
 
-    async def read(self, client: asyncio.StreamWriter | None = None) -> Frame:
+    async def read(self, client: MessageWriter | None = None) -> Frame:
         """The next message; keeps ``status`` and ``parameters`` as they are told. Raises PeerGoneError.
 
         Args:

@@ -38,6 +38,7 @@ from airflow_atscale_aggs.server.frames import (
     discard,
     read_frame,
 )
+from airflow_atscale_aggs.server.message_writer import MessageWriter
 from airflow_atscale_aggs.server.overview import names_overview
 from airflow_atscale_aggs.server.portals import (
     Budget,
@@ -57,6 +58,9 @@ from airflow_atscale_aggs.server.transfer_statements import CopyRows, CreateTabl
 from airflow_atscale_aggs.server.transfers import Transfers
 from airflow_atscale_aggs.server.values import decode
 
+_ANSWERED = frozenset({b"Q", b"S", b"H"})
+"""Messages after which the client waits for an answer."""
+
 
 class ClientSession:
     """Speaks with one client that has signed in.
@@ -73,11 +77,11 @@ class ClientSession:
         visitor: Visitor,
         bounds: Bounds,
     ) -> None:
-        self._reader, self._writer = client
+        self._reader, self._writer = client[0], MessageWriter(client[1])
         self._catalog, self._backend, self._visitor, self._bounds = catalog, backend, visitor, bounds
         self._longest = bounds.session_bytes or MOST_BYTES
         self._interruption = Interruption()
-        self._relay = Relay(client, backend, catalog.backend, self._interruption, self._longest)
+        self._relay = Relay((self._reader, self._writer), backend, catalog.backend, self._interruption, self._longest)
         self._transfers = Transfers(self._writer, backend, self._relay, self._interruption, self._take)
         budget = Budget(bounds.session_bytes)
         self._statements: Kept[Prepared] = Kept(budget)
@@ -113,6 +117,7 @@ class ClientSession:
         finally:
             # From here on nobody ends it once more, so that all that it holds is given back.
             self._task = None
+            self._writer.flush()
             try:
                 await self._end_cursors(all_of_them=True)
             finally:
@@ -137,6 +142,7 @@ class ClientSession:
             what = ("25P03", "idle-in-transaction") if holds else ("57P05", "idle-session")
             text = f"terminating connection due to {what[1]} timeout"
             self._writer.write(messages.error_response(what[0], text, severity="FATAL"))
+            self._writer.flush()
             task.cancel()
 
     async def _refuse_long(self, error: MessageTooLongError) -> None:
@@ -168,7 +174,10 @@ class ClientSession:
             await self._fail(error, is_simple=frame.kind == b"Q")
         finally:
             self._interruption.end()
-        await self._writer.drain()
+        if frame.kind in _ANSWERED:
+            await self._writer.send()
+        else:
+            await self._writer.drain()
 
     async def _look_at_overview(self, frame: Frame) -> None:
         """What tells of models is brought up to date for who has named it once: he may have prepared a statement."""
@@ -186,6 +195,7 @@ class ClientSession:
             self._writer.write(messages.ready_for_query(self._backend.status))
         else:
             self._is_skipping = True
+        self._writer.flush()
 
     # Simple queries
 
@@ -437,7 +447,7 @@ class ClientSession:
             await self._pass_on(frame)
 
     async def _flush(self, _: Frame) -> None:
-        """What is written is sent with every message."""
+        """What is written is sent, as after a Sync."""
 
     async def _sync(self, frame: Frame) -> None:
         self._is_skipping = False

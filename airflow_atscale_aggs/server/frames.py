@@ -10,6 +10,8 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from airflow_atscale_aggs.server.message_writer import MessageWriter
+
 PROTOCOL = 3 << 16
 SSL_REQUEST = 80877103
 GSS_REQUEST = 80877104
@@ -157,7 +159,7 @@ async def discard(reader: asyncio.StreamReader, size: int) -> None:
         size -= len(data)
 
 
-async def pass_payload(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kind: bytes, size: int) -> None:
+async def pass_payload(reader: asyncio.StreamReader, writer: MessageWriter, kind: bytes, size: int) -> None:
     """Pass a long message on, piece by piece. Raises PeerGoneError."""
     writer.write(kind + _LENGTH.pack(size + 4))
     while size:

@@ -8,6 +8,7 @@ import contextlib
 from airflow_atscale_aggs.server import messages
 from airflow_atscale_aggs.server.backend import Backend, BackendAddress, cancel
 from airflow_atscale_aggs.server.frames import Frame, MessageTooLongError, discard, read_frame
+from airflow_atscale_aggs.server.message_writer import MessageWriter
 from airflow_atscale_aggs.server.sql_errors import SqlError
 from airflow_atscale_aggs.server.stopping import Interruption
 
@@ -34,7 +35,7 @@ class Relay:
 
     def __init__(
         self,
-        client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        client: tuple[asyncio.StreamReader, MessageWriter],
         backend: Backend,
         address: BackendAddress,
         interruption: Interruption,
@@ -134,8 +135,10 @@ class Relay:
                 has_worked = has_worked and frame.kind != b"E"
                 if is_end or (not has_worked and ends is not _READY):
                     break
+                if frame.kind == b"N":
+                    self._writer.flush()
                 if frame.kind in {b"G", b"W"}:
-                    await self._writer.drain()
+                    await self._writer.send()
                     await self._copy_in()
                 if frame.kind in {b"D", b"d"}:
                     await self._writer.drain()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import assert_never
@@ -20,6 +19,7 @@ from airflow_atscale_aggs.server.copy_formats import (
 )
 from airflow_atscale_aggs.server.descriptions import Description
 from airflow_atscale_aggs.server.frames import Frame
+from airflow_atscale_aggs.server.message_writer import MessageWriter
 from airflow_atscale_aggs.server.messages import copy_out_response, error_response
 from airflow_atscale_aggs.server.portals import Cursor
 from airflow_atscale_aggs.server.relaying import Relay
@@ -41,7 +41,7 @@ class Transfers:
     """
 
     def __init__(
-        self, writer: asyncio.StreamWriter, backend: Backend, relay: Relay, interruption: Interruption, take: Take
+        self, writer: MessageWriter, backend: Backend, relay: Relay, interruption: Interruption, take: Take
     ) -> None:
         self._writer, self._backend, self._relay = writer, backend, relay
         self._interruption, self._take = interruption, take
