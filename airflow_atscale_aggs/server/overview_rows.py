@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelTable
 from airflow_atscale_aggs.engine.lifecycle.query.shown_columns import ShownAttribute
+from airflow_atscale_aggs.engine.model.model_folders import schema_of
 from airflow_atscale_aggs.engine.registry.definition_lists import DefinitionFilter, DefinitionSort
 from airflow_atscale_aggs.engine.registry.instance_lists import InstanceFilter, InstanceSort
 from airflow_atscale_aggs.engine.registry.listings import (
@@ -85,15 +86,16 @@ def _all(page_after: Callable[[str | None], Page[_Listing]], most: int) -> list[
             return rows[:most]
 
 
-def _models(read: RegistryReader, records: Iterable[ModelRecord], tables: Iterable[ModelTable]) -> list[Row]:
-    table_by_id = {table.model_id: table for table in tables}
-    figures = read.models.figures(set(table_by_id))
+def _models(read: RegistryReader, records: Sequence[ModelRecord], tables: Iterable[ModelTable]) -> list[Row]:
+    """Also those that were deployed a moment ago, whose tables are made for the next client."""
+    descriptions = {table.model_id: table.description for table in tables}
+    figures = read.models.figures({record.id for record in records})
     return [
         {
             "model": record.name,
-            "schema_name": table_by_id[record.id].schema,
+            "schema_name": schema_of(record.folder),
             "label": record.label,
-            "description": table_by_id[record.id].description,
+            "description": descriptions.get(record.id, ""),
             "perspectives": list(record.perspectives),
             "version": record.version,
             "deployed_at": _time(record.deployed_at),
@@ -104,7 +106,6 @@ def _models(read: RegistryReader, records: Iterable[ModelRecord], tables: Iterab
             "open_batch_id": figures[record.id].open_batch_id,
         }
         for record in records
-        if record.id in table_by_id
     ]
 
 

@@ -184,7 +184,8 @@ def _create(connection: Connection, key: ShellsKey) -> _Found:
     name = PREFIX + key.digest
     names = {found.name for found in _databases(connection)}
     if name not in names:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        # The other template may have tables of somebody, and somebody may be connected to it.
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
     mark = _write_mark(connection, name, key, "0" * 16)
     wanted = key.wanted_name

@@ -151,6 +151,23 @@ def test_who_reads_while_it_is_refreshed_never_finds_it_empty(told: Served) -> N
         assert set.union(*threads.map(read, range(3))) == {4}
 
 
+def test_two_processes_take_turns(told: Served, postgres_server: str) -> None:
+    """Both look after one database, and are asked at once."""
+    count = "SELECT count(*) FROM atscale_aggs.definitions"
+    with (
+        running(told.workspace, postgres_server, ServerOptions(port=0)) as second,
+        ThreadPoolExecutor(2) as threads,
+        _connect(told) as first_client,
+        _connect(second) as second_client,
+    ):
+        clients = (first_client, second_client)
+        for _ in range(3):
+            assert list(threads.map(lambda client: client.execute(count).fetchall(), clients)) == [[(4,)], [(4,)]]
+            time.sleep(1.1)
+        databases = [client.execute("SELECT current_database()").fetchall() for client in clients]
+    assert databases[0] == databases[1]
+
+
 def test_a_refresh_changes_rows_that_differ_only(told: Served) -> None:
     with _connect(told) as connection:
         rows = []
