@@ -39,6 +39,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnap
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
+from airflow_atscale_aggs.engine.model.row_security import RowRules
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.registry.definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.registry.records import ModelRecord, ProposedDefinition, SuccessionRecord
@@ -91,6 +92,7 @@ class _Prediction:
         self._record: ModelRecord = workspace.read.models.get(model_id)
         self._settings: Settings = workspace.settings_of(model_id)
         self._paths = JoinPaths(model)
+        self._rules = RowRules(model, self._paths)
         self._metrics = storable_metrics(model, self._settings)
         self._existing = {
             record.definition.id: record.definition
@@ -139,7 +141,9 @@ class _Prediction:
     def _predict_all_members(self) -> None:
         wanted: dict[str, AggregateDefinition] = {}
         if self._settings.predict_all_members:
-            definitions = all_member_definitions(self._model, self._record.id, self._metrics)
+            # Without attributes nothing tells whose rows they are: of secured facts nobody would be answered from it.
+            metrics = {fact: here for fact, here in self._metrics.items() if self._rules.of(fact).is_open}
+            definitions = all_member_definitions(self._model, self._record.id, metrics)
             wanted = {definition.id: definition for definition in definitions}
         for identity, definition in wanted.items():
             if identity in self._existing:
@@ -190,6 +194,7 @@ class _Prediction:
         self, chains: tuple[Chain, ...], statistician: Statistician, snapshot: ModelSnapshot
     ) -> list[ProposedDefinition]:
         proposals: dict[str, ProposedDefinition] = {}
+        chains = tuple(chain for chain in chains if all(self._rules.of(part.fact).is_open for part in chain))
         parts = [part for chain in chains for part in chain]
         rows = statistician.row_counts({part.fact for part in parts if statistician.is_there(part.fact)})
         counts = statistician.sketch_groups([part for part in parts if part.fact in rows])

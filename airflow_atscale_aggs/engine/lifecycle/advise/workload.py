@@ -24,6 +24,7 @@ from airflow_atscale_aggs.engine.errors import QueryError, UnreadableQueryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
+from airflow_atscale_aggs.engine.model.row_security import RowRule
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
 from airflow_atscale_aggs.engine.rewriting.match.serving import not_single_rows
@@ -213,7 +214,9 @@ class _WorkloadReader:
 
     def take(self, requirement: QueryRequirement, shown: str) -> None:
         """Add a requirement, unless the model or the settings keep the engine from serving it."""
-        reason = self._reason_against_serving(requirement)
+        rule = self._snapshot.row_rules.of(requirement.part.fact)
+        reason = self._reason_against_serving(requirement) or _reason_of_security(rule, requirement.part)
+        requirement = replace(requirement, part=_with_carriers(rule, requirement.part))
         if reason:
             self._unserved.append(Unserved(shown, requirement.weight, reason))
         else:
@@ -238,6 +241,24 @@ class _WorkloadReader:
                 word = "exclude_from_dim_agg" if is_dimension else "exclude_from_fact_agg"
                 return f"`{bound.attribute.query_name}` has `{word}`"
         return ""
+
+
+def _with_carriers(rule: RowRule, part: FactPart) -> FactPart:
+    """The part with attributes that tell whose rows an aggregate's are, where rows are secured."""
+    own = set(part.attributes)
+    missing = dict.fromkeys(
+        guard.carriers[0] for guard in rule.guards if guard.carriers and own.isdisjoint(guard.carriers)
+    )
+    return replace(part, attributes=(*part.attributes, *missing)) if missing else part
+
+
+def _reason_of_security(rule: RowRule, part: FactPart) -> str:
+    """Why no aggregate serves those who may not see all rows; empty when one may."""
+    if rule.refusal or rule.met_by or not all(guard.carriers for guard in rule.guards):
+        return "only the facts tell whose rows they are, by which row security restricts it"
+    if not part.has_only_rollups() and _with_carriers(rule, part) != part:
+        return "an exact distinct metric is needed without the attribute that tells whose rows they are"
+    return ""
 
 
 def _reason_against_storing(function: StoredFunction, settings: Settings) -> str:
