@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
-from tests.support.oracles.secured_answers import EXAMPLES, SecuredPair, check
+from tests.support.oracles.secured_answers import EXAMPLES, SecuredPair, check, open_pair
 from tests.support.stars.throwaway_database import PROFILE
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredPair]:
-    """On DuckDB."""
-    folder: Path = tmp_path_factory.mktemp("secured")
-    with (
-        open_workspace(registry=f"sqlite:///{folder}/a.db", warehouse=f"duckdb:///{folder}/a.duckdb") as secured,
-        open_workspace(registry=f"sqlite:///{folder}/b.db", warehouse=f"duckdb:///{folder}/b.duckdb") as plain,
-    ):
-        both = SecuredPair(secured, plain, folder)
-        both.lay_tables()
+    """Made once for all examples."""
+    with open_pair(tmp_path_factory.mktemp("secured")) as both:
         yield both
 
 

@@ -7,9 +7,10 @@ hidden row.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError, PermanentWarehouseError, QueryError
 from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.model.row_security import Reader
 from tests.support.stars import secured_star
 from tests.support.stars.secured_star import PLACES, Rule, Tables
@@ -47,6 +48,18 @@ class SecuredPair:
         for workspace in (self.secured, self.plain):
             secured_star.create(workspace)
         secured_star.deploy_star(self.plain, self.folder / "plain", None)
+
+
+@contextlib.contextmanager
+def open_pair(folder: Path) -> Iterator[SecuredPair]:
+    """Both stars, on DuckDB."""
+    with (
+        open_workspace(registry=f"sqlite:///{folder}/a.db", warehouse=f"duckdb:///{folder}/a.duckdb") as secured,
+        open_workspace(registry=f"sqlite:///{folder}/b.db", warehouse=f"duckdb:///{folder}/b.duckdb") as plain,
+    ):
+        both = SecuredPair(secured, plain, folder)
+        both.lay_tables()
+        yield both
 
 
 @st.composite
