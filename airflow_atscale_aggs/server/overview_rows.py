@@ -32,6 +32,8 @@ def overview_rows(
 ) -> Mapping[str, list[Row]]:
     """Rows by table of `overview_tables.TABLES`.
 
+    Of models with row security nothing is told that is counted over all rows, or that others have asked.
+
     Args:
         records: the models that are seen, and ``tables``: these as tables.
         reasons: why no aggregate answered queries.
@@ -44,6 +46,7 @@ def overview_rows(
         return reasons.of(AskedQuery(query.model_id, versions[query.model_id], query.shape))
 
     whole = [table for table in tables if not table.perspective_of and table.model_id in names]
+    open_ids = ids - {table.model_id for table in tables if table.is_secured}
     definitions = _all(
         lambda cursor: read.lists.definitions.page(
             DefinitionFilter(model_ids=ids),
@@ -68,9 +71,17 @@ def overview_rows(
         "attributes": [row for table in whole for row in _attributes(table)],
         "hierarchies": [row for table in whole for row in _hierarchies(table)],
         "metrics": [row for table in whole for row in _metrics(table)],
-        "definitions": [_definition(listing, names[listing.model_id]) for listing in definitions],
-        "instances": [_instance(listing, names[listing.model_id]) for listing in instances],
-        "queries": [_query(listing, names[listing.query.model_id], why) for listing in queries],
+        "definitions": [
+            _definition(listing, names[listing.model_id]) for listing in definitions if listing.model_id in open_ids
+        ],
+        "instances": [
+            _instance(listing, names[listing.model_id]) for listing in instances if listing.model_id in open_ids
+        ],
+        "queries": [
+            _query(listing, names[listing.query.model_id], why)
+            for listing in queries
+            if listing.query.model_id in open_ids
+        ],
     }
 
 
@@ -101,7 +112,7 @@ def _models(read: RegistryReader, records: Sequence[ModelRecord], tables: Iterab
             "deployed_at": _time(record.deployed_at),
             "definitions": figures[record.id].definitions,
             "active_instances": figures[record.id].active,
-            "aggregate_rows": figures[record.id].rows,
+            "aggregate_rows": None if table_by_id[record.id].is_secured else figures[record.id].rows,
             "last_activated_at": _time(figures[record.id].last_activated_at),
             "open_batch_id": figures[record.id].open_batch_id,
         }

@@ -16,7 +16,7 @@ MOST_INSTANCES = 1000
 MOST_QUERIES = 1000
 """Rows of the tables that would grow for ever."""
 
-VERSION = 3
+VERSION = 4
 """Of the tables below; with another one all are made anew."""
 
 
@@ -56,7 +56,7 @@ TABLES: Mapping[str, OverviewTable] = {
             "deployed_at": ("timestamptz", "When it was deployed last."),
             "definitions": ("bigint", "Aggregates that are defined."),
             "active_instances": ("bigint", "Aggregate tables that answer queries."),
-            "aggregate_rows": ("bigint", "Rows of these tables together."),
+            "aggregate_rows": ("bigint", "Rows of these tables together; NULL: the model has row security."),
             "last_activated_at": ("timestamptz", "When an aggregate table went live last."),
             "open_batch_id": ("text", "The batch that is being built; NULL: none."),
         },

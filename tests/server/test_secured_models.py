@@ -62,6 +62,9 @@ def test_each_is_answered_over_what_he_sees(secured: Workspace, postgres_server:
         with pytest.raises(psycopg.Error, match="its own words are withheld") as caught:
             ann.execute("""SELECT CAST("City" AS INTEGER), "Amount" FROM star GROUP BY 1""")
         assert "Ulm" not in str(caught.value)
+        assert ann.execute("SELECT model, aggregate_rows FROM atscale_aggs.models").fetchall() == [("star", None)]
+        for table in ("definitions", "instances", "queries"):
+            assert ann.execute(f"SELECT * FROM atscale_aggs.{table}").fetchall() == [], table
         ann.execute(f"CREATE TEMP TABLE mine AS {by_region}")
         assert ann.execute("SELECT * FROM mine").fetchall() == [("north", 10)]
 

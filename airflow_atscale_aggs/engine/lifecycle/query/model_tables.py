@@ -62,6 +62,7 @@ class ModelTable:
     Attributes:
         schema: where it stands, see `model_folders.schema_of`.
         perspective_of: the model's name where this is a perspective; empty: it is the whole model.
+        is_secured: it depends on who asks which rows it has.
     """
 
     model_id: str
@@ -73,6 +74,7 @@ class ModelTable:
     perspective_of: str
     columns: tuple[ModelColumn, ...]
     hierarchies: tuple[ShownHierarchy, ...]
+    is_secured: bool = False
 
 
 def read_model_tables(
@@ -120,6 +122,7 @@ def _table_of(snapshot: ModelSnapshot, type_by_name: Mapping[str, str]) -> Model
             if name in type_by_name
         ),
         hierarchies=show_hierarchies(snapshot),
+        is_secured=snapshot.model.is_secured,
     )
 
 
