@@ -39,14 +39,13 @@ def overview_rows(
         reasons: why no aggregate answered queries.
     """
     names = {record.id: record.name for record in records}
-    ids = set(names)
+    ids = set(names) - {table.model_id for table in tables if table.is_secured}
     versions = {model_id: read.models.version(model_id) for model_id in ids}
 
     def why(query: QueryRecord) -> str:
         return reasons.of(AskedQuery(query.model_id, versions[query.model_id], query.shape))
 
     whole = [table for table in tables if not table.perspective_of and table.model_id in names]
-    open_ids = ids - {table.model_id for table in tables if table.is_secured}
     definitions = _all(
         lambda cursor: read.lists.definitions.page(
             DefinitionFilter(model_ids=ids),
@@ -71,17 +70,9 @@ def overview_rows(
         "attributes": [row for table in whole for row in _attributes(table)],
         "hierarchies": [row for table in whole for row in _hierarchies(table)],
         "metrics": [row for table in whole for row in _metrics(table)],
-        "definitions": [
-            _definition(listing, names[listing.model_id]) for listing in definitions if listing.model_id in open_ids
-        ],
-        "instances": [
-            _instance(listing, names[listing.model_id]) for listing in instances if listing.model_id in open_ids
-        ],
-        "queries": [
-            _query(listing, names[listing.query.model_id], why)
-            for listing in queries
-            if listing.query.model_id in open_ids
-        ],
+        "definitions": [_definition(listing, names[listing.model_id]) for listing in definitions],
+        "instances": [_instance(listing, names[listing.model_id]) for listing in instances],
+        "queries": [_query(listing, names[listing.query.model_id], why) for listing in queries],
     }
 
 
