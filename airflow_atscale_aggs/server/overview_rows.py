@@ -32,14 +32,15 @@ def overview_rows(
 ) -> Mapping[str, list[Row]]:
     """Rows by table of `overview_tables.TABLES`.
 
-    Of models with row security nothing is told that is counted over all rows, or that others have asked.
+    Of models with row security nothing is told that is counted over all rows, or that others have asked; nor of models
+    that were deployed a moment ago, of which that is not known yet.
 
     Args:
         records: the models that are seen, and ``tables``: these as tables.
         reasons: why no aggregate answered queries.
     """
     names = {record.id: record.name for record in records}
-    ids = set(names) - {table.model_id for table in tables if table.is_secured}
+    ids = {table.model_id for table in tables if not table.is_secured} & set(names)
     versions = {model_id: read.models.version(model_id) for model_id in ids}
 
     def why(query: QueryRecord) -> str:
@@ -88,9 +89,10 @@ def _all(page_after: Callable[[str | None], Page[_Listing]], most: int) -> list[
             return rows[:most]
 
 
-def _models(read: RegistryReader, records: Sequence[ModelRecord], tables: Iterable[ModelTable]) -> list[Row]:
+def _models(read: RegistryReader, records: Sequence[ModelRecord], tables: Sequence[ModelTable]) -> list[Row]:
     """Also those that were deployed a moment ago, whose tables are made for the next client."""
     descriptions = {table.model_id: table.description for table in tables}
+    are_open = {table.model_id for table in tables if not table.is_secured}
     figures = read.models.figures({record.id for record in records})
     return [
         {
@@ -103,7 +105,7 @@ def _models(read: RegistryReader, records: Sequence[ModelRecord], tables: Iterab
             "deployed_at": _time(record.deployed_at),
             "definitions": figures[record.id].definitions,
             "active_instances": figures[record.id].active,
-            "aggregate_rows": None if table_by_id[record.id].is_secured else figures[record.id].rows,
+            "aggregate_rows": figures[record.id].rows if record.id in are_open else None,
             "last_activated_at": _time(figures[record.id].last_activated_at),
             "open_batch_id": figures[record.id].open_batch_id,
         }
