@@ -43,8 +43,9 @@ def table_comment(table: ModelTable, left_out: int = 0) -> str:
         kind = f"A perspective of the model {table.perspective_of}, which shows a part of it."
     else:
         kind = f"The model {table.label}." if table.label != table.name else "A model."
+    secured = "Row security decides which rows you see." if table.is_secured else ""
     rest = f"{counted(left_out, 'more column')} can be asked by name." if left_out else ""
-    return _joined(table.description, kind, rest)
+    return _joined(table.description, kind, secured, rest)
 
 
 def column_comment(column: ModelColumn) -> str:

@@ -37,6 +37,7 @@ _TABLE = ModelTable(
     label="{%s}",
     description="It's told",
     perspective_of="",
+    is_secured=True,
     columns=tuple(
         ModelColumn(
             name=name,
@@ -48,6 +49,9 @@ _TABLE = ModelTable(
     ),
     hierarchies=(),
 )
+
+
+_COMMENT = "It's told. The model {%s}. Row security decides which rows you see. 1 more column can be asked by name."
 
 
 def _comment(conninfo: str, database: str) -> str:
@@ -78,7 +82,7 @@ def test_a_role_that_may_make_databases_and_roles_is_enough(conninfo: str, key: 
                 conninfo, dbname=shells.database, user=shells.role, password=shells.password
             ) as client:
                 comments = client.execute('SELECT obj_description(\'"a ""b"""."50% {}"\'::regclass)').fetchone()
-                assert comments == ("It's told. The model {%s}. 1 more column can be asked by name.",)
+                assert comments == (_COMMENT,)
                 with pytest.raises(psycopg.errors.FeatureNotSupported):
                     client.execute('SELECT * FROM "50% {}"')
             assert drop_unneeded_shells(maker, key.registry, []) == [odd.catalog]
