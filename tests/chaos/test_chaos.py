@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.postgres, pytes
 
 def test_nobody_notices_kills(postgres_database: Callable[[str], AbstractContextManager[str]]) -> None:
     """Scheduler, workers, tasks, triggerer, API server and connections are killed in the middle of batches."""
-    kills = int(os.environ.get("CHAOS_KILLS", "4"))
+    kills = int(os.environ.get("CHAOS_KILLS", "2"))
     with postgres_database("chaos_metadata") as metadata, postgres_database("chaos_warehouse") as warehouse:
         done = chaos.run(kills, int(os.environ.get("CHAOS_SEED", time.time())), metadata, warehouse)
 

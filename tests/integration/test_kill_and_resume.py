@@ -29,7 +29,7 @@ from tests.support.kill.kill_places import FilePlaces, Place, Places, PostgresPl
 from tests.support.kill.kill_process import MODEL, SCHEMA, Worker, start_worker
 from tests.support.stars.tiny_star import SETUP_SQL, write_model
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "16"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
 SEED = int(os.environ.get("FUZZ_SEED", random.SystemRandom().randrange(10**6)))
 
 NEW_FACTS = (

@@ -26,7 +26,7 @@ from tests.support.stars import incremental_star as star
 from tests.support.stars import tiny_star
 from tests.support.stars.incremental_star import MODEL, START, Sale
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
 SEED = int(os.environ.get("FUZZ_SEED", random.SystemRandom().randrange(10**6)))
 SCHEMA = "aggs"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.oracles.calculated_answers import check
 from tests.support.stars.throwaway_database import PROFILE, Database
 
-EXAMPLES = 4 * int(os.environ.get("FUZZ_EXAMPLES", "25"))
+EXAMPLES = 4 * int(os.environ.get("FUZZ_EXAMPLES", "15"))
 POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)
 
 

@@ -34,7 +34,7 @@ from tests.support.oracles.group_by_oracle import differences, expected_rows
 from tests.support.stars.throwaway_database import PROFILE, Database
 from tests.support.strategies.strategies import Star, aggregates_of, stars
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "32"))
 POSTGRES_EXAMPLES = max(EXAMPLES // 4, 1)
 CLICKHOUSE_EXAMPLES = max(EXAMPLES // 8, 1)
 SAIL_EXAMPLES = max(EXAMPLES // 16, 1)

@@ -17,7 +17,7 @@ from airflow_atscale_aggs.engine.sql.sources import Sources
 from tests.support.stars.throwaway_database import duckdb_in_memory
 from tests.support.strategies.strategies import Star, aggregates_of, stars
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "32"))
 
 
 @given(data=st.data())

@@ -30,7 +30,7 @@ from tests.support.stars import incremental_star as star
 from tests.support.stars import tiny_star
 from tests.support.stars.incremental_star import INDICATORS, START, Sale
 
-EXAMPLES = int(float(os.environ.get("FUZZ_EXAMPLES", "40")) * 2.5) // len(INDICATORS)
+EXAMPLES = int(float(os.environ.get("FUZZ_EXAMPLES", "20")) * 2.5) // len(INDICATORS)
 GRACE = 10
 AGGREGATES = {
     **dict.fromkeys(("milliseconds", "timestamp"), ("by_city", "by_month")),

@@ -31,7 +31,7 @@ from tests.support.stars.throwaway_database import PROFILE, Database, Rows
 from tests.support.strategies.query_strategies import bare_dimensions
 
 Value = int | str | None
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 
 FACTS = {
     "sales": ("shop_id", "kind_id", "amount"),

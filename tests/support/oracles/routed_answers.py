@@ -37,7 +37,7 @@ from tests.support.stars.throwaway_database import Database, Rows
 from tests.support.strategies.query_strategies import StarQuery, model_of, queries_of, with_join_rules
 from tests.support.strategies.strategies import Star, aggregates_of, stars
 
-EXAMPLES = 10 * int(os.environ.get("FUZZ_EXAMPLES", "25"))
+EXAMPLES = 10 * int(os.environ.get("FUZZ_EXAMPLES", "15"))
 """20,000 for the 2,000 of ``make fuzz``."""
 
 POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)
