@@ -11,9 +11,10 @@ SPARK := .cache/spark
 SPARK_VERSION := 4.3.0
 FAKESNOW := .cache/fakesnow
 SNOWFLAKE_PROVIDER_VERSION := 6.20.0
+SUPERSET := .cache/superset
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint unit page browser chromium clients fuzz spark snowflake chaos demo spark-demo bench clean
+.PHONY: help test lint unit page browser chromium clients fuzz spark snowflake superset chaos demo spark-demo bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 test: $(STAMP) lint ## Check style, types, layers and run all tests but those on Apache Spark
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --randomly-dont-reorganize -m "not spark"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --randomly-dont-reorganize -m "not spark and not superset"
 
 lint: $(STAMP) ## Check style and types only
 	$(BIN)/ruff check .
@@ -84,6 +85,16 @@ $(FAKESNOW)/.installed: $(STAMP) tests/support/fakesnow_constraints.txt
 	@$(FAKESNOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/support/fakesnow_constraints.txt
 	@$(FAKESNOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(FAKESNOW)/provider \
 		apache-airflow-providers-snowflake==$(SNOWFLAKE_PROVIDER_VERSION)
+	@touch $@
+
+superset: $(STAMP) $(SUPERSET)/.installed ## Install Apache Superset into .cache/superset, connect it to `serve` and draw charts in a browser (700 MB; SHOTS=folder)
+	$(BIN)/python -m pytest -m superset tests/superset -p no:randomly
+
+$(SUPERSET)/.installed: $(STAMP) tests/support/superset_constraints.txt
+	@echo "Installing Apache Superset into $(SUPERSET) ..."
+	@$(PYTHON) -m venv $(SUPERSET)
+	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --python $(SUPERSET)/bin/python --no-deps -r tests/support/superset_constraints.txt \
+		|| $(SUPERSET)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/support/superset_constraints.txt
 	@touch $@
 
 chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times, and let servers and clients of `serve` be away (KILLS=200 EXECUTOR=local|celery, an hour)
