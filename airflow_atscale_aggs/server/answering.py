@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Any, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import QueryBounds
@@ -20,15 +20,13 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.row_security import Reader
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.warehouse.base import RowMessages, WarehouseSession, WireFormat
-from airflow_atscale_aggs.server.messages import ResultColumn, data_row, error_response, format_of
+from airflow_atscale_aggs.server.messages import ResultColumn, error_response, format_of
+from airflow_atscale_aggs.server.row_encoding import encode_rows
 from airflow_atscale_aggs.server.sql_errors import SqlError
 from airflow_atscale_aggs.server.stopping import BY_USER
 from airflow_atscale_aggs.server.values import Encode, encoders
 
 _T = TypeVar("_T")
-
-_ENOUGH_BYTES = 1 << 16
-"""Of rows that go to the client together."""
 
 _BATCHES_WAITING = 4
 _LOOK_SECONDS = 0.05
@@ -301,7 +299,10 @@ class RowStream:
                 )
                 raise SqlError(error_response("0A000", text, H="Prepare the statement anew."))
             self.sources = ", ".join(source.aggregate or source.fact for source in answered.plan.sources)
-            for batch in answered.messages if answered.messages is not None else self._encoded(answered.rows):
+            encoded = answered.messages
+            if encoded is None:
+                encoded = encode_rows(answered.rows, self._columns.encoders(), self._columns.longest)
+            for batch in encoded:
                 answered.count += batch.count
                 self._put(batch)
             if not self._is_canceled.is_set():
@@ -310,24 +311,6 @@ class RowStream:
             else:
                 # The session is not kept: a cancel request may still be on its way to it.
                 raise _CanceledError
-
-    def _encoded(self, rows: Iterator[Sequence[Any]]) -> Iterator[RowMessages]:
-        """Rows of values as messages."""
-        encode_all, longest = self._columns.encoders(), self._columns.longest
-        parts: list[bytes] = []
-        size = 0
-        for row in rows:
-            message = data_row([encode(value) for encode, value in zip(encode_all, row, strict=True)])
-            if len(message) > longest:
-                text = f"a row takes more than {longest:,} bytes"
-                raise SqlError(error_response("54000", text, H="Raise --session-memory of `atscale-aggs serve`."))
-            parts.append(message)
-            size += len(message)
-            if size >= _ENOUGH_BYTES:
-                yield RowMessages(b"".join(parts), len(parts))
-                parts, size = [], 0
-        if parts:
-            yield RowMessages(b"".join(parts), len(parts))
 
     def _watch(self, session: WarehouseSession | None) -> None:
         with self._lock:

@@ -42,9 +42,13 @@ def _text(value: Any) -> str:
 
 
 def _whole(bits: int) -> Callable[[Any], int]:
+    least, end = -(1 << bits - 1), 1 << bits - 1
+
     def convert(value: Any) -> int:
+        if type(value) is int and least <= value < end:
+            return value
         whole = int(value)
-        if whole != value or not -(1 << bits - 1) <= whole < 1 << bits - 1:
+        if whole != value or not least <= whole < end:
             raise ValueError(value)
         return whole
 
@@ -109,6 +113,14 @@ def _float_text(value: float) -> str:
 
 
 def _decimal_text(value: Decimal) -> str:
+    """As PostgreSQL writes it, without an exponent.
+
+    >>> [_decimal_text(Decimal(text)) for text in ("1.50", "-0.00", "1E+3", "-1E-9", "NaN")]
+    ['1.50', '0.00', '1000', '-0.000000001', 'NaN']
+    """
+    text = str(value)
+    if "E" not in text and text[-1].isdigit() and (text[0] != "-" or value):
+        return text
     if value.is_nan():
         return "NaN"
     # PostgreSQL has no negative zero.
