@@ -115,7 +115,7 @@ def make_star_tables(own: Connection, tables: Sequence[StarTable], *, role: str)
         )
         own.execute(sql.SQL("CREATE TABLE {} ({})").format(place, definitions))
         _refuse_reading(own, table.schema, table.name, reader)
-        comment = f"A table of the warehouse, which the models {', '.join(table.models)} read."
+        comment = f"A table of the warehouse, read by {', '.join(table.models)}."
         own.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(place, comment))
 
 
