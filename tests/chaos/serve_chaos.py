@@ -160,6 +160,7 @@ class Scene:
         self.slow_readers()
         self.clients.wait_for_all()
         self._first = self._held()
+        assert self._first.sessions == CLIENTS, self._first
 
     def close(self) -> None:
         """Stop everything."""

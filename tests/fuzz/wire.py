@@ -173,6 +173,7 @@ class Wire:
             ("North", Decimal("555.00")), ("South", Decimal("292.50")), (None, Decimal("302.50")),
         ]  # fmt: skip
         self._first = self.process.held()
+        assert self._first.sessions == 1, self._first
 
     def _connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(
