@@ -12,6 +12,7 @@ import pytest
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import bounds_of
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, process_owner, utc_now
 from tests.support.stars import tiny_star
@@ -214,3 +215,48 @@ def _sorted(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         tuple(round(float(value), 6) if isinstance(value, Decimal | float) else value for value in row) for row in rows
     ]
     return sorted(plain, key=repr)
+
+
+_OWN_TOWNS = """\
+unique_name: own_towns
+object_type: row_security
+label: Own towns
+dataset: rights
+filter_key_column: town
+ids_column: person
+id_type: user
+scope: all
+"""
+_SECURED = """\
+relationships:
+- unique_name: secured
+  type: embedded
+  from: {dataset: holder, join_columns: [town], hierarchy: Holders levels, level: Town}
+  to: {row_security: own_towns}
+"""
+
+
+def test_an_account_is_seen_when_all_its_holders_are(empty_workspace: Workspace, tmp_path: Path) -> None:
+    """Who sees Ulm sees account 1; Bob of Ulm holds account 2 with Eve of Bonn, holder 99 is nobody."""
+    tiny_star.run_sql(
+        empty_workspace,
+        *_SETUP,
+        "CREATE TABLE rights (person VARCHAR(9), town VARCHAR(9))",
+        "INSERT INTO rights VALUES ('ann', 'Ulm'), ('bob', 'Ulm'), ('bob', 'Bonn')",
+    )
+    folder = _write_model(tmp_path / "model")
+    holders = folder / "holders.yml"
+    holders.write_text(holders.read_text(encoding="utf-8") + _SECURED, encoding="utf-8")
+    (folder / "own_towns.yml").write_text(_OWN_TOWNS, encoding="utf-8")
+    (folder / "rights.yml").write_text(tiny_star.dataset("rights", ("person string", "town string")), encoding="utf-8")
+    deploy(empty_workspace, folder, now=utc_now())
+    run_batch(empty_workspace, "balances", owner=process_owner())
+    by_holder = 'SELECT "Holder", "Amount", COUNT(*) FROM balances ORDER BY 1'
+    in_ulm = """SELECT "Amount", "Clients" FROM balances WHERE "Town" = 'Ulm'"""
+
+    ann, bob = (QueryRouter(empty_workspace, bounds=bounds_of(user)) for user in ("ann", "bob"))
+    assert ann.answer(by_holder).rows == [("Ann", 15, 2), ("Bob", 15, 2)]
+    assert bob.answer(by_holder).rows == [("Ann", 15, 2), ("Bob", 35, 3), ("Eve", 20, 1)]
+    assert (ann.answer(in_ulm).rows, bob.answer(in_ulm).rows) == ([(15, 2)], [(35, 2)])
+    assert [router.answer('SELECT "Amount" FROM balances').rows for router in (ann, bob)] == [[(15,)], [(35,)]]
+    assert ann.answer('SELECT "Holder" FROM balances ORDER BY 1').rows == [("Ann",), ("Bob",)]

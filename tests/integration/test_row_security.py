@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
 from airflow_atscale_aggs.engine.lifecycle.advise.workload import workload_of_queries
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import bounds_of
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer
 from airflow_atscale_aggs.engine.lifecycle.query.secured_rows import WITHHELD
@@ -19,6 +21,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_work
 from tests.conftest import PostgresDatabase
 from tests.support.command_line import run_command
 from tests.support.stars import secured_star
+from tests.support.stars.documents import calculation
 from tests.support.stars.secured_star import Rule, Tables
 
 _TABLES: Tables = {
@@ -158,6 +161,33 @@ def test_an_old_aggregate_is_bounded_as_any_other(secured: Workspace) -> None:
     fresh = answer(secured, 'SELECT "Amount" FROM star', bounds=bounds_of("ann"), max_staleness=timedelta(0))
 
     assert (fresh.rows, fresh.plan.uses_aggregates) == ([(170,)], False)
+
+
+@pytest.mark.parametrize("scope", ["all", "fact"])
+def test_members_without_facts_and_members_before(tmp_path: Path, scope: str) -> None:
+    """Days are everybody's by scope `fact`; by scope `all` those that facts have, so that none is before another."""
+    registry, warehouse = f"sqlite:///{tmp_path}/r.db", f"duckdb:///{tmp_path}/w.duckdb"
+    files = secured_star.documents(Rule(("region",), scope=scope))
+    files["calendar"]["hierarchies"][0]["filter_empty"] = "no"
+    files["calc"] = calculation(
+        "Before", "([Calendar].[Calendar levels].CurrentMember.PrevMember, [Measures].[Amount])"
+    )
+    files["model"]["metrics"].append({"unique_name": "Before"})
+    for name, value in files.items():
+        (tmp_path / f"{name}.yml").write_text(json.dumps(value))
+    with open_workspace(registry=registry, warehouse=warehouse) as workspace:
+        secured_star.create(workspace)
+        secured_star.load(workspace, _TABLES)
+        deploy(workspace, tmp_path, now=utc_now())
+        days = _ask(workspace, "cid", 'SELECT "Day", "Amount" FROM star ORDER BY 1')
+        moved = 'SELECT "Day", "Before" FROM star ORDER BY 1'
+        if scope == "all":
+            assert days == [("tuesday", 20)]
+            with pytest.raises(UnsupportedQueryError, match="other members of a dimension of which the user may not"):
+                _ask(workspace, "cid", moved)
+        else:
+            assert days == [("monday", None), ("tuesday", 20)]
+            assert _ask(workspace, "ann", moved) == [("monday", None), ("tuesday", 10)]
 
 
 def test_scopes_that_leave_rows_open_are_refused(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.model.row_security import Reader
 from tests.support.stars import secured_star
 from tests.support.stars.secured_star import PLACES, Rule, Tables
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "3"))
 _QUERIES = 12
 """For each star, and for each of two readers."""
 
@@ -51,11 +51,12 @@ class SecuredPair:
 
 
 @contextlib.contextmanager
-def open_pair(folder: Path) -> Iterator[SecuredPair]:
-    """Both stars, on DuckDB."""
+def open_pair(folder: Path, *urls: str) -> Iterator[SecuredPair]:
+    """Both stars, in the warehouses of these URLs; on DuckDB where none are given."""
+    first, second = urls or (f"duckdb:///{folder}/a.duckdb", f"duckdb:///{folder}/b.duckdb")
     with (
-        open_workspace(registry=f"sqlite:///{folder}/a.db", warehouse=f"duckdb:///{folder}/a.duckdb") as secured,
-        open_workspace(registry=f"sqlite:///{folder}/b.db", warehouse=f"duckdb:///{folder}/b.duckdb") as plain,
+        open_workspace(registry=f"sqlite:///{folder}/a.db", warehouse=first) as secured,
+        open_workspace(registry=f"sqlite:///{folder}/b.db", warehouse=second) as plain,
     ):
         both = SecuredPair(secured, plain, folder)
         both.lay_tables()
