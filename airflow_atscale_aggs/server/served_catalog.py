@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import OrderedDict
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import psycopg
 from sqlglot import exp
@@ -24,6 +27,8 @@ from airflow_atscale_aggs.server.sql_errors import SqlError
 
 _MOST = 5000
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass
 class ServedCatalog:
@@ -33,6 +38,7 @@ class ServedCatalog:
         model_ids: the models that are there; None: all.
         star_tables: tables of the warehouse that may be asked, see `star_tables.written_names`.
         backend: the server with the empty tables, and ``shells``: the database on it.
+        look: looks whether models have changed.
     """
 
     catalog: str
@@ -44,7 +50,8 @@ class ServedCatalog:
     describer: Describer
     overview: Overview
     dialect: Dialect
-    _findings: set[asyncio.Future[None]] = field(default_factory=set)
+    look: Callable[[], Coroutine[Any, Any, object]]
+    _aside: set[asyncio.Task[object]] = field(default_factory=set)
     _names_model: OrderedDict[str, bool] = field(default_factory=OrderedDict)
     _answered_columns: OrderedDict[str, tuple[ResultColumn, ...]] = field(default_factory=OrderedDict)
 
@@ -56,12 +63,22 @@ class ServedCatalog:
         """Bring the tables about models up to date. It needs none of the threads that queries wait for."""
         if self.overview.is_old:
             await asyncio.to_thread(self.overview.refresh)
+            # Both may ask the warehouse. What they find is told next time.
+            self._do_aside(self.look())
             reasons = self.overview.reasons
             if reasons.are_wanted:
-                visitor = Visitor("", self.model_ids, self.catalog)
-                finding = asyncio.ensure_future(self.pool.ask(visitor, reasons.find))
-                self._findings.add(finding)
-                finding.add_done_callback(self._findings.discard)
+                self._do_aside(self.pool.ask(Visitor("", self.model_ids, self.catalog), reasons.find))
+
+    def _do_aside(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.ensure_future(work)
+        self._aside.add(task)
+        task.add_done_callback(self._end_aside)
+
+    def _end_aside(self, task: asyncio.Task[object]) -> None:
+        self._aside.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.warning("What the catalog `%s` has is not known anew: %s", self.catalog, " ".join(str(error).split()))
 
     async def names_model(self, visitor: Visitor, sql: str) -> bool:
         """Whether a statement is for the engine. Remembered by its text."""

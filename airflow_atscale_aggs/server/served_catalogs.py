@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import psycopg
 
 from airflow_atscale_aggs.engine.errors import RegistryError
-from airflow_atscale_aggs.engine.lifecycle.query.model_tables import read_model_tables
-from airflow_atscale_aggs.engine.lifecycle.query.star_tables import read_star_tables, written_names
+from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelTable, read_model_tables
+from airflow_atscale_aggs.engine.lifecycle.query.star_tables import StarTable, read_star_tables, written_names
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.server.answering import AnswerPool, Visitor
@@ -21,7 +21,7 @@ from airflow_atscale_aggs.server.catalog_server import CatalogServer
 from airflow_atscale_aggs.server.descriptions import Describer
 from airflow_atscale_aggs.server.overview import Overview
 from airflow_atscale_aggs.server.served_catalog import ServedCatalog
-from airflow_atscale_aggs.server.shells import ShellsKey, drop_unneeded_shells, make_shells
+from airflow_atscale_aggs.server.shells import Shells, ShellsKey, drop_unneeded_shells, make_shells
 
 _LOOK_SECONDS = 2.0
 """After which a new connection makes us look for new deployments."""
@@ -169,8 +169,22 @@ class ServedCatalogs:
         except psycopg.errors.LockNotAvailable:
             if old is None:
                 raise
-            # The old tables serve until whoever looks at them ends their transaction.
+            # The old tables serve until whoever looks at them ends their transaction. The next look tries again.
+            self._checked[key] = self._looks
             return
+        self._served[key] = self._serve(key, shells, tables, stars, old)
+        self._states[key], self._checked[key] = state, self._looks
+
+    def _serve(
+        self,
+        key: ShellsKey,
+        shells: Shells,
+        tables: Sequence[ModelTable],
+        stars: Sequence[StarTable],
+        old: ServedCatalog | None,
+    ) -> ServedCatalog:
+        """A catalog whose database is made. ``old``: as it was before."""
+        visitor = Visitor("", key.model_ids, key.catalog)
         if old is None or old.shells != shells.database:
             conninfo, read = self._server.conninfo(shells.database), self._workspace.read
             describer, overview = Describer(conninfo), Overview(conninfo, read, visitor.sees, self._pool.write_log)
@@ -180,7 +194,7 @@ class ServedCatalogs:
         describer.is_there()
         describer.forget()
         overview.tables = tables
-        self._served[key] = ServedCatalog(
+        return ServedCatalog(
             key.catalog,
             key.model_ids,
             written_names(stars),
@@ -190,5 +204,5 @@ class ServedCatalogs:
             describer,
             overview,
             self._workspace.warehouse.dialect,
+            functools.partial(self.find, key.catalog, visitor),
         )
-        self._states[key], self._checked[key] = state, self._looks
