@@ -19,7 +19,8 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 _REFUSAL = """
 CREATE SCHEMA IF NOT EXISTS atscale_aggs_inside;
-CREATE OR REPLACE FUNCTION atscale_aggs_inside.refuse(model text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+CREATE OR REPLACE FUNCTION atscale_aggs_inside.refuse(model text) RETURNS boolean LANGUAGE plpgsql VOLATILE
+COST 0.0001 AS $$
 BEGIN
     RAISE EXCEPTION USING
         ERRCODE = '0A000',
@@ -30,7 +31,9 @@ COMMENT ON SCHEMA atscale_aggs_inside IS 'What keeps the tables of models empty.
 """
 """Each table has one row, which no client can read: what PostgreSQL would answer from it is an error.
 
-Thus a statement that is not handed to the engine has no answer rather than a wrong one.
+Thus a statement that is not handed to the engine has no answer rather than a wrong one. PostgreSQL asks the cheapest
+condition first: with a usual cost of the function, a condition of the client, which the row does not meet, would come
+before it, and nothing would be refused.
 """
 
 _MOST_COLUMNS = 1600

@@ -28,7 +28,7 @@ PREFIX = "atscale_aggs_shells_"
 ROLE = "atscale_aggs_client_"
 """Roles of clients begin with it. Each database has its own: who has a role may end all sessions of it."""
 
-_VERSION = 6
+_VERSION = 7
 """Of how tables are made; with another one all are made anew."""
 
 _LOCK = 0x61676773
