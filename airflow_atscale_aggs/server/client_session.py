@@ -35,6 +35,7 @@ from airflow_atscale_aggs.server.frames import (
     MessageTooLongError,
     PeerGoneError,
     ProtocolViolationError,
+    TextEncodingError,
     discard,
     read_frame,
 )
@@ -60,6 +61,9 @@ from airflow_atscale_aggs.server.values import decode
 
 _ANSWERED = frozenset({b"Q", b"S", b"H"})
 """Messages after which the client waits for an answer."""
+
+_SAME_BYTES = frozenset({"UTF8", "SQL_ASCII"})
+"""Values of ``client_encoding`` with which PostgreSQL sends texts as they are."""
 
 
 class ClientSession:
@@ -200,7 +204,13 @@ class ClientSession:
     # Simple queries
 
     async def _simple_query(self, frame: Frame) -> None:
-        sql = messages.read_query(frame.payload)
+        try:
+            sql = messages.read_query(frame.payload)
+        except TextEncodingError:
+            # PostgreSQL knows other encodings, and refuses what is none.
+            await self._relay.run(frame.payload)
+            await self._end_cursors()
+            return
         prepared = await self._prepare(sql, ())
         parts = split_statements(sql) if prepared is None or ";" in sql else [sql]
         if len(parts) > 1 and any([await self._prepare(part, ()) is not None for part in parts]):
@@ -240,6 +250,10 @@ class ClientSession:
             return None
         if self._has_temporary and await self._is_hidden(statement.sql):
             return None
+        encoding = self._backend.parameters.get("client_encoding", "UTF8")
+        if encoding not in _SAME_BYTES:
+            text = f"models are answered in UTF8 only, and client_encoding is {encoding}"
+            raise SqlError(messages.error_response("0A000", text, H="SET client_encoding = 'UTF8'."))
         return Prepared(statement, await wait(catalog.describe(visitor, statement.sql, parameter_oids)))
 
     async def _is_hidden(self, sql: str) -> bool:
@@ -369,7 +383,12 @@ class ClientSession:
     # The extended protocol
 
     async def _parse(self, frame: Frame) -> None:
-        message = messages.read_parse(frame.payload)
+        try:
+            message = messages.read_parse(frame.payload)
+        except TextEncodingError:
+            self._statements.pop(frame.payload.split(b"\0")[0].decode(errors="replace"))
+            await self._pass_on(frame)
+            return
         prepared = await self._prepare(message.sql, message.type_oids)
         if prepared is None:
             self._statements.pop(message.statement)

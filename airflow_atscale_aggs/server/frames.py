@@ -45,6 +45,10 @@ class MessageTooLongError(ProtocolViolationError):
         self.kind, self.size = kind, size
 
 
+class TextEncodingError(ProtocolViolationError):
+    """A text of a message is not UTF-8."""
+
+
 class PeerGoneError(Exception):
     """The other side has closed its socket. Never leaves the server."""
 

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_atscale_aggs.server.frames import Frame, ProtocolViolationError
+from airflow_atscale_aggs.server.frames import Frame, ProtocolViolationError, TextEncodingError
 
 _INT16 = struct.Struct("!h")
 _INT32 = struct.Struct("!i")
@@ -93,7 +93,7 @@ class _Payload:
         try:
             return data.decode()
         except UnicodeDecodeError as error:
-            raise ProtocolViolationError("invalid byte sequence for encoding UTF8") from error
+            raise TextEncodingError("invalid byte sequence for encoding UTF8") from error
 
     def data(self, size: int) -> bytes:
         """Some bytes."""

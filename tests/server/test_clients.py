@@ -162,6 +162,9 @@ def test_nobody_writes_into_the_tables_of_models(connection: psycopg.Connection[
         'CREATE TABLE kept AS SELECT "City" FROM tiny_sales',
         'CREATE TEMP VIEW kept AS SELECT "City" FROM tiny_sales; SELECT * FROM kept',
         'PREPARE p AS SELECT "City" FROM tiny_sales; EXECUTE p',
+        'PREPARE p AS SELECT "City" FROM tiny_sales WHERE "City" = \'North\'; EXECUTE p',
+        'DO $$ BEGIN PERFORM count(*) FROM tiny_sales WHERE "City" = \'North\' AND "Amount" > 3; END $$',
+        "SELECT query_to_xml('SELECT 1 FROM tiny_sales WHERE \"Quantity\" = 3', true, true, '')",
         'DO $$ BEGIN PERFORM "City" FROM tiny_sales; END $$',
         "SELECT query_to_xml('SELECT * FROM tiny_sales', true, true, '')",
         'EXPLAIN ANALYZE SELECT "City" FROM tiny_sales',
@@ -270,3 +273,25 @@ def test_asyncpg_asks_with_its_own_introspection(served: Served) -> None:
     assert {row["City"] for row in rows} == {"North", "South", None}
     assert [tuple(row)[:2] for row in parts] == [(city, Decimal(amount)) for city, amount, _ in _expected(served)]
     assert arrays == ["a", "b"]
+
+
+def test_texts_in_another_encoding_are_postgresqls_or_refused_and_never_wrong(served: Served) -> None:
+    """Models are answered in UTF-8."""
+    with psycopg.connect(served.conninfo, client_encoding="LATIN1", autocommit=True) as connection:
+        assert connection.execute("SELECT 'ä', %s || 'ö'", ["ü"]).fetchone() == ("ä", "üö")
+        for sql in (_BY_CITY, 'SELECT "City" FROM tiny_sales WHERE "City" = \'Köln\''):
+            with pytest.raises(psycopg.errors.FeatureNotSupported):
+                connection.execute(sql)
+        connection.execute("SET client_encoding = 'UTF8'")
+        assert connection.execute(_BY_CITY).fetchall()
+
+
+def test_what_is_no_text_is_refused_by_its_state_and_ends_no_session(
+    served: Served, connection: psycopg.Connection[Any]
+) -> None:
+    connection.autocommit = True
+    for wrong in (b"SELECT '\xff'", b'SELECT "City" FROM tiny_sales WHERE "City" = \'\xe4\''):
+        for values in (None, [1]):
+            with pytest.raises(psycopg.errors.CharacterNotInRepertoire):
+                connection.execute(wrong + (b" || %s" if values else b""), values)
+        assert connection.execute(_BY_CITY).fetchall()
