@@ -201,6 +201,8 @@ def test_what_a_failed_statement_has_written_is_in_no_other_answer(clickhouse: D
 
 def test_ctrl_c_ends_a_program(tmp_path: Path) -> None:
     program = (
+        # A program that a shell has started in the background ignores Ctrl-C otherwise.
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse\n"
         f"w = open_warehouse('chdb://{tmp_path}/data')\n"
         "try:\n  with w.session() as s:\n    s.execute('SELECT 1')\n    print('open', flush=True)\n"
