@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 test: $(STAMP) lint ## Check style, types, layers and run all tests but those on Apache Spark
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --randomly-dont-reorganize -m "not spark and not superset"
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --randomly-dont-reorganize -m "not spark and not superset"
 
 lint: $(STAMP) ## Check style and types only
 	$(BIN)/ruff check .

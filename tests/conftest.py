@@ -29,6 +29,9 @@ _FAST_AND_FORGETFUL = ("fsync = off", "synchronous_commit = off", "full_page_wri
 _AIRFLOW = "airflow"
 """The group of the tests that start an Airflow. They come first and on one worker: two at a time are too slow."""
 
+_AFTER_AIRFLOW = 5
+"""How nice other tests are to them."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,9 +54,23 @@ def _turn(item: pytest.Item) -> tuple[bool, bool]:
 
     A browser of playwright holds an event loop of its thread, beside which no other test may run one.
     """
+    return not _is_of_airflow(item), item.get_closest_marker("browser") is None
+
+
+def _is_of_airflow(item: pytest.Item) -> bool:
     marker = item.get_closest_marker("xdist_group")
-    is_of_airflow = marker is not None and marker.args == (_AIRFLOW,)
-    return not is_of_airflow, item.get_closest_marker("browser") is None
+    return marker is not None and marker.args == (_AIRFLOW,)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let the tests with an Airflow go before the others, of which more run at a time than there are processors.
+
+    An Airflow mostly waits, and has deadlines. Whoever is beside it takes what is left.
+    """
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    if is_worker and not _is_of_airflow(item) and os.nice(0) == 0:
+        os.nice(_AFTER_AIRFLOW)
 
 
 def _group_of(item: pytest.Item) -> str:
