@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs.engine.errors import NotRegisteredError, OutOfReachError, QueryError, UnreadableQueryError
-from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import UNBOUND, QueryBounds
+from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import UNBOUND, QueryBounds, bounds_of
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.row_security import Reader
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import parse_with_tables
 from airflow_atscale_aggs.engine.warehouse.base import RowBounds
@@ -28,6 +29,22 @@ def test_without_bounds_everything_is_taken() -> None:
     UNBOUND.check_names(tables, "duckdb")
     UNBOUND.check_tables(["secret"])
     assert UNBOUND.rows is None
+
+
+@pytest.mark.parametrize(
+    ("user", "groups", "reader"),
+    [
+        (None, ["red"], None),
+        ("ann", None, Reader("ann")),
+        ("ann", [], Reader("ann")),
+        ("ann", ["red"], Reader("ann", ("red",))),
+    ],
+)
+def test_who_asks_is_nobody_unless_it_is_said(
+    user: str | None, groups: list[str] | None, reader: Reader | None
+) -> None:
+    """No groups are groups that are not known."""
+    assert bounds_of(user, groups).reader == reader
 
 
 @pytest.mark.parametrize("name", ["secret", "shop"])

@@ -14,6 +14,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.secured_rows import WITHHELD, S
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.model.row_security import Reader
 from airflow_atscale_aggs.engine.rewriting.match.miss import Miss
+from airflow_atscale_aggs.engine.rewriting.parse.parameterization import holds_mark, parameterize
 from tests.support.stars import secured_star
 from tests.support.stars.secured_star import Rule, Tables
 
@@ -70,6 +71,19 @@ def test_without_a_user_nobody_is_answered_and_columns_are_shown(secured: Worksp
 def test_a_name_that_none_has_is_refused(secured: Workspace, name: str) -> None:
     with pytest.raises(UnsupportedQueryError, match="is empty or holds characters"):
         _router(secured, Reader(name)).answer('SELECT "Amount" FROM star')
+
+
+def test_a_reader_whose_name_is_a_mark_for_values_is_nobody_else(secured: Workspace) -> None:
+    """Or the value of his query would stand in place of his name."""
+    sql = """SELECT "Amount" FROM star WHERE "Region" <> 'ann'"""
+    query = parameterize(sql)
+    assert query is not None
+    mark = query.marked.rpartition("<> '")[2].rstrip("'")
+
+    assert holds_mark(mark)
+    assert not holds_mark("ann")
+    assert _router(secured, Reader("ann")).answer(sql).rows == [(10,)]
+    assert _router(secured, Reader(mark)).answer(sql).rows == [(None,)]
 
 
 def test_an_explanation_says_what_is_missing_and_no_number_of_rows(secured: Workspace) -> None:

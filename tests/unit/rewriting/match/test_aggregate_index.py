@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex
 from airflow_atscale_aggs.engine.rewriting.match.miss import Miss
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
@@ -202,3 +203,28 @@ def test_an_aggregate_that_would_answer_is_dearer_to_join_or_too_old(market: Ask
         "by Shop": Miss.JOINS_DEARER,
         "by City": Miss.STALE,
     }
+
+
+def test_an_aggregate_serves_a_reader_by_what_tells_whose_rows_it_has(market: AskedStar) -> None:
+    """Of each condition one carrier must be stored; without carriers only the facts answer."""
+    instances = _instances(market)
+    query, fact_query = market.only_part('SELECT "Amount" FROM market')
+    needed = [instance.part for instance in instances]
+    proven = market.proven(fact_query.needed, *needed).functional
+    city, month, shop = (
+        next(bound for part in needed for bound in part.attributes if bound.attribute.name == name)
+        for name in ("City", "Month", "Shop")
+    )
+
+    def found(*guards: tuple[BoundAttribute, ...]) -> str:
+        match = InstanceIndex(instances).find(query, replace(fact_query, guards=guards), proven)
+        return match.instance.aggregate if match is not None else ""
+
+    assert found((city,)) == "by Month, City"
+    assert found((month,), (city,)) == "by Month, City"
+    assert found((shop, city)) == "by Month, City"
+    assert found((shop,)) == "by Shop"
+    assert found((shop,), (city,)) == ""
+    assert found((city,), ()) == ""
+    missed = InstanceIndex(instances).misses(query, replace(fact_query, guards=((city,),)), proven)
+    assert {candidate.missing for candidate in missed if candidate.miss is Miss.NOT_SECURED} == {("City",)}
