@@ -7,7 +7,7 @@ The warehouse is a PostgreSQL from a wheel. `us` is a client of `serve`, in a pr
 `direct` is a client of PostgreSQL that sends the statement which `serve` sends for it.
 
 `memory` reads rows through `serve` from PostgreSQL and from DuckDB, fast and slowly, and tells the most memory that the
-process of `serve` had. DuckDB is part of it.
+process of `serve` had. DuckDB is part of it: it groups the rows there, in 256 MB.
 """
 
 from __future__ import annotations
@@ -186,12 +186,13 @@ def _memory(rows: int) -> None:
         for kind in ("duckdb", "postgres"):
             folder = Path(name) / kind
             folder.mkdir()
-            url = server if kind == "postgres" else f"duckdb:///{folder}/w.duckdb?memory_limit=64MB&threads=1"
+            file = f"duckdb:///{folder}/w.duckdb"
+            built, served = (server, server) if kind == "postgres" else (file, f"{file}?memory_limit=256MB&threads=1")
             registry = f"sqlite:///{folder}/registry.sqlite"
-            with open_workspace(registry=registry, warehouse=url, aggregate_schema="aggs") as workspace:
+            with open_workspace(registry=registry, warehouse=built, aggregate_schema="aggs") as workspace:
                 _fill(workspace, folder, rows)
             for speed in ("fast", "slow"):
-                with _served(registry, url, server) as (us, process):
+                with _served(registry, served, server) as (us, process):
                     _read_and_tell(us, process, f"{kind}, {speed} reader", is_slow=speed == "slow")
 
 

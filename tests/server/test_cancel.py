@@ -89,3 +89,33 @@ def test_what_is_closed_early_disturbs_no_later_statement(served: Served) -> Non
                 cursor.execute('SELECT "Day", "Shop", "Amount" FROM tiny_sales')
                 cursor.fetchone()
             assert connection.execute(_SLOW).fetchall() == right
+
+
+_PART = '(SELECT "Day", "Shop", "Amount" FROM tiny_sales) AS {}'
+_PARTS = ", ".join(_PART.format(name) for name in "abcdefghij")
+_ENDLESS = f'SELECT COUNT(*) FROM {_PARTS} WHERE a."Amount" + j."Amount" > -1'
+
+
+def _wait_until_running(served: Served, number: int) -> None:
+    """Until so many sessions of the warehouse are in use."""
+    deadline = time.monotonic() + 20
+    while len(served.workspace.warehouse._sessions) != number:  # type: ignore[attr-defined]
+        assert time.monotonic() < deadline, number
+        time.sleep(0.05)
+
+
+def test_a_statement_that_computes_is_stopped_in_every_warehouse(served: Served) -> None:
+    _wait_until_running(served, 0)
+    with psycopg.connect(served.conninfo, autocommit=True) as client:
+        timer = threading.Timer(1, client.cancel_safe)
+        timer.start()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            client.execute(_ENDLESS)
+        _wait_until_running(served, 0)
+        assert client.execute(_SLOW).fetchall()
+
+    gone = subprocess.Popen([sys.executable, "-c", _CLIENT, served.conninfo, _ENDLESS])
+    _wait_until_running(served, 1)
+    gone.kill()
+    gone.wait()
+    _wait_until_running(served, 0)

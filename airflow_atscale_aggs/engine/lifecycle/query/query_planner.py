@@ -33,6 +33,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.plain_planner import PlainPlan,
 from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import UNBOUND, QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
 from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
+from airflow_atscale_aggs.engine.lifecycle.query.star_tables import places_of
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables, key_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
@@ -212,7 +213,7 @@ class QueryPlanner:
         self._tables.forget_old(now)
         unreadable, root, named = self._parse(request.sql, request.dialect)
         self._bounds.check_names(named, request.dialect)
-        if not self._bounds.reads_tables and not self._are_stars(named):
+        if not self._bounds.reads_tables and not self._are_stars(named, now):
             meanings = self._resolve_models(request, unreadable, named)
         else:
             meanings = resolve_names(named, self._models, self._tables)
@@ -228,10 +229,20 @@ class QueryPlanner:
         assert root is not None  # noqa: S101 - names were found in it
         return self._read_models(request, root, named, meanings, now)
 
-    def _are_stars(self, named: Sequence[exp.Table]) -> bool:
+    def _are_stars(self, named: Sequence[exp.Table], now: datetime) -> bool:
         """Whether tables alone are named, and all of them may be read. A name that a model has means the model."""
-        return bool(named) and all(
+        are_stars = bool(named) and all(
             self._bounds.may_read(table) and not self._models.named_like(table, self._tables.here) for table in named
+        )
+        if not are_stars:
+            return False
+        # A model may have become secured since its tables were shown.
+        names = {table.name.casefold() for table in named}
+        return not any(
+            place[2].casefold() in names
+            for snapshot in self._models.all(None, now)
+            if snapshot.model.is_secured
+            for place in places_of(snapshot)
         )
 
     def _resolve_models(

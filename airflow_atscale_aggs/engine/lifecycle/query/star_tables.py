@@ -10,7 +10,6 @@ from datetime import datetime
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import type_in_postgresql
-from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import TableKey
@@ -40,7 +39,7 @@ def read_star_tables(
 ) -> list[StarTable]:
     """The tables of a catalog's models, by schema and name; none where the warehouse is no PostgreSQL.
 
-    A table that a model with row security reads is left out: who reads the table sees all rows.
+    A table that a model with row security reads, of whatever catalog, is left out: who reads the table sees all rows.
 
     Raises:
         WarehouseError: the warehouse could not be asked.
@@ -48,12 +47,13 @@ def read_star_tables(
     dialect = workspace.warehouse.dialect
     if dialect.functions is not FunctionStyle.NATIVE:
         return []
-    models = SnapshotCache(workspace, QueryBounds(sees=lambda record: record.catalog == catalog and sees(record)))
     readers: dict[TableKey, set[str]] = {}
     secured: set[TableKey] = set()
-    for snapshot in models.all(None, now):
-        for place in _places(snapshot):
-            readers.setdefault(place, set()).add(snapshot.record.name)
+    for snapshot in SnapshotCache(workspace).all(None, now):
+        is_shown = snapshot.record.catalog == catalog and sees(snapshot.record)
+        for place in places_of(snapshot):
+            if is_shown:
+                readers.setdefault(place, set()).add(snapshot.record.name)
             if snapshot.model.is_secured:
                 secured.add(place)
     with workspace.warehouse.session() as session:
@@ -81,7 +81,8 @@ def written_names(tables: Iterable[StarTable]) -> frozenset[tuple[str, str]]:
     return frozenset(names | {("", table.name) for table in tables if table.is_default})
 
 
-def _places(snapshot: ModelSnapshot) -> Iterator[TableKey]:
+def places_of(snapshot: ModelSnapshot) -> Iterator[TableKey]:
+    """The tables that a model reads, as the warehouse spells them."""
     for dataset in snapshot.model.datasets:
         with contextlib.suppress(DefinitionError):
             place = snapshot.sources[dataset].place
