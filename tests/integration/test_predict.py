@@ -276,6 +276,7 @@ def test_row_security_keeps_predictions_away(workspace: Workspace, folder: Path)
     """A setting allows them."""
     (folder / "security.yml").write_text(
         "unique_name: s\nobject_type: row_security\nlabel: s\ndataset: shop\nfilter_key_column: city\n"
+        "ids_column: shop_name\nid_type: user\nscope: all\n"
     )
     report = _deploy(workspace, folder)
 
