@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import secrets
 import socket
@@ -38,6 +39,8 @@ from airflow_atscale_aggs.server.served_catalog import ServedCatalog
 from airflow_atscale_aggs.server.session_options import startup_parameters
 from airflow_atscale_aggs.server.sign_in import proves_password
 from airflow_atscale_aggs.server.sql_errors import SqlError, error_frame
+
+_log = logging.getLogger(__name__)
 
 _Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -197,7 +200,13 @@ class Listener:
         """Who has signed in; None: nobody."""
         if self._options.without_password:
             return Visitor(user, None)
-        record = await self._user_of(user)
+        try:
+            record = await self._user_of(user)
+        except AtScaleAggsError as error:
+            # Where the registry is, is for nobody who has not signed in.
+            _log.warning("Nobody can sign in: %s", error)
+            text = "users cannot be looked up: the registry does not answer"
+            raise SqlError(messages.error_response("58000", text, severity="FATAL")) from error
         verifier = verifier_of_nobody(user) if record is None else Verifier.decode(record.verifier)
         async with asyncio.timeout_at(deadline):
             is_proven = await proves_password(*client, verifier)

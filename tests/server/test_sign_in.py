@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import subprocess
@@ -14,9 +15,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from airflow_atscale_aggs.engine.errors import RegistryUnavailableError
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
 from airflow_atscale_aggs.server.frames import SSL_REQUEST, startup_packet
+from airflow_atscale_aggs.server.listener import Listener, ListenOptions
 from airflow_atscale_aggs.server.passwords import Verifier, make_verifier, verifier_of_nobody
 from airflow_atscale_aggs.server.serve import ServerOptions, ServerRefusedError
 from tests.server.conftest import Served, running
@@ -89,6 +92,27 @@ def test_who_proves_no_password_is_refused_in_the_same_words(signed: Served, use
         _connect(signed, user, password)
 
     assert "password authentication failed" in str(caught.value) or "no password supplied" in str(caught.value)
+
+
+def test_a_registry_that_is_away_is_told_without_its_address() -> None:
+    async def catalog_of(*_: object) -> None:
+        return None
+
+    async def user_of(_: str) -> None:
+        raise RegistryUnavailableError("postgresql://secret.example/registry", "connection refused")
+
+    async def told() -> str:
+        server = await Listener(catalog_of, user_of, ListenOptions(without_password=False)).serve("127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
+        with pytest.raises(psycopg.OperationalError) as caught:
+            await psycopg.AsyncConnection.connect(f"host={host} port={port} user=ann password=x dbname=tiny")
+        server.close()
+        return str(caught.value)
+
+    said = asyncio.run(told())
+
+    assert "the registry does not answer" in said
+    assert "secret.example" not in said
 
 
 def test_a_model_that_a_user_does_not_see_is_not_answered(signed: Served) -> None:
