@@ -246,7 +246,10 @@ class Listener:
         """Answer a client that has signed in until it goes."""
         settings, sets_options = startup_parameters(parameters, self._bounds.statement_seconds)
         try:
-            backend = await Backend.open(catalog.backend, {"database": catalog.shells, **settings})
+            address = await catalog.backend_of(visitor)
+            backend = await Backend.open(address, {"database": catalog.shells, **settings})
+        except psycopg.Error as error:
+            raise SqlError(error_frame(error, severity="FATAL")) from error
         except BackendError as error:
             fallback = messages.error_response("08006", str(error), severity="FATAL")
             raise SqlError(fallback if error.frame is None else error.frame.encode()) from error

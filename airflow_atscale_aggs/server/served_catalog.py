@@ -39,6 +39,7 @@ class ServedCatalog:
         star_tables: tables of the warehouse that may be asked, see `star_tables.written_names`.
         backend: the server with the empty tables, and ``shells``: the database on it.
         look: looks whether models have changed.
+        own_backend: the server as one user finds it, by his name.
     """
 
     catalog: str
@@ -51,6 +52,8 @@ class ServedCatalog:
     overview: Overview
     dialect: Dialect
     look: Callable[[], Coroutine[Any, Any, object]]
+    own_backend: Callable[[str], BackendAddress]
+    _own_backends: dict[str, BackendAddress] = field(default_factory=dict)
     _aside: set[asyncio.Task[object]] = field(default_factory=set)
     _names_model: OrderedDict[str, bool] = field(default_factory=OrderedDict)
     _answered_columns: OrderedDict[str, tuple[ResultColumn, ...]] = field(default_factory=OrderedDict)
@@ -58,6 +61,19 @@ class ServedCatalog:
     def visitor(self, asks: Visitor) -> Visitor:
         """Somebody as he asks in it."""
         return replace(asks, model_ids=self.model_ids, catalog=self.catalog, star_tables=self.star_tables)
+
+    async def backend_of(self, visitor: Visitor) -> BackendAddress:
+        """The server as somebody finds it: with a role of his own, if he has proven who he is.
+
+        Raises:
+            psycopg.Error: the server refuses.
+        """
+        if visitor.reader is None:
+            return self.backend
+        name = visitor.reader.user
+        if name not in self._own_backends:
+            self._own_backends[name] = await self.pool.run(lambda: self.own_backend(name))
+        return self._own_backends[name]
 
     async def refresh_overview(self) -> None:
         """Bring the tables about models up to date. It needs none of the threads that queries wait for."""

@@ -21,7 +21,7 @@ from airflow_atscale_aggs.server.catalog_server import CatalogServer
 from airflow_atscale_aggs.server.descriptions import Describer
 from airflow_atscale_aggs.server.overview import Overview
 from airflow_atscale_aggs.server.served_catalog import ServedCatalog
-from airflow_atscale_aggs.server.shells import Shells, ShellsKey, drop_unneeded_shells, make_shells
+from airflow_atscale_aggs.server.shells import Shells, ShellsKey, drop_unneeded_shells, make_own_role, make_shells
 
 _LOOK_SECONDS = 2.0
 """After which a new connection makes us look for new deployments."""
@@ -198,11 +198,16 @@ class ServedCatalogs:
             key.catalog,
             key.model_ids,
             written_names(stars),
-            BackendAddress(host=self._server.host, port=self._server.port, user=shells.role, password=shells.password),
+            self._address(shells),
             shells.database,
             self._pool,
             describer,
             overview,
             self._workspace.warehouse.dialect,
             functools.partial(self.find, key.catalog, visitor),
+            lambda user: self._address(make_own_role(self._server.conninfo(), shells, user)),
         )
+
+    def _address(self, shells: Shells) -> BackendAddress:
+        server = self._server
+        return BackendAddress(host=server.host, port=server.port, user=shells.role, password=shells.password)

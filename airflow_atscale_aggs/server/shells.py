@@ -26,7 +26,7 @@ PREFIX = "atscale_aggs_shells_"
 """How a database is called while it is made, and where the catalog's own name is somebody else's."""
 
 ROLE = "atscale_aggs_client_"
-"""Roles of clients begin with it. Each database has its own: who has a role may end all sessions of it."""
+"""Roles of clients begin with it. Each database has its own, and each user who has signed in has one in it."""
 
 _VERSION = 7
 """Of how tables are made; with another one all are made anew."""
@@ -95,6 +95,11 @@ class Shells:
     role: str
     password: str = field(repr=False)
 
+    def of_user(self, name: str) -> Shells:
+        """The same with a role of one user's own, which `make_own_role` makes."""
+        role = f"{self.role}_{_digest(name)}"
+        return Shells(self.database, role, hashlib.sha256(f"{role} {self.password}".encode()).hexdigest())
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -142,6 +147,26 @@ def make_shells(conninfo: str, key: ShellsKey, tables: Sequence[ModelTable], sta
     return Shells(found.name, key.role, password)
 
 
+def make_own_role(conninfo: str, shells: Shells, user: str) -> Shells:
+    """Make the role of one user in a database; returns it.
+
+    Users who share a role read each other's statements, and the values that ANALYZE finds in their temporary tables.
+
+    Raises:
+        psycopg.Error: the server refuses.
+    """
+    own = shells.of_user(user)
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(_WAIT_FOR_OTHERS)
+        connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        _make_role(connection, own.role, own.password)
+        is_member = connection.execute("SELECT pg_has_role(%s, %s, 'MEMBER')", [own.role, shells.role]).fetchone()
+        if is_member != (True,):
+            grant = sql.SQL("GRANT {} TO {}").format(sql.Identifier(shells.role), sql.Identifier(own.role))
+            connection.execute(grant)
+    return own
+
+
 def drop_unneeded_shells(conninfo: str, registry: str, needed: Collection[str]) -> list[str]:
     """Drop the databases of a registry that nobody needs and nobody is connected to. Returns their names.
 
@@ -160,7 +185,7 @@ def drop_unneeded_shells(conninfo: str, registry: str, needed: Collection[str]) 
                 connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(found.name)))
             except psycopg.errors.ObjectInUse:
                 continue
-            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(ROLE + found.mark[1])))
+            _drop_roles(connection, ROLE + found.mark[1])
             dropped.append(found.name)
             _log.info("Dropped the database `%s`: no user sees just these models any more.", found.name)
     return dropped
@@ -221,6 +246,13 @@ def _make_role(connection: Connection, name: str, password: str) -> None:
     # Of a role that is there, who is no superuser may change the password alone.
     text = "ALTER ROLE {} PASSWORD {}" if found else "CREATE ROLE {} LOGIN NOCREATEDB NOCREATEROLE PASSWORD {}"
     connection.execute(sql.SQL(text).format(sql.Identifier(name), password))
+
+
+def _drop_roles(connection: Connection, name: str) -> None:
+    """Drop the role of a database, and those of its users."""
+    roles = connection.execute("SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)", [f"{name}_"]).fetchall()
+    for (role,) in [*roles, (name,)]:
+        connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(str(role))))
 
 
 def _digest(text: str) -> str:

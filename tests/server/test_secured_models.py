@@ -65,8 +65,25 @@ def test_each_is_answered_over_what_he_sees(secured: Workspace, postgres_server:
         assert ann.execute("SELECT model, aggregate_rows FROM atscale_aggs.models").fetchall() == [("star", None)]
         for table in ("definitions", "instances", "queries"):
             assert ann.execute(f"SELECT * FROM atscale_aggs.{table}").fetchall() == [], table
-        ann.execute(f"CREATE TEMP TABLE mine AS {by_region}")
-        assert ann.execute("SELECT * FROM mine").fetchall() == [("north", 10)]
+
+
+def test_nobody_reads_the_statements_and_temporary_tables_of_others(secured: Workspace, postgres_server: str) -> None:
+    """Nor what ANALYZE, which some tools run, found in them."""
+    statistics = "SELECT attname FROM pg_stats WHERE schemaname LIKE 'pg_temp%'"
+    statements = "SELECT query FROM pg_stat_activity WHERE query LIKE '%a secret%'"
+    with (
+        running(secured, postgres_server, ServerOptions(port=0)) as served,
+        _connect(served, "ann") as ann,
+        _connect(served, "bob") as bob,
+    ):
+        ann.execute('CREATE TEMP TABLE mine AS SELECT "Region", SUM("Amount") FROM star GROUP BY 1')
+        ann.execute("ANALYZE mine")
+        assert ann.execute(statistics).fetchall()
+        assert ann.execute("SELECT * FROM mine WHERE 'a secret' <> ''").fetchall() == [("north", 10)]
+        assert bob.execute(statistics).fetchall() == []
+        assert len(bob.execute(statements).fetchall()) == 1
+        with _connect(served, "ann") as again:
+            assert len(again.execute(statements).fetchall()) > 1
 
 
 def test_a_name_without_a_password_is_nobody(secured: Workspace, postgres_server: str) -> None:

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelColumn, ModelTable
 from airflow_atscale_aggs.engine.lifecycle.query.shown_columns import ShownColumn, ShownMetric
-from airflow_atscale_aggs.server.shells import PREFIX, ShellsKey, drop_unneeded_shells, make_shells
+from airflow_atscale_aggs.server.shells import PREFIX, ShellsKey, drop_unneeded_shells, make_own_role, make_shells
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,10 @@ def test_a_role_that_may_make_databases_and_roles_is_enough(conninfo: str, key: 
             for tables in ([], [_TABLE]):
                 shells = make_shells(maker, odd, tables)
                 assert shells.database == odd.catalog
+            for _ in range(2):
+                own = make_own_role(maker, shells, "o'hara")
+            with psycopg.connect(conninfo, dbname=own.database, user=own.role, password=own.password) as client:
+                client.execute("CREATE TEMP TABLE t AS SELECT 1")
             with psycopg.connect(
                 conninfo, dbname=shells.database, user=shells.role, password=shells.password
             ) as client:
@@ -86,6 +90,7 @@ def test_a_role_that_may_make_databases_and_roles_is_enough(conninfo: str, key: 
                 with pytest.raises(psycopg.errors.FeatureNotSupported):
                     client.execute('SELECT * FROM "50% {}"')
             assert drop_unneeded_shells(maker, key.registry, []) == [odd.catalog]
+            assert connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [own.role]).fetchone() is None
         finally:
             connection.execute("DROP ROLE IF EXISTS shells_maker")
 
