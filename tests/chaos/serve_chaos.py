@@ -128,6 +128,13 @@ class Scene:
         self._stack = ExitStack()
         self._folder = Path(tempfile.mkdtemp(prefix="chaos"))
         self._stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
+        try:
+            self._begin()
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _begin(self) -> None:
         self._server = self._stack.enter_context(own_server())
         self.lines = {name: self._stack.enter_context(tcp_proxy(_socket_of(self._server))) for name in _LINES}
         direct = self._server.replace("postgresql://", "postgresql+psycopg://")
