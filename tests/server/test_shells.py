@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -67,6 +68,14 @@ def test_a_database_has_the_name_of_its_catalog_and_is_found_again(conninfo: str
     assert _comment(conninfo, key.catalog).startswith(f"The models of the catalog {key.catalog}, for BI tools.")
 
 
+def _wait_until_nobody_is_connected(connection: psycopg.Connection, database: str) -> None:
+    """A session that its client has closed is there for some milliseconds more."""
+    deadline = time.monotonic() + 30
+    while connection.execute("SELECT 1 FROM pg_stat_activity WHERE datname = %s", [database]).fetchone():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_a_role_that_may_make_databases_and_roles_is_enough(conninfo: str, key: ShellsKey) -> None:
     """And a catalog may have any name."""
     odd = ShellsKey(key.registry, f'50% "off"/{key.catalog[-12:]}?', None)
@@ -89,6 +98,7 @@ def test_a_role_that_may_make_databases_and_roles_is_enough(conninfo: str, key: 
                 assert comments == (_COMMENT,)
                 with pytest.raises(psycopg.errors.FeatureNotSupported):
                     client.execute('SELECT * FROM "50% {}"')
+            _wait_until_nobody_is_connected(connection, odd.catalog)
             assert drop_unneeded_shells(maker, key.registry, []) == [odd.catalog]
             assert connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [own.role]).fetchone() is None
         finally:
