@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import hide_secrets, remember_connection
-from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, seconds
+from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, say_from_handler, seconds
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _interrupted_once() -> Iterator[threading.Event]:
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         if came.is_set():
-            say("What was made is being dropped; wait a little.")
+            say_from_handler("What was made is being dropped; wait a little.")
             return
         came.set()
         raise KeyboardInterrupt

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -90,6 +92,16 @@ def when(value: datetime | None) -> str:
 def say(text: str) -> None:
     """A line for people, on standard error, so that output can be piped."""
     click.echo(visible(text), err=True)
+
+
+def say_from_handler(text: str) -> None:
+    """The same out of a handler of signals, which may have come in the middle of a write to standard error.
+
+    Python refuses to write into a buffer that is just being written.
+    """
+    # What stands in for standard error, in a test for instance, may have no file.
+    with contextlib.suppress(OSError, ValueError):
+        os.write(sys.stderr.fileno(), f"{visible(text)}\n".encode())
 
 
 def _cell(value: object) -> Any:

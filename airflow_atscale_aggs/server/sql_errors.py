@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import psycopg
 
 from airflow_atscale_aggs.engine import errors
 from airflow_atscale_aggs.server.frames import ProtocolViolationError
 from airflow_atscale_aggs.server.messages import error_response
 from airflow_atscale_aggs.server.values import ValueEncodingError
+
+_log = logging.getLogger(__name__)
 
 _STATES: tuple[tuple[type[BaseException], str], ...] = (
     (errors.NotRegisteredError, "42P01"),
@@ -33,7 +37,10 @@ class SqlError(Exception):
 
 
 def error_frame(error: BaseException, *, severity: str = "ERROR") -> bytes:
-    """The message about an error. What nobody has foreseen is told without its text, which may hold secrets."""
+    """The message about an error. What nobody has foreseen is told without its text, which may hold secrets.
+
+    The log has its text, and where it was raised.
+    """
     if isinstance(error, SqlError):
         return error.frame
     if isinstance(error, psycopg.Error):
@@ -54,5 +61,6 @@ def error_frame(error: BaseException, *, severity: str = "ERROR") -> bytes:
             return error_response(state, str(error), severity=severity)
     if isinstance(error, errors.AtScaleAggsError):
         return error_response("58000", str(error), severity=severity)
+    _log.error("An error that was not foreseen: a defect of atscale-aggs", exc_info=error)
     text = f"an error that was not foreseen ({type(error).__name__}): a defect of atscale-aggs"
     return error_response("XX000", text, severity=severity)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
+import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
@@ -13,6 +16,8 @@ import psycopg
 import pytest
 from sail_server import shared_session
 
+from airflow_atscale_aggs.cli.check_warehouse_verb import _interrupted_once
+from airflow_atscale_aggs.cli.output import say
 from airflow_atscale_aggs.engine.lifecycle.conformance.capability import Verdict
 from airflow_atscale_aggs.engine.lifecycle.conformance.check_warehouse import DEFAULT_SCHEMA, check_warehouse
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
@@ -130,6 +135,32 @@ def test_an_interrupted_check_drops_everything(
             assert process.returncode in {130, -number}, "".join(said)
             assert schemas.fetchall() == [("mine",)]
             assert connection.execute("SELECT a FROM mine.precious").fetchall() == [(1,)]
+
+
+def test_a_signal_in_the_middle_of_a_message_disturbs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is without patience may send it while a line is being written."""
+    reading, writing = os.pipe()
+
+    class Interrupted(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def fileno(self) -> int:
+            return writing
+
+        def write(self, data: Any) -> int:
+            os.kill(os.getpid(), signal.SIGINT)
+            return len(data)
+
+    with _interrupted_once() as came:
+        came.set()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", io.TextIOWrapper(io.BufferedWriter(Interrupted())))
+            say("[1/9] what SQL means ...")
+
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        assert pipe.read() == "What was made is being dropped; wait a little.\n"
 
 
 def test_a_schema_with_something_in_it_is_refused(tmp_path: Path) -> None:
