@@ -187,7 +187,7 @@ def _memory(rows: int) -> None:
             folder = Path(name) / kind
             folder.mkdir()
             file = f"duckdb:///{folder}/w.duckdb"
-            built, served = (server, server) if kind == "postgres" else (file, f"{file}?memory_limit=256MB&threads=1")
+            built, served = (server, server) if kind == "postgres" else (file, f"{file}?memory_limit=96MB&threads=1")
             registry = f"sqlite:///{folder}/registry.sqlite"
             with open_workspace(registry=registry, warehouse=built, aggregate_schema="aggs") as workspace:
                 _fill(workspace, folder, rows)
