@@ -225,6 +225,6 @@ def decode(value: bytes | None, type_oid: int, written: int) -> Any:
         return None
     try:
         return Transformer().get_loader(type_oid, Format(written)).load(value)
-    except (ValueError, psycopg.Error) as error:
+    except Exception as error:  # whatever bytes do to a reader: struct.error, OverflowError, IndexError …
         message = f"invalid input for a parameter of type {type_oid}"
         raise ValueEncodingError(message) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -110,3 +112,15 @@ def test_what_is_no_value_of_its_type_is_an_error_and_never_another_value(
 def test_a_parameter_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(ValueEncodingError, match="type 23"):
         decode(b"many", values.INT4, 0)
+
+
+@pytest.mark.parametrize("written", [0, 1])
+def test_no_bytes_of_a_parameter_are_a_python_error(written: int) -> None:
+    """They come from outside: of any length, and with any content."""
+    bytes_of = random.Random(7)
+    oids = sorted({info.oid for info in psycopg.adapters.types} | {info.array_oid for info in psycopg.adapters.types})
+    for oid in oids:
+        for length in (*range(20), 64):
+            for content in (b"\x00" * length, b"\xff" * length, b"9" * length, bytes_of.randbytes(length)):
+                with contextlib.suppress(ValueEncodingError):
+                    decode(content, oid, written)
