@@ -22,7 +22,6 @@ BIND_COMPLETE = Frame(b"2", b"").encode()
 CLOSE_COMPLETE = Frame(b"3", b"").encode()
 NO_DATA = Frame(b"n", b"").encode()
 PORTAL_SUSPENDED = Frame(b"s", b"").encode()
-EMPTY_QUERY = Frame(b"I", b"").encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

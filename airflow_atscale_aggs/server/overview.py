@@ -20,6 +20,7 @@ from airflow_atscale_aggs.engine.errors import RegistryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelTable
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
+from airflow_atscale_aggs.engine.warehouse.drivers import one_line
 from airflow_atscale_aggs.server.miss_reasons import MissReasons
 from airflow_atscale_aggs.server.model_shells import Connection
 from airflow_atscale_aggs.server.overview_rows import Row, overview_rows
@@ -92,7 +93,7 @@ class Overview:
             try:
                 self._refresh()
             except (psycopg.Error, RegistryError) as error:
-                _log.warning("The tables of `%s` are not refreshed: %s", SCHEMA, " ".join(str(error).split()))
+                _log.warning("The tables of `%s` are not refreshed: %s", SCHEMA, one_line(error))
                 self._disconnect()
             took = time.monotonic() - began
             self._next = time.monotonic() + max(_SECONDS, took * (_SHARE - 1))

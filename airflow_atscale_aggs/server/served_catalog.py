@@ -17,6 +17,7 @@ from airflow_atscale_aggs.engine.errors import AtScaleAggsError, QueryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import type_in_postgresql
 from airflow_atscale_aggs.engine.rewriting.parse.bind_parameters import with_values
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.warehouse.drivers import one_line
 from airflow_atscale_aggs.server.answering import AnswerPool, Visitor
 from airflow_atscale_aggs.server.backend import BackendAddress
 from airflow_atscale_aggs.server.client_statements import selects_all, without_catalog
@@ -94,7 +95,7 @@ class ServedCatalog:
         self._aside.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            _log.warning("What the catalog `%s` has is not known anew: %s", self.catalog, " ".join(str(error).split()))
+            _log.warning("What the catalog `%s` has is not known anew: %s", self.catalog, one_line(error))
 
     async def names_model(self, visitor: Visitor, sql: str) -> bool:
         """Whether a statement is for the engine. Remembered by its text."""

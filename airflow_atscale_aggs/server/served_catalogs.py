@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelTable,
 from airflow_atscale_aggs.engine.lifecycle.query.star_tables import StarTable, read_star_tables, written_names
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.warehouse.drivers import one_line
 from airflow_atscale_aggs.server.answering import AnswerPool, Visitor
 from airflow_atscale_aggs.server.backend import BackendAddress
 from airflow_atscale_aggs.server.catalog_server import CatalogServer
@@ -115,7 +116,7 @@ class ServedCatalogs:
         except RegistryError as error:
             if not self._records:
                 raise
-            _log.warning("Models are taken to be unchanged: %s", " ".join(str(error).split()))
+            _log.warning("Models are taken to be unchanged: %s", one_line(error))
         else:
             self._looks += 1
 
@@ -149,7 +150,7 @@ class ServedCatalogs:
         try:
             drop_unneeded_shells(self._server.conninfo(), self._registry, needed)
         except psycopg.Error as error:
-            _log.warning("Databases that nobody needs could not be dropped: %s", " ".join(str(error).split()))
+            _log.warning("Databases that nobody needs could not be dropped: %s", one_line(error))
 
     def _make(self, key: ShellsKey) -> None:
         """Make a database, or make it anew where models have changed."""
