@@ -7,7 +7,6 @@ whoever reads the log gets those that are known by then.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import sqlglot
@@ -17,6 +16,7 @@ from sqlglot.errors import SqlglotError
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
+from airflow_atscale_aggs.server.remembered import Remembered
 
 UNKNOWN = "No aggregate has what it asks. EXPLAIN tells what each one lacks."
 
@@ -38,7 +38,7 @@ class MissReasons:
     """Reasons by query. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[AskedQuery, str] = OrderedDict()
+        self._known: Remembered[AskedQuery, str] = Remembered(_MOST)
         self._wanted: dict[AskedQuery, None] = {}
         self._lock = threading.Lock()
 
@@ -62,8 +62,6 @@ class MissReasons:
             reason = _reason(router, query.shape)
             with self._lock:
                 self._known[query] = reason
-                if len(self._known) > _MOST:
-                    self._known.popitem(last=False)
 
 
 def _reason(router: QueryRouter, shape: str) -> str:

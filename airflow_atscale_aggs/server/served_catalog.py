@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +23,7 @@ from airflow_atscale_aggs.server.client_statements import selects_all, without_c
 from airflow_atscale_aggs.server.descriptions import Describer, Description
 from airflow_atscale_aggs.server.messages import ResultColumn, error_response
 from airflow_atscale_aggs.server.overview import Overview
+from airflow_atscale_aggs.server.remembered import Remembered
 from airflow_atscale_aggs.server.sql_errors import SqlError
 
 _MOST = 5000
@@ -56,8 +56,8 @@ class ServedCatalog:
     own_backend: Callable[[str], BackendAddress]
     _own_backends: dict[str, BackendAddress] = field(default_factory=dict)
     _aside: set[asyncio.Task[object]] = field(default_factory=set)
-    _names_model: OrderedDict[str, bool] = field(default_factory=OrderedDict)
-    _answered_columns: OrderedDict[str, tuple[ResultColumn, ...]] = field(default_factory=OrderedDict)
+    _names_model: Remembered[str, bool] = field(default_factory=lambda: Remembered(_MOST))
+    _answered_columns: Remembered[str, tuple[ResultColumn, ...]] = field(default_factory=lambda: Remembered(_MOST))
 
     def visitor(self, asks: Visitor) -> Visitor:
         """Somebody as he asks in it."""
@@ -101,8 +101,6 @@ class ServedCatalog:
         """Whether a statement is for the engine. Remembered by its text."""
         if sql not in self._names_model:
             self._names_model[sql] = await self.pool.ask(visitor, lambda router: router.names_model(sql))
-            if len(self._names_model) > _MOST:
-                self._names_model.popitem(last=False)
         return self._names_model[sql]
 
     async def describe(self, visitor: Visitor, sql: str, parameter_oids: tuple[int, ...]) -> Description:
@@ -147,8 +145,6 @@ class ServedCatalog:
                 # The query itself will be refused, and tell why.
                 return description
             self._answered_columns[sql] = columns
-            if len(self._answered_columns) > _MOST:
-                self._answered_columns.popitem(last=False)
         columns = self._answered_columns[sql]
         has_same_names = [column.name for column in columns] == [column.name for column in description.columns]
         return description if has_same_names else Description(description.parameter_oids, columns)
