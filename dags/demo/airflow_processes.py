@@ -47,7 +47,7 @@ class LocalAirflow:
         database: str | None = None,
         password: str | None = None,
     ) -> None:
-        self.home, self.port, self.password = home, _free_port(), password
+        self.home, self.port, self.password = home, free_port(), password
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._token = ""
         self._environment = self._variables(dags_folder, database) | dict(environment or {})
@@ -266,7 +266,8 @@ class LocalAirflow:
         return any(dag["dag_id"] == dag_id for dag in self.call("GET", "dags?limit=100")["dags"])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine on which nothing listens now."""
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -18,7 +18,6 @@ import json
 import random
 import shutil
 import signal
-import socket
 import statistics
 import sys
 import tempfile
@@ -36,7 +35,7 @@ import psycopg
 _TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(_TESTS.parent), str(_TESTS.parent / "dags" / "demo")]
 
-from airflow_processes import AirflowFailedError, LocalAirflow  # noqa: E402
+from airflow_processes import AirflowFailedError, LocalAirflow, free_port  # noqa: E402
 
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy  # noqa: E402
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep  # noqa: E402
@@ -71,19 +70,13 @@ _TRUTH = "SELECT COUNT(*), SUM(amount) FROM sales"
 _LIMIT_SECONDS = 300
 
 
-def _free_port() -> int:
-    with contextlib.closing(socket.socket()) as port_socket:
-        port_socket.bind(("127.0.0.1", 0))
-        return int(port_socket.getsockname()[1])
-
-
 class CeleryAirflow(LocalAirflow):
     """An Airflow whose tasks run on two Celery workers; Redis, in memory, is one of its processes."""
 
     processes = ("redis", "scheduler", "dag-processor", "triggerer", "api-server", "worker-1", "worker-2")
 
     def __init__(self, home: Path, dags_folder: Path, environment: Mapping[str, str], *, database: str) -> None:
-        self._redis_port = _free_port()
+        self._redis_port = free_port()
         broker = {
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{self._redis_port}/0",

@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from airflow_processes import free_port
+
 HOME = Path(__file__).parents[2] / ".cache" / "spark" / "pyspark"
 
 _START_SECONDS = 180.0
@@ -37,7 +39,7 @@ def reason_without_spark() -> str:
 @contextlib.contextmanager
 def spark_connect_server() -> Iterator[str]:
     """The address of a server of Spark Connect, ``sc://127.0.0.1:port``."""
-    port = _free_port()
+    port = free_port()
     address = {"spark.connect.grpc.binding.port": str(port), "spark.connect.grpc.binding.address": "127.0.0.1"}
     with _started(_CONNECT, port, address):
         yield f"sc://127.0.0.1:{port}"
@@ -46,7 +48,7 @@ def spark_connect_server() -> Iterator[str]:
 @contextlib.contextmanager
 def spark_thrift_server() -> Iterator[str]:
     """The URL of a thrift server, ``hive://tester@127.0.0.1:port/default``."""
-    port = _free_port()
+    port = free_port()
     address = {
         "spark.hadoop.hive.server2.thrift.port": str(port),
         "spark.hadoop.hive.server2.thrift.bind.host": "127.0.0.1",
@@ -83,13 +85,6 @@ def _started(service: str, port: int, settings: dict[str, str]) -> Iterator[None
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+
+from airflow_processes import free_port
 
 _ROOT = Path(__file__).parents[2]
 HOME = _ROOT / ".cache" / "superset"
@@ -43,7 +44,7 @@ def superset_server(folder: Path) -> Iterator[str]:
     config.write_text(_CONFIG.format(secret=secrets.token_hex(32), folder=folder))
     env = {**os.environ, "PYTHONPATH": "", "SUPERSET_CONFIG_PATH": str(config), "FLASK_APP": "superset"}
     log = folder / "superset.log"
-    port = _free_port()
+    port = free_port()
     with log.open("ab") as output:
 
         def command(*arguments: str) -> list[str]:
@@ -65,12 +66,6 @@ def superset_server(folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
