@@ -20,15 +20,48 @@ pytestmark = pytest.mark.airflow
 
 _ROOT = Path(__file__).parents[2]
 _HEAVY = ("sqlglot", "sqlalchemy", "duckdb", "pydantic", "psycopg", "msgspec", "alembic")
+# Airflow is imported once, since that takes seconds; each text then runs in a fork that nothing else was imported into.
 _COUNT_IMPORTS = """\
-import sys, json
+import json, os, sys
 import airflow.sdk
 from airflow.sdk import DAG, Asset, BaseHook, BaseOperator, Param, RetryPolicy, TaskGroup
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 before = set(sys.modules)
-exec({code!r})
-print(json.dumps(sorted(set(sys.modules) - before)))
+for code in json.loads(sys.stdin.read()):
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        continue
+    exec(code)
+    print(json.dumps([code, sorted(set(sys.modules) - before)]))
+    sys.stdout.flush()
+    os._exit(0)
 """
+_IMPORTING = {
+    "factory": "from airflow_atscale_aggs.dag_factory import batch_build_dag",
+    "operators": "from airflow_atscale_aggs.operators.aggregates import BuildAggregateOperator",
+    "batch": "import runpy; runpy.run_path('dags/batch_build_retail.py')",
+    "hourly and weekly batches": "import runpy; runpy.run_path('dags/batch_build_incremental.py')",
+    "ETL": "import runpy; runpy.run_path('dags/etl_retail.py')",
+    "ETL then batch": "import runpy; runpy.run_path('dags/etl_then_batch.py')",
+    "batch sensor": "from airflow_atscale_aggs.sensors.batch_build import BatchBuildSensor",
+    "file sensor": "import runpy; runpy.run_path('dags/wait_for_completion_file.py')",
+    "watcher": "import runpy; runpy.run_path('dags/start_from_log_line.py')",
+    "maintenance": "import runpy; runpy.run_path('dags/maintain_retail.py')",
+    "export": "import runpy; runpy.run_path('dags/promote_export.py')",
+    "import": "import runpy; runpy.run_path('dags/promote_import.py')",
+}
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, list[str]]:
+    """By text, what it imports beside Airflow."""
+    texts = json.dumps(list(_IMPORTING.values()))
+    done = subprocess.run(
+        [sys.executable, "-c", _COUNT_IMPORTS], cwd=_ROOT, input=texts, capture_output=True, text=True, check=True
+    )
+    return dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
 
 
 def test_provider_info_is_valid() -> None:
@@ -69,43 +102,10 @@ def test_config_options_are_settings_with_their_defaults() -> None:
         assert str(getattr(Settings(), name)).lower() == default
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "from airflow_atscale_aggs.dag_factory import batch_build_dag",
-        "from airflow_atscale_aggs.operators.aggregates import BuildAggregateOperator",
-        "import runpy; runpy.run_path('dags/batch_build_retail.py')",
-        "import runpy; runpy.run_path('dags/batch_build_incremental.py')",
-        "import runpy; runpy.run_path('dags/etl_retail.py')",
-        "import runpy; runpy.run_path('dags/etl_then_batch.py')",
-        "from airflow_atscale_aggs.sensors.batch_build import BatchBuildSensor",
-        "import runpy; runpy.run_path('dags/wait_for_completion_file.py')",
-        "import runpy; runpy.run_path('dags/start_from_log_line.py')",
-        "import runpy; runpy.run_path('dags/maintain_retail.py')",
-        "import runpy; runpy.run_path('dags/promote_export.py')",
-        "import runpy; runpy.run_path('dags/promote_import.py')",
-    ],
-    ids=[
-        "factory",
-        "operators",
-        "batch",
-        "hourly and weekly batches",
-        "ETL",
-        "ETL then batch",
-        "batch sensor",
-        "file sensor",
-        "watcher",
-        "maintenance",
-        "export",
-        "import",
-    ],
-)
-def test_dag_files_import_nothing_heavy(code: str) -> None:
+@pytest.mark.parametrize("name", _IMPORTING)
+def test_dag_files_import_nothing_heavy(name: str, imported: dict[str, list[str]]) -> None:
     """Every task parses the DAG file again; SQL libraries and the engine are imported inside execute() only."""
-    done = subprocess.run(
-        [sys.executable, "-c", _COUNT_IMPORTS.format(code=code)], cwd=_ROOT, capture_output=True, text=True, check=True
-    )
-    added = json.loads(done.stdout.splitlines()[-1])
+    added = imported[_IMPORTING[name]]
 
     assert [name for name in added if name.split(".")[0] in _HEAVY] == []
     assert [name for name in added if name.startswith("airflow_atscale_aggs.engine")] == []
