@@ -26,7 +26,8 @@ from airflow_atscale_aggs.engine.sql.probes import (
 )
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
-from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+from airflow_atscale_aggs.engine.warehouse.base import Warehouse, WarehouseSession
+from airflow_atscale_aggs.engine.warehouse.side_by_side import do_each
 
 ColumnKey = tuple[str, str]
 """(dataset, column)"""
@@ -43,6 +44,8 @@ class Proofs:
     """What was proven when aggregates were built. It counts as proven where a table is away or locked and the data
     cannot be asked.
     """
+    warehouse: Warehouse | None = None
+    """Opens further sessions, for claims that are asked about at the same time; None: all are asked about in one."""
     is_hurried: bool = False
     """Ask only for as long as somebody who waits for an answer can wait, see `WarehouseSession.wait_briefly`."""
 
@@ -72,7 +75,7 @@ class Proofs:
         if not new:
             return
         with session.wait_briefly() if self.is_hurried else contextlib.nullcontext():
-            self.proven = prove_claims(session, self.proven, new, self.sources)
+            self.proven = prove_claims(session, self.proven, new, self.sources, self.warehouse)
         unanswered = {claim for claim in new if claim in self.proven.unanswered or is_away(claim, self.sources)}
         self.proven = with_seen(self.proven, unanswered & self.seen)
         self.asked.update(new)
@@ -87,22 +90,37 @@ def _wanted_in_any_case(
     return frozenset(claim for claim in wanted - implied_dependencies(wanted, hoped) if not claim.steps)
 
 
-def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> ProvenConstraints:
-    """Which keys are unique and which hierarchies are functional, as the data says now: two round trips at most."""
-    proofs = Proofs(sources)
+def prove(
+    session: WarehouseSession, parts: Sequence[FactPart], sources: Sources, warehouse: Warehouse | None = None
+) -> ProvenConstraints:
+    """Which keys are unique and which hierarchies are functional, as the data says now: two round trips at most.
+
+    Args:
+        warehouse: opens further sessions where statements are sent one by one, see `prove_claims`.
+    """
+    proofs = Proofs(sources, warehouse=warehouse)
     proofs.add(session, parts)
     return proofs.proven
 
 
 def prove_claims(
-    session: WarehouseSession, proven: ProvenConstraints, claims: Iterable[Claim], sources: Sources
+    session: WarehouseSession,
+    proven: ProvenConstraints,
+    claims: Iterable[Claim],
+    sources: Sources,
+    warehouse: Warehouse | None = None,
 ) -> ProvenConstraints:
     """The proven constraints with those of the claims that the data proves.
 
     One round trip, none without a claim to ask about.
 
-    Where the warehouse refuses the statement, each claim is asked by itself. A claim that cannot be answered is not
-    proven, and its dataset is noted as unreadable.
+    Where the warehouse refuses the statement, each claim is asked by itself, as it is where many small statements are
+    answered sooner than a long one. A claim that cannot be answered is not proven, and its dataset is noted as
+    unreadable.
+
+    Args:
+        warehouse: opens further sessions, so that several claims are asked about at the same time where the dialect's
+            row says so.
 
     Raises:
         WarehouseError: the connection is lost.
@@ -110,19 +128,40 @@ def prove_claims(
     claims_asked, statement = proof_statement(claims, sources, proven)
     if statement is None:
         return proven
+    if len(claims_asked) > 1 and sources.dialect.plans_unions_slowly:
+        return _prove_one_by_one(session, proven, claims_asked, sources, warehouse)
     try:
         return with_proofs(proven, claims_asked, session.fetch_all(render(statement, sources.dialect)))
     except WarehouseError as error:
         check_alive(session, error)
         if len(claims_asked) > 1:
-            for claim in claims_asked:
-                proven = prove_claims(session, proven, [claim], sources)
-            return proven
+            return _prove_one_by_one(session, proven, claims_asked, sources, warehouse)
         (claim,) = claims_asked
         proven = replace(proven, unanswered=proven.unanswered | {claim})
         if not isinstance(claim, UniqueKey):
             return proven
         return replace(proven, unreadable={**proven.unreadable, claim.dataset: error.reason})
+
+
+def _prove_one_by_one(
+    session: WarehouseSession,
+    proven: ProvenConstraints,
+    claims: Sequence[Claim],
+    sources: Sources,
+    warehouse: Warehouse | None,
+) -> ProvenConstraints:
+    """As `prove_claims`, with a statement for each claim."""
+
+    def prove_one(own: WarehouseSession, claim: Claim) -> ProvenConstraints:
+        return prove_claims(own, proven, [claim], sources)
+
+    all_proven = do_each(warehouse, session, claims, prove_one)
+    return ProvenConstraints(
+        unique_keys=frozenset().union(*(one.unique_keys for one in all_proven)),
+        functional=frozenset().union(*(one.functional for one in all_proven)),
+        unanswered=frozenset().union(*(one.unanswered for one in all_proven)),
+        unreadable={dataset: reason for one in all_proven for dataset, reason in one.unreadable.items()},
+    )
 
 
 def check_alive(session: WarehouseSession, error: WarehouseError) -> None:

@@ -192,6 +192,8 @@ class Dialect:
         file_version: parts of the column `_metadata` of tables that tell which file a row is in, and when that was
             written; empty where there is no such column.
         plans_unions_slowly: a UNION ALL of many small queries takes longer than the queries one after the other.
+        statements_at_once: of a batch's own statements, such as comparisons and looks at what facts hold, so many are
+            sent at the same time, each in a session of its own, where a statement waits more than it works.
         row_version: a system column of the rows of tables that changes whenever a row is written; None where there is
             none.
         hash_text: a function of a text and a seed that hashes it, where there is no ``hash_columns``.
@@ -271,6 +273,7 @@ class Dialect:
     identities: str | None = None
     file_version: tuple[str, ...] = ()
     plans_unions_slowly: bool = False
+    statements_at_once: int = 1
     row_version: str | None = None
     hash_text: str | None = None
     row_bytes: int = 0

@@ -45,7 +45,8 @@ def disagreements(workspace: Workspace, batch: BatchRecord, instances: Iterable[
         return ()
     with contextlib.suppress(WarehouseError), workspace.warehouse.session() as session:
         notes_by_fact = _differing_facts(workspace, session, built)
-        changed = [dataset for dataset in changed_datasets(session, batch.sources) if dataset not in notes_by_fact]
+        now_different = changed_datasets(session, batch.sources, workspace.warehouse)
+        changed = [dataset for dataset in now_different if dataset not in notes_by_fact]
         notes = list(notes_by_fact.values())
         if changed:
             names = ", ".join(f"`{dataset}`" for dataset in changed)

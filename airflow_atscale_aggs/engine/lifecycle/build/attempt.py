@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, SourceOption
@@ -70,11 +70,28 @@ class _BuildResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Siblings:
+    """The other attempts of the batch in this process, as one of them sees them.
+
+    Attributes:
+        has_made: is called when the tables are made and what is left is their comparison, so that another attempt may
+            make its own meanwhile. Not called by an attempt that fails before, and perhaps twice by one that makes its
+            table anew.
+        totals: of facts, by `facts_key`, as attempts of this process have taken them last before they made a table. An
+            attempt whose comparison is not over yet has written none into the registry.
+    """
+
+    has_made: Callable[[], None] = lambda: None
+    totals: dict[str, Totals] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class _BuildWay:
     """How an attempt makes its table. ``may_reuse``: segments may stay when nothing has changed."""
 
     source: ChosenSource
     level: VerificationLevel
+    siblings: Siblings
     may_reuse: bool = True
 
 
@@ -138,9 +155,20 @@ def must_wait(workspace: Workspace, instance: InstanceRecord, *, most: int | Non
 
 
 def run_attempt(
-    workspace: Workspace, claim: Claim, *, settings: Settings, on_event: OnEvent = ignore_event, total: int = 0
+    workspace: Workspace,
+    claim: Claim,
+    *,
+    settings: Settings,
+    on_event: OnEvent = ignore_event,
+    total: int = 0,
+    siblings: Siblings | None = None,
 ) -> InstanceRecord:
-    """Fill the claimed attempt's table and mark it DONE, or FAILED. Raises as `build_instance` does."""
+    """Fill the claimed attempt's table and mark it DONE, or FAILED. Raises as `build_instance` does.
+
+    Args:
+        total: the number of aggregates of the batch, for events.
+        siblings: None: nobody else builds the batch in this process.
+    """
     step = claim.instance.step
     tell = EventSender(step, claim.attempt, total, on_event)
     tell("start")
@@ -148,7 +176,7 @@ def run_attempt(
     with workspace.warehouse.session() as session:
         try:
             with session.apply_settings(_settings_of(workspace, claim.instance)):
-                built = _build(workspace, session, claim, settings, tell)
+                built = _build(workspace, session, claim, settings.verify, siblings or Siblings(), tell)
         except (WarehouseError, VerificationError) as error:
             _drop_quietly(session, step)
             raise _record_failure(workspace, claim, error, settings, tell) from error
@@ -204,7 +232,12 @@ def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSourc
 
 
 def _build(
-    workspace: Workspace, session: WarehouseSession, claim: Claim, settings: Settings, tell: EventSender
+    workspace: Workspace,
+    session: WarehouseSession,
+    claim: Claim,
+    level: VerificationLevel,
+    siblings: Siblings,
+    tell: EventSender,
 ) -> _BuildResult:
     """Make the attempt's table and compare it with its facts.
 
@@ -218,7 +251,7 @@ def _build(
     for source in dict.fromkeys((source_chosen, from_facts)):
         tell("source", source=source.option.name, rows=source.rows)
         try:
-            return _build_from(workspace, session, claim, source, settings.verify, tell)
+            return _build_from(workspace, session, claim, _BuildWay(source, level, siblings), tell)
         except UndecidedError as error:
             undecided = str(error)
             tell("undecided", text=f"Built from {source.option.name}: {undecided}")
@@ -226,16 +259,11 @@ def _build(
     with session.transaction() if claim.instance.step.increment else contextlib.nullcontext():
         parts = _counted(session, claim, _fill(session, claim, from_facts, tell))
     _analyze(session, claim, parts)
-    return _BuildResult(parts, from_facts, Verified(level=settings.verify, undecided=(undecided,)))
+    return _BuildResult(parts, from_facts, Verified(level=level, undecided=(undecided,)))
 
 
 def _build_from(
-    workspace: Workspace,
-    session: WarehouseSession,
-    claim: Claim,
-    source: ChosenSource,
-    level: VerificationLevel,
-    tell: EventSender,
+    workspace: Workspace, session: WarehouseSession, claim: Claim, way: _BuildWay, tell: EventSender
 ) -> _BuildResult:
     """Make and compare the table, or find that nothing has changed.
 
@@ -243,11 +271,11 @@ def _build_from(
     effect. Statements that may fail without harm therefore come after the transaction.
     """
     try:
-        built = _in_one_snapshot(workspace, session, claim, _BuildWay(source, level), tell)
+        built = _in_one_snapshot(workspace, session, claim, way, tell)
     except NotComparableError:
-        built = _in_one_snapshot(workspace, session, claim, _BuildWay(source, level, may_reuse=False), tell)
+        built = _in_one_snapshot(workspace, session, claim, replace(way, may_reuse=False), tell)
     _analyze(session, claim, built.parts)
-    if level is not VerificationLevel.OFF:
+    if way.level is not VerificationLevel.OFF:
         # Segments do not change: those that were merged are compared without the snapshot.
         verified = built.verified
         undecided = (*verified.undecided, *compare_merged_segments(session, claim, built.parts))
@@ -271,15 +299,19 @@ def _in_one_snapshot(
             reused = reuse_segments(session, claim, tell) if way.may_reuse else None
             parts = reused or _counted(session, claim, _fill(session, claim, source, tell))
         return _BuildResult(parts, source, Verified(level=VerificationLevel.OFF))
-    totals = _find_earlier_totals(workspace, claim, source, facts_key(verification))
+    key = facts_key(verification)
+    totals = _find_earlier_totals(workspace, claim, source, key)
+    if totals is None and source.option.instance_id is None:
+        totals = way.siblings.totals.get(key)
     with session.snapshot(claim.instance.step.reads_of_facts) as is_snapshot:
         reused = reuse_segments(session, claim, tell) if way.may_reuse else None
         if reused is not None:
             return _BuildResult(reused, source, Verified(level=level))
         if totals is None and not is_snapshot and source.option.instance_id is None:
             # Taken before the table is made: facts with the same totals afterwards have not changed meanwhile.
-            totals = take_totals(session, verification.facts)
+            totals = way.siblings.totals[key] = take_totals(session, verification.facts)
         parts = _fill(session, claim, source, tell)
+        way.siblings.has_made()
         started = time.monotonic()
         comparison = Comparison(
             aggregate=claim.instance.step.aggregate,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.verification import Totals
 from airflow_atscale_aggs.engine.errors import (
     AggregatesRefusedError,
     BatchDamagedError,
@@ -25,7 +26,7 @@ from airflow_atscale_aggs.engine.errors import (
     WarehouseError,
 )
 from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, activate_batch, switch_pending_views
-from airflow_atscale_aggs.engine.lifecycle.build.attempt import run_attempt
+from airflow_atscale_aggs.engine.lifecycle.build.attempt import Siblings, run_attempt
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent, OnEvent, ignore_event
 from airflow_atscale_aggs.engine.lifecycle.build.grace_periods import check_grace_periods
 from airflow_atscale_aggs.engine.lifecycle.build.lease import LeaseKeeper
@@ -47,6 +48,9 @@ from airflow_atscale_aggs.engine.settings import Settings
 
 _LOOK_BACK = 50
 """Batches that are looked at to find one that answers a request."""
+
+_Future = Future[BuildFailedError | None]
+"""An attempt that is under way, or its table that is being made."""
 
 _TO_BUILD = frozenset({InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED})
 
@@ -385,29 +389,40 @@ class _BatchRun:
     instances: Sequence[InstanceRecord]
     _waiting: list[InstanceRecord] = field(default_factory=list)
     _unsettled: set[str] = field(default_factory=set)
+    _totals: dict[str, Totals] = field(default_factory=dict)
 
     def build_all(self, jobs: int) -> None:
-        """Build what is not built, in order; a derived aggregate waits while its source is not settled."""
+        """Build what is not built, in order; a derived aggregate waits while its source is not settled.
+
+        Where statements wait more than they work, tables that are made are compared while others are made: one that is
+        not compared yet is not DONE, and nothing is derived from it.
+        """
         most = self.settings.max_attempts_per_aggregate
         self._waiting = [
             instance for instance in self.instances if instance.status in _TO_BUILD and instance.failures < most
         ]
         self._unsettled = {instance.id for instance in self._waiting}
-        if jobs == 1:
+        workers = jobs + self.workspace.warehouse.dialect.statements_at_once - 1
+        if workers == 1:
             while self._waiting:
                 instance = self._waiting.pop(0)
-                self._settle(instance, self._attempt(instance))
+                self._settle(instance, self._attempt(instance, Future()))
             return
-        with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="build") as pool:
-            self._build_side_by_side(pool, jobs)
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="build") as pool:
+            self._build_side_by_side(pool, jobs, workers)
 
-    def _build_side_by_side(self, pool: ThreadPoolExecutor, jobs: int) -> None:
-        running: dict[Future[BuildFailedError | None], InstanceRecord] = {}
+    def _build_side_by_side(self, pool: ThreadPoolExecutor, jobs: int, workers: int) -> None:
+        """Keep ``jobs`` attempts making tables, and as many of the other workers comparing as there are made tables."""
+        running: dict[_Future, InstanceRecord] = {}
+        making: set[_Future] = set()
         while self._waiting or running:
-            while len(running) < jobs and (ready := self._take_ready()) is not None:
-                running[pool.submit(self._attempt, ready)] = ready
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
+            while len(making) < jobs and len(running) < workers and (ready := self._take_ready()) is not None:
+                made: _Future = Future()
+                making.add(made)
+                running[pool.submit(self._attempt, ready, made)] = ready
+            over, _ = wait({*running, *making}, return_when=FIRST_COMPLETED)
+            making -= over
+            for future in over & running.keys():
                 self._settle(running.pop(future), future.result())
 
     def _take_ready(self) -> InstanceRecord | None:
@@ -417,14 +432,27 @@ class _BatchRun:
                 return self._waiting.pop(place)
         return None
 
-    def _attempt(self, instance: InstanceRecord) -> BuildFailedError | None:
-        claim = self.workspace.registry.attempts.claim(instance.id, owner=self.owner, now=utc_now())
+    def _attempt(self, instance: InstanceRecord, made: _Future) -> BuildFailedError | None:
+        """Build an instance once. ``made`` is over when its table is made, or never will be."""
+
+        def has_made() -> None:
+            if not made.done():
+                made.set_result(None)
+
         try:
+            claim = self.workspace.registry.attempts.claim(instance.id, owner=self.owner, now=utc_now())
             run_attempt(
-                self.workspace, claim, settings=self.settings, on_event=self.on_event, total=len(self.instances)
+                self.workspace,
+                claim,
+                settings=self.settings,
+                on_event=self.on_event,
+                total=len(self.instances),
+                siblings=Siblings(has_made, self._totals),
             )
         except BuildFailedError as error:
             return error
+        finally:
+            has_made()
         return None
 
     def _settle(self, instance: InstanceRecord, error: BuildFailedError | None) -> None:

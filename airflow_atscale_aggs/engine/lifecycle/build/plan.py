@@ -70,12 +70,12 @@ def plan_batch(
     parts = [candidate.part for candidate in candidates]
     with workspace.warehouse.session() as session:
         sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
-        marks = take_marks(session, parts, sources) if mark_sources else ()
+        marks = take_marks(session, parts, sources, workspace.warehouse) if mark_sources else ()
         refusals = find_refusals(session, candidates, sources)
         readable = [
             candidate for candidate in candidates if (candidate.definition.id, candidate.part.fact) not in refusals
         ]
-        proven = prove(session, [candidate.part for candidate in readable], sources)
+        proven = prove(session, [candidate.part for candidate in readable], sources, workspace.warehouse)
         estimates = estimate_rows(session, readable, sources, proven) if estimate else {}
         surroundings = surroundings_of(session, datasets, parts, sources, proven)
         request = IncrementRequest(

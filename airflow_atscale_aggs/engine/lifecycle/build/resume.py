@@ -119,7 +119,7 @@ def _find_source_changes(workspace: Workspace, batch: BatchRecord) -> str:
     if unknown := unmarked_datasets(batch.sources):
         return f"this warehouse cannot tell whether {_list_names(unknown)} changed since it was begun"
     with workspace.warehouse.session() as session:
-        changed = changed_datasets(session, batch.sources)
+        changed = changed_datasets(session, batch.sources, workspace.warehouse)
     return f"{_list_names(changed)} changed since it was begun" if changed else ""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
@@ -21,17 +22,23 @@ from airflow_atscale_aggs.engine.sql.mark_queries import (
     version_mark_sql,
 )
 from airflow_atscale_aggs.engine.sql.sources import Sources
-from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+from airflow_atscale_aggs.engine.warehouse.base import Warehouse, WarehouseSession
+from airflow_atscale_aggs.engine.warehouse.side_by_side import do_each
 
 _BETWEEN = "/"
 """Stands between the values of a mark."""
 
 
-def take_marks(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> tuple[SourceMark, ...]:
+def take_marks(
+    session: WarehouseSession, parts: Sequence[FactPart], sources: Sources, warehouse: Warehouse | None = None
+) -> tuple[SourceMark, ...]:
     """Mark every dataset that aggregates read: one scan of each.
 
     By the versions of its rows where the table has them, else by their values. Two round trips, except where the
     warehouse answers many small statements sooner than a long one.
+
+    Args:
+        warehouse: opens further sessions, so that several are marked at the same time where the dialect's row says so.
 
     Raises:
         TransientWarehouseError: the warehouse could not be asked.
@@ -44,24 +51,31 @@ def take_marks(session: WarehouseSession, parts: Sequence[FactPart], sources: So
         except DefinitionError:
             # It is not there, or may not be read: what needs it is refused by the plan.
             continue
-    by_versions = _fetch_marks(session, [sql for sql, _ in sqls.values()])
+    fetch_marks = partial(_fetch_marks, session, warehouse)
+    by_versions = fetch_marks([sql for sql, _ in sqls.values()])
     versioned = {sql for sql, mark in by_versions.items() if mark is not None and has_versions(mark)}
-    by_values = _fetch_marks(session, [by_value for sql, by_value in sqls.values() if sql not in versioned])
+    by_values = fetch_marks([by_value for sql, by_value in sqls.values() if sql not in versioned])
     found = {**by_values, **by_versions}
     chosen = {dataset: sql if sql in versioned else by_value for dataset, (sql, by_value) in sqls.items()}
     return tuple(SourceMark(dataset=dataset, sql=sql, mark=found.get(sql)) for dataset, sql in chosen.items())
 
 
-def changed_datasets(session: WarehouseSession, marks: Sequence[SourceMark]) -> tuple[str, ...]:
+def changed_datasets(
+    session: WarehouseSession, marks: Sequence[SourceMark], warehouse: Warehouse | None = None
+) -> tuple[str, ...]:
     """The datasets that are not what they were when they were marked, sorted.
 
     Those without a mark are not among them.
+
+    Args:
+        warehouse: as of `take_marks`.
     """
     by_width: dict[int, list[str]] = {}
     for mark in marks:
         if mark.mark is not None:
             by_width.setdefault(mark.mark.count(_BETWEEN), []).append(mark.sql)
-    now = {sql: found for sqls in by_width.values() for sql, found in _fetch_marks(session, sqls).items()}
+    fetch_marks = partial(_fetch_marks, session, warehouse)
+    now = {sql: found for sqls in by_width.values() for sql, found in fetch_marks(sqls).items()}
     return tuple(sorted(mark.dataset for mark in marks if mark.mark is not None and now[mark.sql] != mark.mark))
 
 
@@ -70,7 +84,7 @@ def unmarked_datasets(marks: Sequence[SourceMark]) -> tuple[str, ...]:
     return tuple(mark.dataset for mark in marks if mark.mark is None)
 
 
-def _fetch_marks(session: WarehouseSession, sqls: Sequence[str]) -> dict[str, str | None]:
+def _fetch_marks(session: WarehouseSession, warehouse: Warehouse | None, sqls: Sequence[str]) -> dict[str, str | None]:
     """The answers of marking queries as texts, by query; None where there is none.
 
     One round trip. Where the warehouse refuses it, each query is asked by itself.
@@ -83,7 +97,7 @@ def _fetch_marks(session: WarehouseSession, sqls: Sequence[str]) -> dict[str, st
         with contextlib.suppress(PermanentWarehouseError):
             rows = session.fetch_all(marks_together(asked))
             return {asked[nearest_whole(number)]: _as_mark(values) for number, *values in rows}
-    return {sql: _fetch_mark(session, sql) for sql in asked}
+    return dict(zip(asked, do_each(warehouse, session, asked, _fetch_mark), strict=True))
 
 
 def _fetch_mark(session: WarehouseSession, sql: str) -> str | None:

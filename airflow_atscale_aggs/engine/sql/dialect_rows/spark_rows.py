@@ -49,6 +49,8 @@ DATABRICKS = Dialect(
     hashes_nulls=False,
     # Whenever one part of a statement has run, Spark plans all others anew with what it has learnt.
     plans_unions_slowly=True,
+    # A small statement is analyzed and planned by one thread, while the executors have nothing to do.
+    statements_at_once=4,
     # Sail has no such column, and is asked for the values.
     file_version=("file_path", "file_size", "file_modification_time"),
     decimal_sum_digits=10,

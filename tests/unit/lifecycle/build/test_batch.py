@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -28,6 +30,8 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import (
 )
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.warehouse.base import Row
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from tests.support.stars import standing_star
 from tests.support.stars.standing_star import (
     LATER,
@@ -326,6 +330,118 @@ def test_a_whole_batch_runs_in_one_process(deployed_star: Workspace, jobs: int) 
     assert done == [("by_day_and_shop", "sales"), ("by_city", "by_day_and_shop")]
     assert (events[0].kind, events[0].total, events[-1].kind) == ("batch", 2, "activated")
     assert serving(deployed_star, "by_city").rows == 4
+
+
+@pytest.fixture
+def waiting_star(deployed_star: Workspace) -> Workspace:
+    """The star on a warehouse whose row says that statements wait more than they work; no aggregate is derived."""
+    warehouse = deployed_star.warehouse
+    warehouse.dialect = replace(warehouse.dialect, statements_at_once=2, begin_snapshot=None)
+    put_settings(deployed_star, build_from_existing=False)
+    return deployed_star
+
+
+def test_a_table_is_made_while_another_one_is_compared(waiting_star: Workspace) -> None:
+    events: list[BuildEvent] = []
+    is_next_made, status_then = threading.Event(), []
+
+    def wait_for_the_next(event: BuildEvent) -> None:
+        events.append(event)
+        if event.kind == "sql" and event.position == 1:
+            (first,) = [i for i in waiting_star.read.instances.find() if i.step.position == 0]
+            status_then.append(first.status)
+            is_next_made.set()
+        if event.kind == "verified" and event.position == 0:
+            assert is_next_made.wait(20)
+
+    report = run_batch(waiting_star, MODEL, jobs=1, owner=OWNER, on_event=wait_for_the_next)
+
+    assert {(i.step.aggregate, i.source, str(i.status)) for i in report.instances} == {
+        ("by_day_and_shop", "sales", "active"),
+        ("by_city", "sales", "active"),
+    }
+    assert status_then == ["in_progress"]
+    verified = [waiting_star.read.attempts.verification(i.id, i.attempt) for i in report.instances]
+    assert [one is not None and one.totals is not None and one.undecided for one in verified] == [(), ()]
+
+
+def test_what_is_not_compared_yet_is_no_source(waiting_star: Workspace) -> None:
+    put_settings(waiting_star, build_from_existing=True)
+    order: list[tuple[str, str, str]] = []
+
+    run_batch(
+        waiting_star,
+        MODEL,
+        jobs=1,
+        owner=OWNER,
+        on_event=lambda event: order.append((event.kind, event.aggregate, event.source)),
+    )
+
+    assert order.index(("done", "by_day_and_shop", "sales")) < order.index(("start", "by_city", ""))
+    assert ("done", "by_city", "by_day_and_shop") in order
+
+
+def test_no_more_tables_are_made_at_once_than_jobs_say(waiting_star: Workspace) -> None:
+    """Workers that may compare make no tables beside those that do."""
+    making: set[str] = set()
+    most = []
+
+    def count(event: BuildEvent) -> None:
+        if event.kind == "start":
+            making.add(event.aggregate)
+            most.append(len(making))
+        if event.kind in {"verified", "failed"}:
+            making.discard(event.aggregate)
+
+    put_settings(waiting_star, verify="off")
+    run_batch(waiting_star, MODEL, jobs=1, owner=OWNER, on_event=lambda event: count(_done_as_verified(event)))
+
+    assert most == [1, 1]
+
+
+def _done_as_verified(event: BuildEvent) -> BuildEvent:
+    """Without a comparison, a table is made when its attempt is over."""
+    return replace(event, kind="verified") if event.kind == "done" else event
+
+
+def test_totals_of_a_fact_are_asked_once_though_nothing_is_compared_yet(waiting_star: Workspace) -> None:
+    """The second table is made before the registry knows what the first one was compared with."""
+    asked: list[str] = []
+    fetch_all = DbApiSession.fetch_all
+
+    def noted(session: DbApiSession, sql: str) -> list[Row]:
+        asked.append(sql)
+        return fetch_all(session, sql)
+
+    is_next_made = threading.Event()
+
+    def wait_for_the_next(event: BuildEvent) -> None:
+        if event.kind == "sql" and event.position == 1:
+            is_next_made.set()
+        if event.kind == "verified" and event.position == 0:
+            assert is_next_made.wait(20)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DbApiSession, "fetch_all", noted)
+        report = run_batch(waiting_star, MODEL, jobs=1, owner=OWNER, on_event=wait_for_the_next)
+
+    (facts_sql,) = {i.step.verification.facts.sql for i in report.instances if i.step.verification}
+    assert asked.count(facts_sql) == 1
+
+
+def test_a_wrong_table_is_found_while_the_next_one_is_made(waiting_star: Workspace) -> None:
+    """A shop gets a second row after its key was proven: both tables count its sales twice."""
+    put_settings(waiting_star, max_attempts_per_aggregate=1)
+
+    def double_shop(event: BuildEvent) -> None:
+        if event.kind == "batch":
+            run_sql(waiting_star, "INSERT INTO shop SELECT * FROM shop WHERE shop_id = 1")
+
+    with pytest.raises(BatchFailedError, match="2 failed") as caught:
+        run_batch(waiting_star, MODEL, jobs=1, owner=OWNER, on_event=double_shop)
+
+    instances = waiting_star.read.instances.find(batch_id=caught.value.batch_id)
+    assert {str(instance.status) for instance in instances} == {"failed"}
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
