@@ -268,14 +268,14 @@ class RegistryUnavailableError(RegistryError):
 
 
 class RegistryVersionError(RegistryError):
-    """The registry's schema is not the code's. Arguments: registry (no password), found, expected, command."""
+    """The registry's schema is not the code's. Arguments: registry (no password), found, expected, what to do."""
 
-    def __init__(self, registry: str, found: str, expected: str, command: str) -> None:
-        super().__init__(registry, found, expected, command)
-        self.registry, self.found, self.expected, self.command = registry, found, expected, command
+    def __init__(self, registry: str, found: str, expected: str, advice: str) -> None:
+        super().__init__(registry, found, expected, advice)
+        self.registry, self.found, self.expected, self.advice = registry, found, expected, advice
 
     def __str__(self) -> str:
-        needed = f"this program needs {self.expected}. Run: {self.command}"
+        needed = f"this program needs {self.expected}. {self.advice}"
         return f"Registry {self.registry} has schema version {self.found}, {needed}"
 
 

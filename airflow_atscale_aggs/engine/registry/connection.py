@@ -116,14 +116,25 @@ class RegistryDatabase:
             RegistryVersionError: it holds another version's.
         """
         with self.reading() as connection:
-            if not sqlalchemy.inspect(connection).has_table(VERSION_TABLE):
-                return False
-            version = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
-        if version != SCHEMA_VERSION:
-            raise RegistryVersionError(
-                self.name, str(version), SCHEMA_VERSION, f"{UPGRADE_COMMAND} --registry {self.name}"
-            )
-        return True
+            version = _stored_version(connection)
+        if version not in {None, SCHEMA_VERSION}:
+            raise self.version_error(str(version))
+        return version is not None
+
+    def version_error(self, found: str, *, is_known: bool = True) -> RegistryVersionError:
+        """What to tell about a schema of another version.
+
+        Args:
+            found: the version of the schema.
+            is_known: whether this program can upgrade from it, as far as is known.
+        """
+        if found > SCHEMA_VERSION:
+            advice = "A newer release has upgraded it: use that release here, or a copy of the registry from before."
+        elif is_known:
+            advice = f"Run: {UPGRADE_COMMAND} --registry {self.name}"
+        else:
+            advice = "No release has that version: use a copy of the registry that a release has written."
+        return RegistryVersionError(self.name, found, SCHEMA_VERSION, advice)
 
     def dispose(self) -> None:
         """Close all connections."""
@@ -151,19 +162,31 @@ def upgrade_registry(url: str) -> str:
 
     Raises:
         RegistryUnavailableError: the database cannot be reached.
+        RegistryVersionError: a newer release has upgraded it, or no release has its version; nothing was changed.
     """
     # Alembic costs a fifth of a second to import and is needed once in a registry's life.
-    from airflow_atscale_aggs.engine.registry.migrations.run import run_migrations  # noqa: PLC0415
+    from airflow_atscale_aggs.engine.registry.migrations.run import known_versions, run_migrations  # noqa: PLC0415
 
     database = RegistryDatabase(url)
     try:
         with database.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7248102)")
+            found = _stored_version(connection)
+            if found is not None and found not in known_versions():
+                raise database.version_error(found, is_known=False)
             run_migrations(connection)
     finally:
         database.dispose()
     return SCHEMA_VERSION
+
+
+def _stored_version(connection: Connection) -> str | None:
+    """The version of the schema that is there; None: there is no registry yet."""
+    if not sqlalchemy.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    version = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
+    return None if version is None else str(version)
 
 
 def _parse_url(url: str) -> URL:

@@ -145,6 +145,27 @@ def test_another_version_is_refused_with_the_command_to_run(registry: Registry) 
         open_registry(registry.database.name)
 
 
+@pytest.mark.parametrize(
+    ("version", "to_open", "to_upgrade"),
+    [
+        ("9999", "A newer release has upgraded it", "A newer release has upgraded it"),
+        ("0012", "Run: atscale-aggs registry upgrade", "No release has that version"),
+    ],
+)
+def test_a_version_that_is_not_known_is_refused_and_left_alone(
+    registry: Registry, version: str, to_open: str, to_upgrade: str
+) -> None:
+    """Also by the upgrade: a registry is never taken back, and what nobody has released is not guessed."""
+    with closing(sqlite3.connect(str(registry.database.url.database))) as connection, connection:
+        connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '{version}'")
+
+    for action, advice in ((open_registry, to_open), (upgrade_registry, to_upgrade)):
+        with pytest.raises(RegistryVersionError, match=f"version {version}, this program needs .*{advice}"):
+            action(registry.database.name)
+    with closing(sqlite3.connect(str(registry.database.url.database))) as connection:
+        assert connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone() == (version,)
+
+
 def test_two_may_initialise_at_once(url: str) -> None:
     """Both get a registry."""
     opened: list[Registry] = []

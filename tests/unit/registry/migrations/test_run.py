@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, upgrade_registry
 from airflow_atscale_aggs.engine.registry.migrations import run
-from airflow_atscale_aggs.engine.registry.migrations.run import run_migrations
+from airflow_atscale_aggs.engine.registry.migrations.run import known_versions, run_migrations
 from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
 from airflow_atscale_aggs.engine.registry.tables import SCHEMA_VERSION, VERSION_TABLE, metadata
 
@@ -96,3 +96,10 @@ def test_a_transaction_that_breaks_leaves_no_half_of_a_schema(tmp_path: Path) ->
 
     assert not database.check_version()
     database.dispose()
+
+
+def test_versions_are_known_from_the_first_to_this_one() -> None:
+    """0012 was never released."""
+    assert min(known_versions()) == "0001"
+    assert max(known_versions()) == SCHEMA_VERSION
+    assert "0012" not in known_versions()
