@@ -5,9 +5,6 @@ from __future__ import annotations
 import ast
 import functools
 import re
-import subprocess
-import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -195,22 +192,6 @@ def test_every_public_thing_is_explained() -> None:
             for node in scope.body:
                 if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
                     assert ast.get_docstring(node), f"{file}: {node.name}"
-
-
-def test_the_wheel_is_complete(tmp_path: Path) -> None:
-    """Migrations, the typing marker and the page's bundle with its notices are in the wheel; its sources are not."""
-    pytest.importorskip("hatchling", reason="hatchling builds the wheel; it is part of the development environment")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=_ROOT, check=True, capture_output=True)
-    names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
-
-    assert {
-        "airflow_atscale_aggs/py.typed",
-        "airflow_atscale_aggs/engine/registry/migrations/versions/v0001_initial.py",
-        "airflow_atscale_aggs/plugins/www/dist/main.js",
-        "airflow_atscale_aggs/plugins/www/dist/THIRD_PARTY_NOTICES.txt",
-    } <= names
-    assert {name for name in names if "/www/" in name and "/www/dist/" not in name} == set()
 
 
 def test_no_test_imports_from_a_test() -> None:
