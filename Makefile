@@ -14,7 +14,7 @@ SNOWFLAKE_PROVIDER_VERSION := 6.20.0
 SUPERSET := .cache/superset
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint unit page browser chromium clients fuzz spark snowflake superset chaos demo spark-demo bench clean
+.PHONY: help test lint unit page browser chromium clients fuzz spark snowflake superset chaos install-check newcomer demo spark-demo bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,7 +59,7 @@ clients: ## Install pgjdbc and psqlODBC, which tests of `serve` use, where that 
 		|| echo "pgjdbc and psqlODBC are not here and cannot be installed: their tests are skipped."
 
 fuzz: $(STAMP) ## Run the property and kill tests and the calls of the API with many examples, then the readers and `serve` for an hour each (FUZZ_EXAMPLES=2000 FUZZ_SECONDS=3600)
-	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py tests/integration/test_kill_incremental.py
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py tests/integration/test_kill_incremental.py tests/integration/test_registry_of_every_version.py
 	FUZZ_EXAMPLES=$$(( $(FUZZ_EXAMPLES) / 40 )) $(BIN)/python -m pytest tests/airflow/api/test_schema.py
 	FUZZ_EXAMPLES=$$(( $(FUZZ_EXAMPLES) / 40 )) FUZZ_REGISTRY=postgres $(BIN)/python -m pytest tests/airflow/api/test_schema.py
 	$(BIN)/python tests/fuzz/for_an_hour.py model --seconds $(FUZZ_SECONDS)
@@ -100,6 +100,12 @@ $(SUPERSET)/.installed: $(STAMP) tests/support/superset_constraints.txt
 chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times, and let servers and clients of `serve` be away (KILLS=200 EXECUTOR=local|celery, an hour)
 	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS) --executor $(EXECUTOR)
 	$(BIN)/python -m tests.chaos.serve_chaos --rounds 3 --seconds 60
+
+install-check: $(STAMP) ## Install the wheel of the tree beside a fresh Airflow on Python 3.11, 3.12 and 3.13, and use it (WHEEL=file PYTHONS="3.12")
+	$(BIN)/python -m tests.packaging.install_check $(if $(WHEEL),--wheel $(WHEEL)) $(PYTHONS)
+
+newcomer: $(STAMP) ## Go from an empty environment and tables without a model to a green batch in a real Airflow, without editing a file
+	PYTHONPATH=dags/demo $(BIN)/python -m tests.newcomer.newcomer
 
 demo: $(STAMP) ## Start a real Airflow with our DAGs on generated data (WAIT=0 exits when done)
 	$(BIN)/python dags/demo/run_demo.py
