@@ -70,7 +70,8 @@ _HELP = {
     "authentication_seconds": "Until a client has signed in.",
     "idle_session_seconds": "Without a statement.",
     "idle_in_transaction_seconds": "Without a statement in a transaction, or with rows that were not read to the end.",
-    "keepalive_seconds": "Of silence, after which is asked whether the client's machine is still there.",
+    "keepalive_seconds": "Of silence, after which is asked whether the client's machine is still there; when nothing "
+    "answers for as long again, the connection ends.",
 }
 
 

@@ -39,6 +39,7 @@ from airflow_atscale_aggs.server.frames import (
     discard,
     read_frame,
 )
+from airflow_atscale_aggs.server.keepalive import Keepalive
 from airflow_atscale_aggs.server.message_writer import MessageWriter
 from airflow_atscale_aggs.server.overview import names_overview
 from airflow_atscale_aggs.server.portals import (
@@ -83,6 +84,7 @@ class ClientSession:
     ) -> None:
         self._reader, self._writer = client[0], MessageWriter(client[1])
         self._catalog, self._backend, self._visitor, self._bounds = catalog, backend, visitor, bounds
+        self._keepalive = Keepalive(client[1], bounds.keepalive_seconds)
         self._longest = bounds.session_bytes or MOST_BYTES
         self._interruption = Interruption()
         self._relay = Relay((self._reader, self._writer), backend, catalog.backend, self._interruption, self._longest)
@@ -135,6 +137,10 @@ class ClientSession:
         """End the session when its client is gone, or has been idle for too long. Called now and then."""
         task, since = self._task, self._idle_since
         if task is None:
+            return
+        if self._keepalive.is_lost():
+            self._writer.abort()
+            task.cancel()
             return
         if since is None:
             if getattr(self._reader, "is_over", False) or self._writer.is_closing():

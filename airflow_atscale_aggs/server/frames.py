@@ -176,7 +176,7 @@ async def pass_payload(reader: asyncio.StreamReader, writer: MessageWriter, kind
 async def _read(reader: asyncio.StreamReader, size: int) -> bytes:
     try:
         return await reader.readexactly(size)
-    except (asyncio.IncompleteReadError, ConnectionError) as error:
+    except (asyncio.IncompleteReadError, OSError) as error:
         raise PeerGoneError from error
 
 

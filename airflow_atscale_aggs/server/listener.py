@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 import secrets
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +31,7 @@ from airflow_atscale_aggs.server.frames import (
     StartupPacket,
     read_startup,
 )
+from airflow_atscale_aggs.server.keepalive import Keepalive
 from airflow_atscale_aggs.server.overview import names_overview
 from airflow_atscale_aggs.server.passwords import Verifier, verifier_of_nobody
 from airflow_atscale_aggs.server.served_catalog import ServedCatalog
@@ -47,9 +46,6 @@ _Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _NEVER = 1e9
 _LOOK_SECONDS = 0.5
 """Between two looks at all sessions."""
-
-_SILENT_PROBES = 6
-"""Unanswered questions after which the other side is gone."""
 
 
 class _ClientReader(asyncio.StreamReader):
@@ -129,12 +125,14 @@ class Listener:
             writer.write(messages.error_response("53300", "sorry, too many clients already", severity="FATAL"))
             writer.close()
             return
-        self._keep_alive(writer)
-        task = asyncio.ensure_future(self._serve_one(reader, writer))
+        keepalive = Keepalive(writer, self._bounds.keepalive_seconds)
+        keepalive.begin()
+        task = asyncio.ensure_future(self._serve_one((reader, writer), keepalive))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_one(self, client: _Client, keepalive: Keepalive) -> None:
+        reader, writer = client
         try:
             deadline = asyncio.get_running_loop().time() + (self._bounds.authentication_seconds or _NEVER)
             async with asyncio.timeout_at(deadline):
@@ -145,7 +143,7 @@ class Listener:
                     session.cancel()
             else:
                 with self._admission.admit():
-                    await self._session(packet, (reader, writer), deadline)
+                    await self._session(packet, client, deadline)
         except SqlError as refusal:
             writer.write(refusal.frame)
         except (PeerGoneError, OSError):
@@ -154,6 +152,7 @@ class Listener:
         except Exception as error:  # noqa: BLE001 - the client gets it, others are not disturbed
             writer.write(error_frame(error, severity="FATAL"))
         finally:
+            keepalive.end()
             with contextlib.suppress(OSError):
                 writer.close()
                 await writer.wait_closed()
@@ -178,23 +177,6 @@ class Listener:
                 raise ProtocolViolationError("this server takes connections with TLS only; ask with sslmode=require")
             else:
                 return packet
-
-    def _keep_alive(self, writer: asyncio.StreamWriter) -> None:
-        """Let the operating system find out that the other side is gone without a word."""
-        seconds = math.ceil(self._bounds.keepalive_seconds)
-        found: socket.socket | None = writer.get_extra_info("socket")
-        if not seconds or found is None or found.family not in {socket.AF_INET, socket.AF_INET6}:
-            return
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        # Not every system has all of them.
-        for name, value in (
-            ("TCP_KEEPIDLE", seconds),
-            ("TCP_KEEPINTVL", max(seconds // _SILENT_PROBES, 1)),
-            ("TCP_KEEPCNT", _SILENT_PROBES),
-            ("TCP_USER_TIMEOUT", 2000 * seconds),
-        ):
-            if (option := getattr(socket, name, None)) is not None:
-                found.setsockopt(socket.IPPROTO_TCP, option, value)
 
     async def _signed_in(self, user: str, client: _Client, deadline: float) -> Visitor | None:
         """Who has signed in; None: nobody."""

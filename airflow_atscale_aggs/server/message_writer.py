@@ -39,10 +39,19 @@ class MessageWriter:
             await self.send()
 
     async def send(self) -> None:
-        """Send what is there, and wait for a client that is slow."""
+        """Send what is there, and wait for a client that is slow. Raises ConnectionError: it is gone."""
         self.flush()
-        await self._writer.drain()
+        try:
+            await self._writer.drain()
+        except TimeoutError as error:
+            # The operating system has given the client up, which is as when it had closed the connection.
+            raise ConnectionAbortedError from error
 
     def is_closing(self) -> bool:
         """Whether nothing can be sent any more."""
         return self._writer.is_closing()
+
+    def abort(self) -> None:
+        """Close the connection at once; what was not sent never will be."""
+        self._parts, self._size = [], 0
+        self._writer.transport.abort()

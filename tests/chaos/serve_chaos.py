@@ -34,6 +34,7 @@ from airflow_atscale_aggs.server.own_server import own_server
 from tests.support.serve_process import Held, ServeProcess
 from tests.support.stars import tiny_star
 from tests.support.tcp_proxy import tcp_proxy
+from tests.support.vanishing import CANNOT_VANISH, vanish
 
 QUERIES = 4
 CLIENTS = 6
@@ -154,6 +155,8 @@ class Scene:
                 str(QUERIES),
                 "--authentication-timeout",
                 "3s",
+                "--keepalive",
+                "2s",
             ],
             self._server,
             self._folder / "log",
@@ -207,6 +210,22 @@ class Scene:
             if number % 2:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.close()
+
+    def unplugged(self) -> None:
+        """The machines of clients are gone without a word, idle or in the middle of rows."""
+        if CANNOT_VANISH:
+            print(f"left out: {CANNOT_VANISH}")
+            return
+        with contextlib.ExitStack() as stack:
+            for number in range(3 * QUERIES):
+                client = stack.enter_context(self._signed_in())
+                if number % 2:
+                    client.sendall(_query(_LARGE))
+                    client.recv(1000)
+                vanish(client)
+            # Their sockets stay open meanwhile.
+            now = self.process.held_at_rest(Held(files=1000, threads=1000, sessions=CLIENTS, megabytes=0))
+            assert now.sessions <= CLIENTS, now
 
     def silent(self) -> None:
         """Clients connect, and say nothing more, or half of a message."""
@@ -342,6 +361,7 @@ def events(scene: Scene) -> Iterator[tuple[str, Callable[[], None], bool]]:
         yield f"the {name} is away", partial(scene.away, name), True
         yield f"the {name} was restarted", partial(scene.restarted, name), True
     yield "clients vanish", scene.vanish, False
+    yield "machines of clients vanish", scene.unplugged, False
     yield "clients are silent", scene.silent, False
     yield "clients do not read", scene.slow_readers, False
     yield "a thousand clients", scene.many, False
