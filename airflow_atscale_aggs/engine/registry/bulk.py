@@ -1,4 +1,4 @@
-"""Many rows at once: SQLAlchemy prepares every value of every row, which costs more than writing them."""
+"""Statements that are not alike in all databases: many rows at once, and inserts that may conflict."""
 
 from __future__ import annotations
 
@@ -9,10 +9,26 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, exc, insert
 
 
+def upsert(dialect: str, table: Table) -> Any:
+    """An INSERT that says what a conflict does, which each dialect of SQLAlchemy has by itself.
+
+    The dialect of PostgreSQL is imported for a registry in PostgreSQL only: it costs as much as a verb's own modules.
+    """
+    if dialect == "sqlite":
+        from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - each registry needs one of the two
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+
+    return postgresql.insert(table)
+
+
 def insert_many(
     connection: Connection, table: Table, same: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Insert rows in the transaction that is open.
+
+    SQLAlchemy prepares every value of every row, which costs more than writing them.
 
     Args:
         same: columns that have one value in all rows; prepared once.

@@ -12,7 +12,6 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from airflow_atscale_aggs.engine.aggregates.definition import (
     AggregateDefinition,
@@ -22,7 +21,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import (
     name_word,
 )
 from airflow_atscale_aggs.engine.registry import documents
-from airflow_atscale_aggs.engine.registry.bulk import insert_many
+from airflow_atscale_aggs.engine.registry.bulk import insert_many, upsert
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import definition_record
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
@@ -206,8 +205,8 @@ def _record_attributes(connection: Connection, documents_by_id: Mapping[str, byt
     # Another writer may record the same attributes now: one order avoids a deadlock, and conflicts are ignored.
     rows = [{"id": key, "document": documents_by_id[key]} for key in sorted(documents_by_id)]
     if rows:
-        upsert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(attributes)
-        connection.execute(upsert.on_conflict_do_nothing(index_elements=["id"]), rows)
+        insert_attributes = upsert(connection.dialect.name, attributes)
+        connection.execute(insert_attributes.on_conflict_do_nothing(index_elements=["id"]), rows)
 
 
 def _identity(definition: AggregateDefinition) -> tuple[str, str]:

@@ -9,8 +9,8 @@ from datetime import UTC, date
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from airflow_atscale_aggs.engine.registry.bulk import upsert
 from airflow_atscale_aggs.engine.registry.listings import QueryDay, QueryOutcome
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, QuerySource
 from airflow_atscale_aggs.engine.registry.tables import IS_FROM_FACT, instances, query_days
@@ -156,7 +156,7 @@ def _rows_of_facts(source: QuerySource) -> int:
 
 @functools.cache
 def _upsert(dialect: str) -> Any:
-    insert = (sqlite if dialect == "sqlite" else postgresql).insert(query_days)
+    insert = upsert(dialect, query_days)
     counted = [column.name for column in query_days.c if not column.primary_key]
     more = {name: query_days.c[name] + insert.excluded[name] for name in counted}
     return insert.on_conflict_do_update(index_elements=["model_id", "day"], set_=more)

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_atscale_aggs.engine.errors import RegistryUnavailableError
 from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry.bulk import upsert
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.query_days import add_days, count_days, outcome_of, shortest_builds
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, UsageRecord
@@ -185,7 +185,7 @@ def _forget_queries(connection: Connection, before: datetime) -> None:
 
 @functools.cache
 def _upsert_usage(dialect: str) -> Any:
-    insert_usage = (sqlite if dialect == "sqlite" else postgresql).insert(usages)
+    insert_usage = upsert(dialect, usages)
     more, greatest = insert_usage.excluded, func.max if dialect == "sqlite" else func.greatest
     return insert_usage.on_conflict_do_update(
         index_elements=["definition_id", "fact"],

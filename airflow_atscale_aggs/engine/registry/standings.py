@@ -29,11 +29,11 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.shown_status import BY_URGENCY, SHOWN, ShownStatus
+from airflow_atscale_aggs.engine.registry.bulk import upsert
 from airflow_atscale_aggs.engine.registry.tables import (
     batches,
     definitions,
@@ -234,9 +234,9 @@ def _refresh_one(dialect: str) -> Any:
 
 
 def _refresh_statement(dialect: str, only: Only) -> Any:
-    upsert = (sqlite if dialect == "sqlite" else postgresql).insert(standings)
+    insert_standings = upsert(dialect, standings)
     names = [column.name for column in standings.c]
-    inserted = upsert.from_select(names, select_standings(only).order_by(definitions.c.id))
+    inserted = insert_standings.from_select(names, select_standings(only).order_by(definitions.c.id))
     changed = {name: inserted.excluded[name] for name in names if name != "definition_id"}
     return inserted.on_conflict_do_update(index_elements=["definition_id"], set_=changed)
 

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry.bulk import upsert
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.query_records import later_use
 from airflow_atscale_aggs.engine.registry.records import SuccessionRecord
@@ -183,14 +183,14 @@ def _inherit_usages(connection: Connection, old_id: str, new_id: str) -> None:
     for usage in connection.execute(select(usages).where(usages.c.definition_id == old_id)).all():
         values = {**usage._mapping, "definition_id": new_id, "inherited": usage.uses}  # noqa: SLF001 - SQLAlchemy's public name
         # A query may have used the successor for the first time a moment ago.
-        upsert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(usages).values(**values)
+        insert_usage = upsert(connection.dialect.name, usages).values(**values)
         more: dict[str, Any] = {
             "uses": usages.c.uses + usage.uses,
             "seconds": usages.c.seconds + usage.seconds,
             "inherited": usages.c.inherited + usage.uses,
             "last_used_at": later_use(connection, usage.last_used_at),
         }
-        connection.execute(upsert.on_conflict_do_update(index_elements=["definition_id", "fact"], set_=more))
+        connection.execute(insert_usage.on_conflict_do_update(index_elements=["definition_id", "fact"], set_=more))
 
 
 def _succession_record(row: Any) -> SuccessionRecord:
