@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_atscale_aggs.cli.output import counted, print_table, say, show, size
+from airflow_atscale_aggs.cli.output import counted, say, show, size
+from airflow_atscale_aggs.cli.tables import print_table
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.planning.batch_cost import BatchCost, FactCost, ReadReason

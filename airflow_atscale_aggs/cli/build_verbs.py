@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, show
+from airflow_atscale_aggs.cli.output import counted, print_json, say, show
+from airflow_atscale_aggs.cli.tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def _pairs(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) 
 @_AGGREGATES
 @click.option("--sql", "with_sql", is_flag=True, help="Show each step's SQL.")
 @click.option("--no-estimate", is_flag=True, help="Do not scan the facts; show the rows of the last build instead.")
+@details_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, SQL included.")
 @connection_options
 @click.pass_context
@@ -118,6 +120,7 @@ def _first_statement(step: BuildStep) -> str:
 )
 @click.option("--resume", metavar="BATCH_ID", help="Finish this interrupted or failed batch instead of beginning one.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Aggregates built at the same time.  [setting; 1]")
+@details_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end, no progress.")
 @connection_options
 @click.pass_context

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import hide_secrets, remember_connection
-from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, say_from_handler, seconds
+from airflow_atscale_aggs.cli.output import counted, print_json, say, say_from_handler, seconds
+from airflow_atscale_aggs.cli.tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     help="Schema to work in; it must be empty, or not there.",
 )
 @click.option("--keep", is_flag=True, help="Leave everything in the schema, to look at.")
+@details_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def check_warehouse(ctx: click.Context, /, url: str, schema: str, *, keep: bool, as_json: bool) -> int:

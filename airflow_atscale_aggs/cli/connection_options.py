@@ -5,9 +5,10 @@ By options before or after the verb, the environment, or files in the current fo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -18,6 +19,7 @@ from airflow_atscale_aggs.cli.output import say
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+    from airflow_atscale_aggs.engine.registry.registry import Registry
 
 DEFAULT_REGISTRY = "sqlite:///atscale_aggs.sqlite"
 DEFAULT_WAREHOUSE = "duckdb:///warehouse.duckdb"
@@ -82,6 +84,18 @@ def workspace(ctx: click.Context, given: Mapping[str, str | None]) -> Workspace:
         warehouse=_option_or_environment(state, "warehouse") or DEFAULT_WAREHOUSE,
         aggregate_schema=_option_or_environment(state, "schema"),
     )
+
+
+@contextlib.contextmanager
+def registry_alone(ctx: click.Context, given: Mapping[str, str | None]) -> Iterator[Registry]:
+    """The registry that options and environment name, for verbs that ask no warehouse: no driver is imported."""
+    from airflow_atscale_aggs.engine.registry.registry import open_registry
+
+    opened = open_registry(registry_url(ctx, given))
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 def hide_secrets(text: str, state: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say, size, when
+from airflow_atscale_aggs.cli.output import print_json, say, size, when
+from airflow_atscale_aggs.cli.tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @click.command(cls=Verb, example="atscale-aggs evaluate retail --apply")
 @click.argument("model")
 @click.option("--apply", "is_applied", is_flag=True, help="Let aggregates give way; without it only list which could.")
+@details_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @connection_options
 @click.pass_context

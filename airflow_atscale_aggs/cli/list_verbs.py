@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say, seconds, when
+from airflow_atscale_aggs.cli.connection_options import connection_options, registry_alone, workspace
+from airflow_atscale_aggs.cli.output import print_json, say, seconds, when
+from airflow_atscale_aggs.cli.tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.stable_views.shown_batches import ShownBatch
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.records import BatchRecord, DefinitionRecord, InstanceRecord
+    from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 
 
 def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that all these verbs have."""
     for option in (
+        details_option,
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         connection_options,
         click.pass_context,
@@ -33,6 +36,21 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _MOST_HINTS = 3
+
+_SPARE = (
+    "owner",
+    "failures",
+    "ended",
+    "saves each",
+    "origin",
+    "attempt",
+    "type",
+    "begun",
+    "built from",
+    "facts",
+    "uses",
+)
+"""Columns that a narrow terminal does without, in this order."""
 
 _MODEL = click.option("--model", metavar="M", help="Only this model, by name or id.")
 
@@ -44,8 +62,8 @@ def models(ctx: click.Context, /, *, as_json: bool, **connection: str | None) ->
 
     Use it to see what is deployed here, and under which names the other verbs know it.
     """
-    with workspace(ctx, connection) as place:
-        deployed = place.read.models.current()
+    with registry_alone(ctx, connection) as registry:
+        deployed = registry.read.models.current()
     if as_json:
         names = ("id", "catalog", "name", "label", "version", "deployed_at", "connection")
         print_json([{name: getattr(model, name) for name in names} for model in deployed])
@@ -55,7 +73,9 @@ def models(ctx: click.Context, /, *, as_json: bool, **connection: str | None) ->
         (model.name, model.catalog, model.version, when(model.deployed_at), model.connection, model.id)
         for model in deployed
     ]
-    print_table(("model", "catalog", "version", "deployed", "connection", "id"), rows, right=("version",))
+    print_table(
+        ("model", "catalog", "version", "deployed", "connection", "id"), rows, right=("version",), whole=("model",)
+    )
 
 
 @click.command(cls=Verb, example="atscale-aggs definitions --model retail")
@@ -72,16 +92,16 @@ def definitions(
     Use it after `deploy`, to see what a build will make. It also tells which instances have stayed of user-defined
     aggregates that left the model.
     """
-    with workspace(ctx, connection) as place:
-        chosen = [place.read.models.get(model)] if model else place.read.models.current()
+    with registry_alone(ctx, connection) as registry:
+        chosen = [registry.read.models.get(model)] if model else registry.read.models.current()
         records = [
             (model_record.name, record)
             for model_record in chosen
-            for record in place.read.definitions.of_model(model_record.id, include_retired=include_retired)
+            for record in registry.read.definitions.of_model(model_record.id, include_retired=include_retired)
         ]
-        used = _use_of_definitions(place, [model_record.id for model_record in chosen])
-        saved = _average_savings(place, [model_record.id for model_record in chosen])
-        remaining = _remaining_instances(place, [model_record.id for model_record in chosen])
+        used = _use_of_definitions(registry.read, [model_record.id for model_record in chosen])
+        saved = _average_savings(registry.read, [model_record.id for model_record in chosen])
+        remaining = _remaining_instances(registry.read, [model_record.id for model_record in chosen])
     if as_json:
         print_json(
             [
@@ -97,7 +117,7 @@ def definitions(
     _hint(records, "No aggregate is defined; `aggregates` in the SML of a model define some.")
     rows = [_definition_row(name, record, used, saved) for name, record in records]
     columns = ("aggregate", "model", "origin", "status", "facts", "attributes", "metrics", "uses", "saves each")
-    print_table(columns, rows, right=("uses", "saves each"))
+    print_table(columns, rows, right=("uses", "saves each"), spare=_SPARE)
     _say_what_remains(remaining)
 
 
@@ -189,12 +209,12 @@ def batches(ctx: click.Context, /, model: str | None, limit: int, *, as_json: bo
 
     Use it to find the id to resume or cancel.
     """
-    with workspace(ctx, connection) as place:
-        names = {model_record.id: model_record.name for model_record in place.read.models.all()}
-        model_id = place.read.models.get(model).id if model else None
-        records = place.read.batches.find(model_id, limit)
-        counts = {batch.id: dict(place.read.instances.count_by_status(batch.id)) for batch in records}
-        spent = {batch.id: out_of_attempts(place, batch) for batch in records}
+    with registry_alone(ctx, connection) as registry:
+        names = {model_record.id: model_record.name for model_record in registry.read.models.all()}
+        model_id = registry.read.models.get(model).id if model else None
+        records = registry.read.batches.find(model_id, limit)
+        counts = {batch.id: dict(registry.read.instances.count_by_status(batch.id)) for batch in records}
+        spent = {batch.id: _out_of_attempts(registry.read, batch) for batch in records}
     if as_json:
         print_json(
             [
@@ -219,7 +239,7 @@ def batches(ctx: click.Context, /, model: str | None, limit: int, *, as_json: bo
         for batch in records
     ]
     columns = ("batch", "model", "type", "status", "instances", "failures", "begun", "ended", "owner")
-    print_table(columns, rows, right=("failures",))
+    print_table(columns, rows, right=("failures",), whole=("batch",), spare=_SPARE)
 
 
 def print_instances(records: Sequence[InstanceRecord], models: Mapping[str, str] | None = None) -> None:
@@ -239,7 +259,7 @@ def print_instances(records: Sequence[InstanceRecord], models: Mapping[str, str]
     ]
     with_model = ["model"] if models is not None else []
     columns = ("aggregate", *with_model, "status", "rows", "seconds", "built from", "attempt", "table")
-    print_table(columns, rows, right=("rows", "seconds", "attempt"))
+    print_table(columns, rows, right=("rows", "seconds", "attempt"), spare=_SPARE)
 
 
 def instance_document(instance: InstanceRecord, model: str) -> dict[str, object]:
@@ -283,15 +303,17 @@ def _hint(records: Sequence[object], hint: str) -> None:
         say(hint)
 
 
-def out_of_attempts(place: Workspace, batch: BatchRecord) -> list[str]:
+def _out_of_attempts(read: RegistryReader, batch: BatchRecord) -> list[str]:
     """Names of failed aggregates that are not tried again by themselves: their limit or the batch's is reached."""
     from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+    from airflow_atscale_aggs.engine.lifecycle.settings_in_force import settings_in_force
+    from airflow_atscale_aggs.engine.settings import Settings
 
     if batch.status is BatchStatus.DONE:
         return []
-    settings = place.settings_of(batch.model_id)
+    settings = settings_in_force(read, Settings(), batch.model_id)
     is_batch_spent = batch.failures >= settings.max_attempts_per_batch
-    failed = place.read.instances.find(batch_id=batch.id, status=InstanceStatus.FAILED)
+    failed = read.instances.find(batch_id=batch.id, status=InstanceStatus.FAILED)
     return [
         instance.step.aggregate
         for instance in failed
@@ -311,24 +333,24 @@ def batch_document(batch: BatchRecord, model: str, counts: dict[str, int]) -> di
     }
 
 
-def _use_of_definitions(place: Workspace, models: Sequence[str]) -> dict[str, tuple[int, datetime]]:
+def _use_of_definitions(read: RegistryReader, models: Sequence[str]) -> dict[str, tuple[int, datetime]]:
     """(uses, last use) by definition, all facts together."""
     use_by_definition: dict[str, tuple[int, datetime]] = {}
     for model in models:
-        for usage in place.read.queries.usages(model):
+        for usage in read.queries.usages(model):
             uses, last = use_by_definition.get(usage.definition_id, (0, usage.last_used_at))
             use_by_definition[usage.definition_id] = (uses + usage.uses, max(last, usage.last_used_at))
     return use_by_definition
 
 
-def _remaining_instances(place: Workspace, models: Sequence[str]) -> dict[str, tuple[tuple[str, ...], str]]:
+def _remaining_instances(read: RegistryReader, models: Sequence[str]) -> dict[str, tuple[tuple[str, ...], str]]:
     """(ids of instances, name) by definition: instances of user-defined aggregates that have left the model."""
     from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 
     remaining: dict[str, tuple[tuple[str, ...], str]] = {}
     for model in models:
-        definitions_known = place.read.definitions.names_and_statuses(model)
-        for instance in place.read.instances.retained(model, of_users=True):
+        definitions_known = read.definitions.names_and_statuses(model)
+        for instance in read.instances.retained(model, of_users=True):
             definition = instance.step.definition_id
             name, status = definitions_known[definition]
             if status is DefinitionStatus.RETIRED:
@@ -362,11 +384,11 @@ def _definition_row(
     )
 
 
-def _average_savings(place: Workspace, models: Sequence[str]) -> dict[str, Saving]:
+def _average_savings(read: RegistryReader, models: Sequence[str]) -> dict[str, Saving]:
     """The average saving of each definition, by the log of queries."""
     from airflow_atscale_aggs.engine.lifecycle.retain.savings import average_savings
 
-    return {key: saving for model in models for key, saving in average_savings(place.read, model).items()}
+    return {key: saving for model in models for key, saving in average_savings(read, model).items()}
 
 
 def _describe_saving(saving: Saving | None) -> str:

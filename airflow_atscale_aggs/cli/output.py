@@ -1,4 +1,4 @@
-"""Prints tables for people and JSON for programs."""
+"""Says things to people and prints JSON for programs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
@@ -44,20 +42,6 @@ def print_json(value: object) -> None:
     import json
 
     show(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
-
-
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """A table on standard output; as wide as its content when that is no terminal."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(_cell(column), justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    width = None if sys.stdout.isatty() else 10_000
-    Console(file=sys.stdout, width=width, soft_wrap=width is not None, highlight=False).print(table)
 
 
 def seconds(value: float | None) -> str:
@@ -102,14 +86,6 @@ def say_from_handler(text: str) -> None:
     # What stands in for standard error, in a test for instance, may have no file.
     with contextlib.suppress(OSError, ValueError):
         os.write(sys.stderr.fileno(), f"{visible(text)}\n".encode())
-
-
-def _cell(value: object) -> Any:
-    from rich.text import Text
-
-    if value is None:
-        return ""
-    return Text(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else visible(str(value)))
 
 
 def _plain(value: object) -> object:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from decimal import Decimal
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from airflow_atscale_aggs.cli.answers import answer_document, plan_document, print_csv, say_source, show_plan
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, show, visible, when
-from airflow_atscale_aggs.cli.verb import Verb
+from airflow_atscale_aggs.cli.output import print_json, say
+from airflow_atscale_aggs.cli.statements import StatementVerb, read_statements
+from airflow_atscale_aggs.cli.tables import details_option, print_answer
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
     from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import QueryBounds
-    from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
-    from airflow_atscale_aggs.engine.lifecycle.query.router import Answer
-    from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate
+    from airflow_atscale_aggs.engine.rewriting.parse.split_statements import Statement
 
 _QUERY = 'SELECT "Sold Year", "Store Revenue" FROM retail.retail ORDER BY 2 DESC'
 
@@ -36,9 +35,8 @@ def _age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> t
         raise click.BadParameter(f"`{value}`: {error.reason}. {error.remedy}") from error
 
 
-def _values(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Any:  # noqa: ARG001
+def _parameters(sql: str, values: tuple[str, ...]) -> Any:
     """The parameters by order; by name where the query names its parameters and every value has a name."""
-    sql = str(ctx.params.get("sql") or "")
     pairs = [value.partition("=") for value in values]
     names = all(name.isidentifier() and _is_named(sql, name) for name, _, _ in pairs)
     return {name: value for name, _, value in pairs} if values and names else list(values) or None
@@ -51,7 +49,15 @@ def _is_named(sql: str, name: str) -> bool:
 def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the arguments and options that both verbs have."""
     for option in (
-        click.argument("sql", is_eager=True),
+        click.argument("sql", required=False),
+        click.option(
+            "-f",
+            "--file",
+            "file",
+            metavar="FILE",
+            type=click.Path(path_type=Path, allow_dash=True),
+            help="Read the statements from this file; `-` is standard input.",
+        ),
         click.option("--model", metavar="M", help="The model that is meant where FROM names none that is deployed."),
         click.option("--dialect", default="postgres", show_default=True, help="The SQL that the query is written in."),
         click.option("--as-user", metavar="NAME", help="Who asks, for models with row security."),
@@ -68,9 +74,9 @@ def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
             "parameters",
             multiple=True,
             metavar="VALUE",
-            callback=_values,
             help="A value for the next `?`, `%s` or `$n`; `name=value` for `:name`, `$name` or `%(name)s`. Repeatable.",
         ),
+        details_option,
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         connection_options,
         click.pass_context,
@@ -79,77 +85,76 @@ def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command(cls=Verb, example=f"atscale-aggs query '{_QUERY}'")
+@click.command(cls=StatementVerb, example=f"atscale-aggs query '{_QUERY}'\natscale-aggs query -f report.sql")
 @click.option("--no-aggregates", is_flag=True, help="Answer from the facts.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @_asking
 def query(
     ctx: click.Context,
     /,
-    sql: str,
-    model: str | None,
-    dialect: str,
-    max_staleness: timedelta | None,
-    parameters: Any,
+    sql: str | None,
+    file: Path | None,
     form: str,
     *,
-    as_user: str | None,
-    as_groups: tuple[str, ...],
     no_aggregates: bool,
     as_json: bool,
-    **connection: str | None,
+    as_user: str | None,
+    as_groups: tuple[str, ...],
+    parameters: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Answer a query on a model: FROM names the model, columns are its attributes and metrics.
 
     Use it to read a model as one flat table. The answer is that of the facts, sooner. Where it came from is said on
     standard error. Plain SQL on the warehouse's tables is run as it stands, or on an aggregate where that is proven to
-    be the same.
+    be the same. SQL is an argument, a file, or `-` for standard input. Several statements, which semicolons separate,
+    are answered in order until one fails.
     """
     from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 
-    with workspace(ctx, connection) as place:
-        answered = answer(
-            place,
-            sql,
-            model=model,
-            dialect=dialect,
-            use_aggregates=not no_aggregates,
-            max_staleness=max_staleness,
-            parameters=parameters,
-            user=as_user or "",
-            bounds=_bounds(as_user, as_groups),
-        )
-    if as_json or form == "json":
-        print_json(_answer_document(answered))
-    elif form == "csv":
-        _print_csv(answered)
-    else:
-        print_table(answered.columns, answered.rows)
-    if answered.fallback_reason:
-        say(f"The aggregate could not be read, so the facts answered: {answered.fallback_reason}")
-    if answered.log_loss:
-        say(answered.log_loss)
-    sources = ", ".join(_describe_source(source) for source in answered.plan.sources) or "the SQL as it stands"
-    say(f"{counted(len(answered.rows), 'row')} from {sources}")
+    form = "json" if as_json else form
+    statements = _statements(ctx, sql, file, options["dialect"], parameters)
+    if form == "csv" and len(statements) > 1:
+        raise click.UsageError(f"CSV holds one answer, and these are {len(statements)} statements.", ctx)
+    answered = []
+    with workspace(ctx, options) as place:
+        for number, statement in enumerate(statements, 1):
+            with _naming(statement, number, len(statements)):
+                found = answer(
+                    place,
+                    statement.text,
+                    use_aggregates=not no_aggregates,
+                    parameters=_parameters(statement.text, parameters),
+                    user=as_user or "",
+                    bounds=_bounds(as_user, as_groups),
+                    **_query_options(options),
+                )
+            answered.append(found)
+            if form == "csv":
+                print_csv(found)
+            elif form == "table":
+                print_answer(found.columns, found.rows)
+            say_source(found)
+    if form == "json":
+        documents = [answer_document(found) for found in answered]
+        print_json(documents if len(documents) > 1 else documents[0])
 
 
-@click.command(cls=Verb, example=f"atscale-aggs explain '{_QUERY}'")
+@click.command(cls=StatementVerb, example=f"atscale-aggs explain '{_QUERY}'")
 @click.option("--no-estimate", is_flag=True, help="Do not scan the facts to size the nearest aggregate's change.")
 @_asking
 def explain(
     ctx: click.Context,
     /,
-    sql: str,
-    model: str | None,
-    dialect: str,
-    max_staleness: timedelta | None,
-    parameters: Any,
+    sql: str | None,
+    file: Path | None,
     *,
-    as_user: str | None,
-    as_groups: tuple[str, ...],
     no_estimate: bool,
     as_json: bool,
-    **connection: str | None,
+    as_user: str | None,
+    as_groups: tuple[str, ...],
+    parameters: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Show what would answer a query: the source and SQL of each part, and why every other aggregate would not.
 
@@ -158,41 +163,51 @@ def explain(
     """
     from airflow_atscale_aggs.engine.lifecycle.query.router import explain as explain_query
 
-    with workspace(ctx, connection) as place:
-        plan = explain_query(
-            place,
-            sql,
-            model=model,
-            dialect=dialect,
-            max_staleness=max_staleness,
-            parameters=parameters,
-            estimate=not no_estimate,
-            bounds=_bounds(as_user, as_groups),
-        )
-    if as_json:
-        print_json(_plan_document(plan))
-        return
-    show(plan.sql)
-    for sentence in plan.meant:
-        say(sentence)
-    for reason in plan.untouched:
-        say(f"Run as it stands: {reason}")
-    for number, candidates in enumerate(plan.candidates):
-        say(plan.verdict(number))
-        if candidates:
-            rows = [
-                (
-                    candidate.aggregate,
-                    candidate.rows,
-                    candidate.miss,
-                    ", ".join(candidate.missing),
-                    candidate.change,
-                    candidate.extra_rows,
+    statements = _statements(ctx, sql, file, options["dialect"], parameters)
+    plans = []
+    with workspace(ctx, options) as place:
+        for number, statement in enumerate(statements, 1):
+            with _naming(statement, number, len(statements)):
+                plan = explain_query(
+                    place,
+                    statement.text,
+                    parameters=_parameters(statement.text, parameters),
+                    estimate=not no_estimate,
+                    bounds=_bounds(as_user, as_groups),
+                    **_query_options(options),
                 )
-                for candidate in candidates
-            ]
-            columns = ("aggregate", "rows", "why not", "what", "smallest change", "more rows")
-            print_table(columns, rows, right=("rows", "more rows"))
+            plans.append(plan)
+            if not as_json:
+                show_plan(plan)
+    if as_json:
+        documents = [plan_document(plan) for plan in plans]
+        print_json(documents if len(documents) > 1 else documents[0])
+
+
+def _statements(
+    ctx: click.Context, sql: str | None, file: Path | None, dialect: str, parameters: tuple[str, ...]
+) -> tuple[Statement, ...]:
+    """The statements that are asked for. Values belong to one statement."""
+    statements = read_statements(ctx, sql, file, dialect)
+    if parameters and len(statements) > 1:
+        raise click.UsageError(f"`--param` gives values to one statement, and these are {len(statements)}.", ctx)
+    return statements
+
+
+@contextlib.contextmanager
+def _naming(statement: Statement, number: int, of_all: int) -> Iterator[None]:
+    """Say which one of several statements failed, before the error is shown."""
+    try:
+        yield
+    except Exception:
+        if of_all > 1:
+            say(f"Statement {number} of {of_all}, in line {statement.line}, failed; those after it were not run.")
+        raise
+
+
+def _query_options(options: Mapping[str, Any]) -> Any:
+    """What both functions of the engine take from the command line."""
+    return {name: options[name] for name in ("model", "dialect", "max_staleness")}
 
 
 def _bounds(user: str | None, groups: tuple[str, ...]) -> QueryBounds:
@@ -202,81 +217,3 @@ def _bounds(user: str | None, groups: tuple[str, ...]) -> QueryBounds:
     if groups and user is None:
         raise click.UsageError("`--as-group` says the groups of `--as-user`, which is missing.")
     return bounds_of(user, groups)
-
-
-def _describe_source(source: PartSource) -> str:
-    if source.aggregate is None:
-        return f"the facts `{source.fact}`"
-    if source.is_restricted:
-        return f"aggregate `{source.aggregate}` (what the user may see of it, as of {when(source.as_of)})"
-    return f"aggregate `{source.aggregate}` ({counted(source.rows or 0, 'row')}, as of {when(source.as_of)})"
-
-
-def _print_csv(answered: Answer) -> None:
-    """RFC 4180; NULL is an empty field. Values are as they are, unless a terminal would read them."""
-    import csv
-
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([visible(column) for column in answered.columns])
-    if sys.stdout.isatty():
-        writer.writerows(
-            [visible(value) if isinstance(value, str) else value for value in row] for row in answered.rows
-        )
-    else:
-        writer.writerows(answered.rows)
-
-
-def _answer_document(answered: Answer) -> dict[str, object]:
-    return {
-        "columns": answered.columns,
-        "rows": [[_plain(value) for value in row] for row in answered.rows],
-        "sources": [_source(source) for source in answered.plan.sources],
-        "planned_sources": [_source(source) for source in answered.planned],
-        "fallback_reason": answered.fallback_reason,
-        "log_loss": answered.log_loss,
-        "sql": answered.plan.sql,
-    }
-
-
-def _plan_document(plan: QueryPlan) -> dict[str, object]:
-    return {
-        "sql": plan.sql,
-        "meant": list(plan.meant),
-        "untouched": list(plan.untouched),
-        "parts": [
-            {
-                **_source(source),
-                "verdict": plan.verdict(number),
-                "candidates": [_candidate(candidate) for candidate in candidates],
-            }
-            for number, (source, candidates) in enumerate(zip(plan.sources, plan.candidates, strict=True))
-        ],
-    }
-
-
-def _source(source: PartSource) -> dict[str, object]:
-    names = ("model", "fact", "aggregate", "instance_id", "rows", "as_of")
-    facts = (
-        {"fact_rows": source.fact_cost.rows, "fact_cost": source.fact_cost.cost} if source.fact_cost is not None else {}
-    )
-    return {**{name: getattr(source, name) for name in names}, **facts}
-
-
-def _candidate(candidate: Candidate) -> dict[str, object]:
-    return {
-        "aggregate": candidate.aggregate,
-        "rows": candidate.rows,
-        "reason": candidate.miss.name.lower(),
-        "explanation": candidate.miss.value,
-        "missing": candidate.missing,
-        "change": candidate.change,
-        "extra_rows": candidate.extra_rows,
-    }
-
-
-def _plain(value: object) -> object:
-    """A decimal as a JSON number where that loses nothing, else as text."""
-    if isinstance(value, Decimal):
-        as_float = float(value)
-        return as_float if Decimal(repr(as_float)) == value else str(value)
-    return value

@@ -10,7 +10,8 @@ import click
 
 from airflow_atscale_aggs.cli.byte_sizes import ByteSize
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, size
+from airflow_atscale_aggs.cli.output import counted, print_json, say, size
+from airflow_atscale_aggs.cli.tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ _ASKED = {
     metavar="SIZE",
     help="Their estimated bytes together instead, such as 500MB; those defined before count.  [setting; none]",
 )
+@details_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @connection_options
 @click.pass_context
@@ -98,14 +100,15 @@ def recommend(
 
 def _request(queries: Path | None, dialect: str, *, from_structure: bool) -> RecommendRequest:
     from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest
-    from airflow_atscale_aggs.engine.lifecycle.advise.workload import split_queries
+    from airflow_atscale_aggs.engine.rewriting.parse.split_statements import split_statements
 
     try:
         text = queries.read_text(encoding="utf-8-sig") if queries is not None else None
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{queries} cannot be read: it is not UTF-8 text.") from error
+    queries_of_file = None if text is None else [one.text for one in split_statements(text, dialect=dialect)]
     return RecommendRequest(
-        queries=None if text is None else split_queries(text, dialect=dialect),
+        queries=queries_of_file,
         from_structure=from_structure,
         dialect=dialect,
     )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, when
+from airflow_atscale_aggs.cli.output import counted, print_json, say, when
+from airflow_atscale_aggs.cli.tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 @click.command(cls=Verb, example="atscale-aggs prune retail --dry-run")
 @click.argument("model")
 @click.option("--dry-run", is_flag=True, help="Only list.")
+@details_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @connection_options
 @click.pass_context

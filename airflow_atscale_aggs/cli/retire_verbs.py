@@ -7,7 +7,8 @@ import sys
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say, when
+from airflow_atscale_aggs.cli.output import counted, print_json, say, when
+from airflow_atscale_aggs.cli.tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 
@@ -15,6 +16,7 @@ from airflow_atscale_aggs.cli.verb import Verb
 @click.argument("model")
 @click.option("--dry-run", is_flag=True, help="Only list.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@details_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; without --yes it only lists.")
 @connection_options
 @click.pass_context

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from airflow_atscale_aggs.cli.connection_options import connection_options, registry_url, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say, show
+from airflow_atscale_aggs.cli.connection_options import connection_options, registry_alone, registry_url
+from airflow_atscale_aggs.cli.output import print_json, say, show
+from airflow_atscale_aggs.cli.tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb, VerbGroup
 
 
@@ -19,6 +20,7 @@ def settings() -> None:
 
 @settings.command("list", cls=Verb, example="atscale-aggs settings list --model retail")
 @click.option("--model", metavar="M", help="The values in force for this model.")
+@details_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @connection_options
 @click.pass_context
@@ -27,11 +29,12 @@ def list_settings(ctx: click.Context, /, model: str | None, *, as_json: bool, **
 
     Use it to find the key to set, and to see what is in force for a model.
     """
-    from airflow_atscale_aggs.engine.settings import WITHOUT_EFFECT, describe_settings
+    from airflow_atscale_aggs.engine.lifecycle.settings_in_force import settings_in_force
+    from airflow_atscale_aggs.engine.settings import WITHOUT_EFFECT, Settings, describe_settings
 
-    with workspace(ctx, connection) as place:
-        model_id = place.read.models.get(model).id if model else ""
-        rows = describe_settings(place.settings_of(model_id))
+    with registry_alone(ctx, connection) as opened:
+        model_id = opened.read.models.get(model).id if model else ""
+        rows = describe_settings(settings_in_force(opened.read, Settings(), model_id))
     if as_json:
         print_json(
             [{"key": key, "value": value, "default": default, "meaning": text} for key, value, default, text in rows]
@@ -60,8 +63,8 @@ def set_setting(ctx: click.Context, /, key: str, value: str, model: str | None, 
         return
     key = find_setting_key(key)
     Settings().with_values({key: value})
-    with workspace(ctx, connection) as place:
-        place.registry.settings.put(place.read.models.get(model).id if model else None, key, value)
+    with registry_alone(ctx, connection) as opened:
+        opened.settings.put(opened.read.models.get(model).id if model else None, key, value)
     say(f"{key} is {value}{f' for model {model}' if model else ''}.")
 
 
@@ -78,8 +81,8 @@ def unset_setting(ctx: click.Context, /, key: str, model: str | None, **connecti
     from airflow_atscale_aggs.engine.settings import find_setting_key
 
     key = find_setting_key(key)
-    with workspace(ctx, connection) as place:
-        was_set = place.registry.settings.delete(place.read.models.get(model).id if model else None, key)
+    with registry_alone(ctx, connection) as opened:
+        was_set = opened.settings.delete(opened.read.models.get(model).id if model else None, key)
     say(f"{key} {'is unset' if was_set else 'was not set'}.")
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say
+from airflow_atscale_aggs.cli.output import counted, print_json, say
+from airflow_atscale_aggs.cli.tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     help="What to do, with --yes, with tables of ours that no registry knows: "
     "leave them alone from now on, or drop them.",
 )
+@details_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; without --yes it only lists.")
 @connection_options
 @click.pass_context

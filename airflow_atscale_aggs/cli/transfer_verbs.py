@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say
+from airflow_atscale_aggs.cli.output import counted, print_json, say
+from airflow_atscale_aggs.cli.tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def export(ctx: click.Context, /, model: str, file: str, **connection: str | Non
 @click.argument("model")
 @click.argument("file")
 @click.option("--no-build", is_flag=True, help="Only record them; the next batch builds them.")
+@details_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @connection_options
 @click.pass_context

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import counted, print_json, print_table, say
+from airflow_atscale_aggs.cli.connection_options import connection_options, registry_alone, workspace
+from airflow_atscale_aggs.cli.output import counted, print_json, say
+from airflow_atscale_aggs.cli.tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb, VerbGroup
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _check_role(opened: Workspace, role: str) -> None:
 
 
 @user.command("list", cls=Verb, example="atscale-aggs user list")
+@details_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @connection_options
 @click.pass_context
@@ -94,15 +96,15 @@ def list_users(ctx: click.Context, /, *, as_json: bool, **connection: str | None
 
     Use it to find users who are to be removed.
     """
-    with workspace(ctx, connection) as opened:
-        names = {record.id: record.name for record in opened.read.models.all()}
+    with registry_alone(ctx, connection) as registry:
+        names = {record.id: record.name for record in registry.read.models.all()}
         rows = [
             (
                 found.name,
                 None if found.model_ids is None else sorted(names[model_id] for model_id in found.model_ids),
                 found.warehouse_role,
             )
-            for found in opened.read.users.all()
+            for found in registry.read.users.all()
         ]
     if as_json:
         print_json([{"name": name, "models": models, "warehouse_role": role} for name, models, role in rows])
@@ -122,8 +124,8 @@ def remove(ctx: click.Context, /, name: str, **connection: str | None) -> int:
 
     Use it when somebody is to see nothing any more, and restart `serve`.
     """
-    with workspace(ctx, connection) as opened:
-        was_there = opened.registry.users.delete(name)
+    with registry_alone(ctx, connection) as registry:
+        was_there = registry.users.delete(name)
     say(f"User `{name}` {'is removed' if was_there else 'is not there'}.")
     return 0 if was_there else 1
 

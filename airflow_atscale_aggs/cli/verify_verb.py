@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say
+from airflow_atscale_aggs.cli.output import print_json, say
+from airflow_atscale_aggs.cli.tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="totals: row count, totals, least and greatest values; sample: some groups as well; full: every group.",
 )
+@details_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @connection_options
 @click.pass_context

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
 
 from sqlglot import TokenType, tokenize
 from sqlglot.errors import SqlglotError
@@ -20,7 +19,7 @@ from airflow_atscale_aggs.engine.advising.query_requirements import (
 )
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, StoredFunction, row_count
-from airflow_atscale_aggs.engine.errors import QueryError, UnreadableQueryError
+from airflow_atscale_aggs.engine.errors import QueryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
@@ -104,23 +103,6 @@ def workload_of_structure(snapshot: ModelSnapshot, settings: Settings, facts: Se
     for requirement in requirements_of_structure(snapshot.model, snapshot.paths, stored):
         reader.take(requirement, ", ".join(sorted(attribute.query_name for attribute in requirement.grain)))
     return reader.workload()
-
-
-def split_queries(text: str, *, dialect: str = _LOGGED_DIALECT) -> tuple[str, ...]:
-    """Queries that semicolons separate, without empty ones.
-
-    >>> split_queries("SELECT ';'; SELECT 2;")
-    ("SELECT ';'", 'SELECT 2')
-
-    Raises:
-        UnreadableQueryError: the text cannot be taken apart, or the dialect is not known.
-    """
-    try:
-        ends = [token.start for token in tokenize(text, read=dialect) if token.token_type is TokenType.SEMICOLON]
-    except (SqlglotError, ValueError) as error:
-        raise UnreadableQueryError(text, f"it cannot be taken apart into queries: {error}") from error
-    texts = [text[begin:end].strip().removeprefix(";").strip() for begin, end in pairwise((0, *ends, len(text)))]
-    return tuple(text_of_query for text_of_query in texts if text_of_query)
 
 
 def storable_metrics(model: SemanticModel, settings: Settings) -> Mapping[str, Mapping[str, Metric]]:

@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequirement
-from airflow_atscale_aggs.engine.errors import UnreadableQueryError
 from airflow_atscale_aggs.engine.lifecycle.advise.workload import (
     Workload,
     decay,
-    split_queries,
     storable_metrics,
     workload_of_log,
     workload_of_queries,
@@ -236,23 +234,3 @@ def test_a_moment_counts_a_half_one_half_life_ago(days_ago: float, expected: flo
     moment = NOW - timedelta(days=days_ago)
 
     assert decay(moment, Settings(demand_half_life=14), now=NOW) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("text", "queries"),
-    [
-        ("SELECT 1; SELECT 2", ("SELECT 1", "SELECT 2")),
-        ("SELECT ';'; SELECT 2;", ("SELECT ';'", "SELECT 2")),
-        ("-- one; two\nSELECT 1", ("-- one; two\nSELECT 1",)),
-        (' ;; \n SELECT ";" FROM t ; ', ('SELECT ";" FROM t',)),
-        ("", ()),
-    ],
-)
-def test_queries_are_separated_by_semicolons(text: str, queries: tuple[str, ...]) -> None:
-    assert split_queries(text) == queries
-
-
-@pytest.mark.parametrize(("text", "dialect"), [("SELECT 'open", "postgres"), ("SELECT 1", "latin")])
-def test_a_text_that_cannot_be_taken_apart_is_refused(text: str, dialect: str) -> None:
-    with pytest.raises(UnreadableQueryError, match="it cannot be taken apart into queries"):
-        split_queries(text, dialect=dialect)
