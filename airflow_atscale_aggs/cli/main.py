@@ -12,7 +12,7 @@ import click
 
 from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.cli.connection_options import connection_options, hide_secrets, remember_connection
-from airflow_atscale_aggs.cli.output import print_json, say, visible
+from airflow_atscale_aggs.cli.output import describe_error, print_json, say, visible
 from airflow_atscale_aggs.cli.verb import VerbGroup
 
 _VERBS = {
@@ -26,6 +26,7 @@ _VERBS = {
     "build": ("build_verbs", "Build or rebuild all aggregates of a model and activate them together."),
     "query": ("query_verbs", "Answer a query on a model, from its aggregates where they serve."),
     "explain": ("query_verbs", "Show what would answer a query, and why other aggregates would not."),
+    "shell": ("shell_verb", "Ask models at a prompt that completes names and tells where answers came from."),
     "recommend": ("recommend_verb", "Tell which aggregates a model should have, and define them."),
     "cancel": ("build_verbs", "Give a batch up; the old instances keep serving."),
     "verify": ("verify_verb", "Compare the aggregates that serve with their facts."),
@@ -125,22 +126,9 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last one to see it
         if state.get("wants_json"):
             print_json({"error": hide_secrets(str(error), state)})
-        say(hide_secrets(_describe_error(error, is_debugging=state.get("debug", False)), state))
+        say(hide_secrets(describe_error(error, is_debugging=state.get("debug", False)), state))
         return 1
     return result if isinstance(result, int) else 0
-
-
-def _describe_error(error: Exception, *, is_debugging: bool) -> str:
-    """One sentence about an error; with ``--debug`` the whole traceback."""
-    if is_debugging:
-        import traceback
-
-        return "".join(traceback.format_exception(error)).rstrip()
-    from airflow_atscale_aggs.engine.errors import AtScaleAggsError
-
-    if isinstance(error, (AtScaleAggsError, OSError)):
-        return f"Error: {error}"
-    return f"Error: {type(error).__name__}: {error} (not foreseen: a defect of atscale-aggs; --debug shows where)"
 
 
 if __name__ == "__main__":

@@ -88,6 +88,21 @@ def say_from_handler(text: str) -> None:
         os.write(sys.stderr.fileno(), f"{visible(text)}\n".encode())
 
 
+def describe_error(error: Exception, *, is_debugging: bool) -> str:
+    """One sentence about an error; with ``--debug`` the whole traceback."""
+    if is_debugging:
+        import traceback
+
+        return "".join(traceback.format_exception(error)).rstrip()
+    from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+
+    if isinstance(error, click.ClickException):
+        return f"Error: {error.format_message()}"
+    if isinstance(error, (AtScaleAggsError, OSError)):
+        return f"Error: {error}"
+    return f"Error: {type(error).__name__}: {error} (not foreseen: a defect of atscale-aggs; --debug shows where)"
+
+
 def _plain(value: object) -> object:
     return _utc(value).isoformat() if isinstance(value, datetime) else str(value)
 

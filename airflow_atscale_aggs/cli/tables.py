@@ -52,24 +52,37 @@ def print_table(
         whole: further columns that are never shortened, such as ids that people copy.
         spare: columns that are left out first where there is no room, in this order; then the last ones are.
     """
+    lines, note = table_lines(columns, rows, right=right, whole=whole, spare=spare, in_blocks=_wants_details())
+    print_lines(lines)
+    if note:
+        say(f"{note}; --details shows all.")
+
+
+def table_lines(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    right: Sequence[str] = (),
+    whole: Sequence[str] = (),
+    spare: Sequence[str] = (),
+    in_blocks: bool = False,
+) -> tuple[Iterable[str], str]:
+    """The lines of a table, and what was done to make it fit; empty: nothing. See `print_table`."""
     cells = [[_cell(value) for value in row] for row in rows]
-    if _wants_details():
-        _print_lines(_blocks(columns, cells))
-        return
+    if in_blocks:
+        return _blocks(columns, cells), ""
     natural = _natural_widths(columns, cells)
     width = _terminal_width()
     if width is None:
-        _print_lines(_lines(columns, cells, natural, right))
-        return
+        return _lines(columns, cells, natural, right), ""
     least = [
         size if name in right or name in whole else min(size, _LEAST_WIDTH)
         for name, size in zip(columns, natural, strict=True)
     ]
     widths = fitting_widths(natural, least, width, spare=[columns.index(name) for name in spare if name in columns])
-    _print_lines(_lines(columns, cells, widths, right))
-    if rows and widths != natural:
-        absent = ", ".join(name for name, size in zip(columns, widths, strict=True) if not size)
-        say(f"Shortened to the terminal's width{absent and f', without {absent}'}; --details shows all.")
+    absent = ", ".join(name for name, size in zip(columns, widths, strict=True) if not size)
+    note = f"Shortened to the terminal's width{absent and f', without {absent}'}" if rows and widths != natural else ""
+    return _lines(columns, cells, widths, right), note
 
 
 def print_answer(columns: Sequence[str], rows: Sequence[Sequence[object]], *, in_blocks: bool = False) -> None:
@@ -80,7 +93,7 @@ def print_answer(columns: Sequence[str], rows: Sequence[Sequence[object]], *, in
     Args:
         in_blocks: print blocks in any case.
     """
-    _print_lines(answer_lines(columns, rows, in_blocks=in_blocks))
+    print_lines(answer_lines(columns, rows, in_blocks=in_blocks))
 
 
 def answer_lines(columns: Sequence[str], rows: Sequence[Sequence[object]], *, in_blocks: bool = False) -> Iterable[str]:
@@ -200,7 +213,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
-def _print_lines(lines: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines on standard output."""
     text = "\n".join(lines)
     if text:
         click.echo(text)

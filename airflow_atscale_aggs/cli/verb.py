@@ -49,10 +49,9 @@ class VerbGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from airflow_atscale_aggs.engine.errors import near_names
+            from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
 
-            near = near_names(args[0], self.list_commands(ctx))
-            hint = f" Did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else ""
+            hint = did_you_mean(near_names(args[0], self.list_commands(ctx)))
             raise click.UsageError(f"{error.message}{hint}", ctx) from None
 
 

@@ -69,7 +69,7 @@ def near_names(name: str, candidates: Iterable[str], *, most: int = 3) -> tuple[
     return tuple(by_folded[near] for near in difflib.get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.6))
 
 
-def _did_you_mean(near: Sequence[str]) -> str:
+def did_you_mean(near: Sequence[str]) -> str:
     """`` Did you mean `a` or `b`?``, or nothing."""
     return f" Did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else ""
 
@@ -104,7 +104,7 @@ class UnknownNameError(ModelError):
         self.kind, self.name, self.near = kind, name, tuple(near)
 
     def __str__(self) -> str:
-        return f"There is no {self.kind} `{self.name}`.{_did_you_mean(self.near)}"
+        return f"There is no {self.kind} `{self.name}`.{did_you_mean(self.near)}"
 
 
 class InvalidModelError(ModelError):
@@ -194,7 +194,7 @@ class UnknownColumnError(QueryError):
 
     def __str__(self) -> str:
         where = f" (in `{self.clause}`)" if self.clause else ""
-        return f"Model `{self.model}` has no attribute or metric `{self.name}`{where}.{_did_you_mean(self.near)}"
+        return f"Model `{self.model}` has no attribute or metric `{self.name}`{where}.{did_you_mean(self.near)}"
 
 
 class AmbiguousColumnError(QueryError):
@@ -232,7 +232,7 @@ class SettingError(AtScaleAggsError):
         self.key, self.reason, self.near = key, reason, tuple(near)
 
     def __str__(self) -> str:
-        return f"Setting `{self.key}`: {self.reason}.{_did_you_mean(self.near)}"
+        return f"Setting `{self.key}`: {self.reason}.{did_you_mean(self.near)}"
 
 
 class GracePeriodError(AtScaleAggsError):
@@ -386,7 +386,7 @@ class NotRegisteredError(RegistryError):
         self.kind, self.name, self.near = kind, name, tuple(near)
 
     def __str__(self) -> str:
-        return f"The registry has no {self.kind} `{self.name}`.{_did_you_mean(self.near)}"
+        return f"The registry has no {self.kind} `{self.name}`.{did_you_mean(self.near)}"
 
 
 class WarehouseError(AtScaleAggsError):

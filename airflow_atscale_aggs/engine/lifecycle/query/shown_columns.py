@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Attribute, Calculation, Dimension, Metric, SemanticModel
-from airflow_atscale_aggs.engine.rewriting.flat_table import Meaning
+from airflow_atscale_aggs.engine.rewriting.flat_table import Meaning, SurfaceNames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,18 @@ def show_column(model: SemanticModel, meaning: Meaning) -> ShownColumn:
         return _show_attribute(meaning.role, dimension, dimension.attributes[meaning.name])
     origin = _origin_of_calculation(meaning) if isinstance(meaning, Calculation) else _origin_of_metric(meaning)
     return ShownColumn(label=meaning.label, description=meaning.description, folder=meaning.folder, origin=origin)
+
+
+def show_columns(model: SemanticModel, perspective: str = "") -> Mapping[str, ShownColumn]:
+    """The columns that a model shows, by the names that queries use; hidden ones are left out.
+
+    The warehouse is not asked.
+
+    Args:
+        perspective: only what it shows; empty: the whole model.
+    """
+    names = SurfaceNames(model, JoinPaths(model), model.perspectives[perspective] if perspective else None)
+    return {name: show_column(model, meaning) for name, meaning in names.unique()}
 
 
 def show_hierarchies(snapshot: ModelSnapshot) -> tuple[ShownHierarchy, ...]:

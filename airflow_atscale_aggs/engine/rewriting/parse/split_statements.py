@@ -18,12 +18,12 @@ class Statement:
     Attributes:
         text: as it is written, without its semicolon.
         line: of its first word, from 1.
-        is_ended: a semicolon follows it.
+        end: where its semicolon stands in the text, from 0; None: it has none.
     """
 
     text: str
     line: int
-    is_ended: bool
+    end: int | None
 
 
 def split_statements(text: str, *, dialect: str) -> tuple[Statement, ...]:
@@ -44,7 +44,11 @@ def split_statements(text: str, *, dialect: str) -> tuple[Statement, ...]:
     first_words = _first_words(tokens, ends)
     bounds = pairwise((-1, *ends, len(text)))
     return tuple(
-        Statement(text[begin + 1 : end].strip(), text.count("\n", 0, first_words[number]) + 1, number < len(ends))
+        Statement(
+            text[begin + 1 : end].strip(),
+            text.count("\n", 0, first_words[number]) + 1,
+            end if number < len(ends) else None,
+        )
         for number, (begin, end) in enumerate(bounds)
         if number in first_words
     )

@@ -25,10 +25,10 @@ def test_statements_are_separated_by_semicolons(text: str, queries: tuple[str, .
     assert tuple(statement.text for statement in split_statements(text, dialect="postgres")) == queries
 
 
-def test_a_statement_knows_its_line_and_whether_it_is_ended() -> None:
+def test_a_statement_knows_its_line_and_its_semicolon() -> None:
     statements = split_statements("SELECT 1;\n\n-- why\nSELECT 2", dialect="postgres")
 
-    assert statements == (Statement("SELECT 1", 1, True), Statement("-- why\nSELECT 2", 4, False))
+    assert statements == (Statement("SELECT 1", 1, 8), Statement("-- why\nSELECT 2", 4, None))
 
 
 @pytest.mark.parametrize(
