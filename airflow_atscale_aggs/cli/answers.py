@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from airflow_atscale_aggs.cli.output import counted, say, show, visible, when
-from airflow_atscale_aggs.cli.tables import print_table
+from airflow_atscale_aggs.cli.printed_tables import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

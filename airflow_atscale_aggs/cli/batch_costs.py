@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_atscale_aggs.cli.output import counted, say, show, size
-from airflow_atscale_aggs.cli.tables import print_table
+from airflow_atscale_aggs.cli.printed_tables import print_table
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.planning.batch_cost import BatchCost, FactCost, ReadReason

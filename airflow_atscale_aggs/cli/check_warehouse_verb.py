@@ -14,7 +14,7 @@ import click
 
 from airflow_atscale_aggs.cli.connection_options import hide_secrets, remember_connection
 from airflow_atscale_aggs.cli.output import counted, print_json, say, say_from_handler, seconds
-from airflow_atscale_aggs.cli.tables import details_option, print_table
+from airflow_atscale_aggs.cli.printed_tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import click
 
 from airflow_atscale_aggs.cli.answers import answer_document, plan_document, print_csv, say_source, show_plan
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
+from airflow_atscale_aggs.cli.given_statements import StatementVerb, read_statements
 from airflow_atscale_aggs.cli.output import print_json, say
-from airflow_atscale_aggs.cli.statements import StatementVerb, read_statements
-from airflow_atscale_aggs.cli.tables import details_option, print_answer
+from airflow_atscale_aggs.cli.printed_tables import details_option, print_answer
 
 if TYPE_CHECKING:
     from datetime import timedelta

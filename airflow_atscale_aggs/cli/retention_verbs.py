@@ -11,7 +11,7 @@ import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
 from airflow_atscale_aggs.cli.output import counted, print_json, say, when
-from airflow_atscale_aggs.cli.tables import details_option, print_table
+from airflow_atscale_aggs.cli.printed_tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, registry_alone, registry_url
 from airflow_atscale_aggs.cli.output import print_json, say, show
-from airflow_atscale_aggs.cli.tables import details_option, print_table
+from airflow_atscale_aggs.cli.printed_tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb, VerbGroup
 
 

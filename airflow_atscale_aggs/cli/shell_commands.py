@@ -9,8 +9,8 @@ import click
 
 from airflow_atscale_aggs.cli.answers import show_plan
 from airflow_atscale_aggs.cli.output import say, seconds, when
+from airflow_atscale_aggs.cli.printed_tables import table_lines
 from airflow_atscale_aggs.cli.shell_names import kind_of
-from airflow_atscale_aggs.cli.tables import table_lines
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.cli.shell_session import ShellSession

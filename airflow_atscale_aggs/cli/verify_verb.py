@@ -8,7 +8,7 @@ import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
 from airflow_atscale_aggs.cli.output import print_json, say
-from airflow_atscale_aggs.cli.tables import details_option, print_table
+from airflow_atscale_aggs.cli.printed_tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from airflow_atscale_aggs.cli.main import run
-from airflow_atscale_aggs.cli.tables import fitting_widths
+from airflow_atscale_aggs.cli.printed_tables import fitting_widths
 from tests.support.stars import tiny_star
 from tests.support.terminal import printed_on_terminal
 
