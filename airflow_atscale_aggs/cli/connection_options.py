@@ -27,6 +27,7 @@ DEFAULT_WAREHOUSE = "duckdb:///warehouse.duckdb"
 _SECRET = re.compile(
     r"://[^:/?#]*:(?P<password>.+)@|[?&][^=&]*(?:pass|token|secret|key)[^=&]*=(?P<value>[^&]+)", re.IGNORECASE
 )
+_PASSWORD = re.compile(r"(://[^:/?#@]*):.*@")
 _LEAST_SECRET = 3
 """Shorter secrets are not hidden, because they would match parts of ordinary words."""
 
@@ -96,6 +97,13 @@ def registry_alone(ctx: click.Context, given: Mapping[str, str | None]) -> Itera
         yield opened
     finally:
         opened.close()
+
+
+def warehouse_name(ctx: click.Context) -> str:
+    """The URL of the warehouse without its secrets, for messages."""
+    state = ctx.find_root().obj
+    url = _option_or_environment(state, "warehouse") or DEFAULT_WAREHOUSE
+    return hide_secrets(_PASSWORD.sub(r"\1:***@", url), state)
 
 
 def hide_secrets(text: str, state: Mapping[str, Any]) -> str:

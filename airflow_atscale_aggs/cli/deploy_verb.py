@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_atscale_aggs.cli.connection_options import connection_options, hide_secrets, workspace
+from airflow_atscale_aggs.cli.connection_options import connection_options, hide_secrets, warehouse_name, workspace
 from airflow_atscale_aggs.cli.output import counted, print_json, say, show
 from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.lifecycle.deploy.check_tables import LookedIn
     from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import DeployReport
     from airflow_atscale_aggs.engine.model.validation import ModelIssue
 
@@ -60,6 +61,25 @@ def deploy(
         if not (outcome.appeared or outcome.changed or outcome.unchanged):
             show("  no user-defined aggregates")
     _show_predictions(report)
+    _say_where_tables_are(report.looked_in, warehouse_name(ctx))
+
+
+def _say_where_tables_are(looked_in: LookedIn, warehouse: str) -> None:
+    """Say in which schemas of which warehouse the tables were looked for, and which are not there."""
+    if not looked_in.tables or looked_in.missing is None:
+        return
+    schemas = list(dict.fromkeys(schema or looked_in.schema or "the default one" for _, schema, _ in looked_in.tables))
+    where = f"{'schema' if len(schemas) == 1 else 'schemas'} {', '.join(schemas)} of {warehouse}"
+    if not looked_in.missing:
+        say(f"All {counted(len(looked_in.tables), 'table')} are there, in {where}.")
+        return
+    names = ", ".join(looked_in.names(looked_in.missing)[:_MOST_LINES])
+    more = f" and {len(looked_in.missing) - _MOST_LINES} more" if len(looked_in.missing) > _MOST_LINES else ""
+    say(
+        f"warning: {len(looked_in.missing)} of {counted(len(looked_in.tables), 'table')} are not there: {names}{more}. "
+        f"Looked in {where}. Load them before a build; or name another schema in the SML of the connection, or another "
+        "warehouse (--warehouse)."
+    )
 
 
 def _show_predictions(report: DeployReport) -> None:
@@ -138,4 +158,9 @@ def _document(report: DeployReport) -> dict[str, object]:
             for prediction in report.predictions
         ],
         "warnings": [_issue(issue) for issue in report.issues],
+        "looked_in": {
+            "schema": report.looked_in.schema,
+            "tables": report.looked_in.names(report.looked_in.tables),
+            "missing": None if report.looked_in.missing is None else report.looked_in.names(report.looked_in.missing),
+        },
     }

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 _MOST_REASONS = 5
 
+_NOTHING = {
+    "history": "Nothing was asked yet; try --queries FILE or --from-structure.",
+    "queries": "No query of the file can be answered by an aggregate of this model, for the reasons above.",
+    "structure": "The structure of this model makes no query likely that an aggregate could answer: it has no metrics "
+    "that can be stored, or no attributes to group them by.",
+}
+"""What is said where there is nothing to base recommendations on, by the report's source."""
+
 _ASKED = {
     "history": "{:,.0f} queries of the log",
     "queries": "the {:,.0f} queries",
@@ -138,7 +146,7 @@ def _show(report: RecommendReport, *, is_applied: bool) -> None:
         say(f"{old} makes room once {new} serves: the budget has none for both.")
     _show_unserved_queries(report)
     if not report.queries:
-        say("Nothing was asked yet; try --queries FILE or --from-structure.")
+        say(_NOTHING[report.source])
         return
     if not report.recommendations:
         say(f"Nothing to recommend: no further aggregate saves more than it costs. {_budget(report)}")

@@ -139,6 +139,9 @@ CALCULATION_METHODS = frozenset(
 )
 """Values of ``calculation_method``."""
 
+_EFFECTS = {("dataset", "connection_id"): ": its table is looked for in the warehouse's default schema"}
+"""What the lack of a key means, where that is not plain."""
+
 _OBSOLETE = {("aggregate", "target_connection")}
 
 
@@ -190,7 +193,8 @@ def _check_mapping(mapping: SmlMapping, shape: str, file: str, issues: IssueList
                 issues.error(where, "missing-key", f"{what} lacks `{key}`")
                 usable = False
             else:
-                issues.warning(where, "missing-key", f"{what} lacks `{key}`")
+                effect = _EFFECTS.get((shape, key), "")
+                issues.warning(where, "missing-key", f"{what} lacks `{key}`{effect}")
     return usable
 
 

@@ -21,6 +21,7 @@ class CheckInput:
         models: those that are deployed now.
         physical: columns of the tables behind the models' datasets; a table that is not in the warehouse is absent.
         has_answer: the warehouse was asked for them and has answered; otherwise it may have any table.
+        place: the warehouse's own database and schema; empty: not known.
     """
 
     folder: ModelFolder
@@ -29,6 +30,7 @@ class CheckInput:
     physical: PhysicalTables
     dialect: Dialect
     has_answer: bool = True
+    place: tuple[str, str] = ("", "")
 
 
 Check = Callable[[CheckInput], tuple[ModelIssue, ...]]

@@ -7,6 +7,7 @@ need not wait for the import.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import Check, CheckInput
@@ -16,6 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.check_support import (
     check_long_names,
     check_support,
 )
+from airflow_atscale_aggs.engine.lifecycle.deploy.check_tables import LookedIn, check_tables, look_for_tables
 from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import check_settings
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import PhysicalTables, table_key
@@ -66,6 +68,7 @@ def _check_indicators(checked: CheckInput) -> tuple[ModelIssue, ...]:
 CHECKS: tuple[Check, ...] = (
     _check_number,
     check_settings,
+    check_tables,
     check_joins,
     check_columns,
     check_long_names,
@@ -76,38 +79,54 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The issues that all checks return, and where the tables of the models were looked for."""
+
+    issues: tuple[ModelIssue, ...]
+    looked_in: LookedIn
+
+
 def run_checks(
     workspace: Workspace, folder: ModelFolder, names: Sequence[str], models: Sequence[SemanticModel]
-) -> tuple[ModelIssue, ...]:
-    """The issues that all checks return.
+) -> CheckReport:
+    """Run all checks.
 
     Args:
         names: of all models of the folder.
         models: those that are deployed.
     """
-    physical, issues = _read_columns(workspace, models)
+    seen, issues = _look_at_warehouse(workspace, models)
     checked = CheckInput(
         folder=folder,
         names=names,
         models=models,
-        physical=physical,
+        physical=seen.physical,
         dialect=workspace.warehouse.dialect,
         has_answer=not issues,
+        place=seen.place,
     )
-    return (*issues, *(issue for check in CHECKS for issue in check(checked)))
+    found = (*issues, *(issue for check in CHECKS for issue in check(checked)))
+    return CheckReport(found, look_for_tables(checked))
 
 
-def _read_columns(
-    workspace: Workspace, models: Sequence[SemanticModel]
-) -> tuple[PhysicalTables, tuple[ModelIssue, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the warehouse has told: columns of the models' tables, and its own database and schema."""
+
+    physical: PhysicalTables
+    place: tuple[str, str] = ("", "")
+
+
+def _look_at_warehouse(workspace: Workspace, models: Sequence[SemanticModel]) -> tuple[_Seen, tuple[ModelIssue, ...]]:
     """Columns of the models' tables, in one round trip; a warning when the warehouse does not answer."""
     datasets = [dataset for model in models for dataset in model.datasets.values()]
     keys = {key for key in map(table_key, datasets) if key is not None}
     if not keys:
-        return {}, ()
+        return _Seen({}), ()
     try:
         with workspace.warehouse.session() as session:
-            return session.columns(sorted(keys, key=str)), ()
+            return _Seen(session.columns(sorted(keys, key=str)), session.own_place()), ()
     except WarehouseError as error:
         issues = IssueList()
         message = (
@@ -115,7 +134,7 @@ def _read_columns(
             f"so neither columns nor joins nor indicators were checked: {error}"
         )
         issues.warning(models[0].where, "columns-not-checked", message)
-        return {}, issues.all()
+        return _Seen({}), issues.all()
 
 
 def _has_member_rules(model: SemanticModel) -> bool:

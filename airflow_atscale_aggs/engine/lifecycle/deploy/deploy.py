@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinitio
 from airflow_atscale_aggs.engine.aggregates.rebinding import rebind, why_undefinable
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import InvalidModelError, ModelFileError, UnknownNameError, near_names
+from airflow_atscale_aggs.engine.lifecycle.deploy.check_tables import LookedIn
 from airflow_atscale_aggs.engine.lifecycle.deploy.checks import run_checks
 from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import settings_of
 from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
@@ -39,12 +40,14 @@ class DeployReport:
     Attributes:
         models: one outcome per model, by name.
         issues: the warnings; errors were raised.
+        looked_in: where the tables of the models were looked for.
         predictions: one per model whose catalog wants prediction-defined aggregates, or had some.
     """
 
     folder: str
     models: tuple[DeploymentOutcome, ...]
     issues: tuple[ModelIssue, ...]
+    looked_in: LookedIn
     predictions: tuple[PredictReport, ...] = ()
 
 
@@ -67,7 +70,8 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     names = model_names(model_folder)
     pairs = _make_deployments(workspace.read, model_folder, names, model)
     deployments, models = [deployment for deployment, _ in pairs], [resolved for _, resolved in pairs]
-    model_folder.issues.add(run_checks(workspace, model_folder, names, models))
+    checked = run_checks(workspace, model_folder, names, models)
+    model_folder.issues.add(checked.issues)
     if model is not None:
         model_folder.issues.forgive(files_behind(model, model_folder))
     issues = model_folder.issues.all()
@@ -81,7 +85,7 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
         if resolved.build_speculative_aggs or _has_predicted(workspace.read, deployment.model_id)
     ]
     if not to_predict:
-        return DeployReport(str(folder), outcomes, issues)
+        return DeployReport(str(folder), outcomes, issues, checked.looked_in)
     # Again an SQL library that others need not wait for.
     from airflow_atscale_aggs.engine.lifecycle.advise.predict import predict  # noqa: PLC0415
 
@@ -89,7 +93,7 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
         predict(workspace, resolved, identity, previous=previous[identity], now=now)
         for identity, resolved in to_predict
     ]
-    return DeployReport(str(folder), outcomes, issues, tuple(predictions))
+    return DeployReport(str(folder), outcomes, issues, checked.looked_in, tuple(predictions))
 
 
 def _previous(read: RegistryReader, deployment: Deployment) -> SemanticModel | None:

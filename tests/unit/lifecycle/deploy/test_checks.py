@@ -97,7 +97,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 def test_columns_are_those_that_the_warehouse_tells(workspace: Workspace) -> None:
     checked = check_input(star())
 
-    (line,) = lines_of(run_checks(workspace, checked.folder, checked.names, checked.models))
+    (line,) = lines_of(run_checks(workspace, checked.folder, checked.names, checked.models).issues)
 
     assert line.startswith("warning in model.yml, refused-join: relationship `sold`: `sales`.`sold_id` (TIMESTAMP)")
 
@@ -107,7 +107,7 @@ def test_a_warehouse_that_does_not_answer_is_told_once(tmp_path: Path) -> None:
     nowhere = f"duckdb:///{tmp_path / 'no' / 'such' / 'folder.duckdb'}"
     checked = check_input(_with_all_faults())
     with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=nowhere) as workspace:
-        issues = run_checks(workspace, checked.folder, checked.names, checked.models)
+        issues = run_checks(workspace, checked.folder, checked.names, checked.models).issues
 
     first = lines_of(issues)[0]
     assert first.startswith(
@@ -122,6 +122,6 @@ def test_a_warehouse_that_does_not_answer_is_told_once(tmp_path: Path) -> None:
 def test_a_folder_without_tables_asks_no_warehouse(tmp_path: Path) -> None:
     checked = check_input({"catalog": star()["catalog"]})
     with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse="duckdb:////no/such/w") as workspace:
-        issues = run_checks(workspace, checked.folder, checked.names, checked.models)
+        issues = run_checks(workspace, checked.folder, checked.names, checked.models).issues
 
     assert lines_of(issues) == ["error in small, no-model: the folder holds no model to deploy"]

@@ -63,7 +63,8 @@ def test_a_model_is_recorded_with_its_aggregates(empty: Workspace, folder: Path)
     (outcome,) = report.models
     assert (outcome.model, outcome.version, outcome.is_new_version) == (MODEL, 1, True)
     assert set(outcome.appeared) == set(AGGREGATES)
-    assert report == DeployReport(str(folder), (outcome,), (), ())
+    assert report == DeployReport(str(folder), (outcome,), (), report.looked_in)
+    assert report.looked_in.missing == ()
     record = empty.read.models.get(MODEL)
     assert (record.id, record.catalog, record.connection) == (outcome.model_id, "tiny", "tiny_warehouse")
     assert record.deployed_at == NOW
