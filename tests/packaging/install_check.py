@@ -76,8 +76,9 @@ def _check_python(version: str, python: str, wheel: Path, folder: Path) -> None:
     _check_airflow(environment, folder)
     _check_command_line(environment, folder)
     _say(
-        f"Python {version}: {len(after) - len(before)} packages beside {len(before)} of Airflow in "
-        f"{installed - started:.0f} s, provider, plugin and demo checked in {time.monotonic() - installed:.0f} s"
+        f"Python {version}: installed beside the {len(before)} packages of Airflow in {installed - started:.0f} s; "
+        f"provider, plugin and demo checked in {time.monotonic() - installed:.0f} s; "
+        f"new are {', '.join(sorted(after.keys() - before.keys()))}"
     )
 
 
