@@ -21,7 +21,7 @@ from airflow_atscale_aggs.engine.model.row_security import Reader
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.warehouse.base import RowMessages, WarehouseSession, WireFormat
 from airflow_atscale_aggs.server.messages import ResultColumn, error_response, format_of
-from airflow_atscale_aggs.server.row_encoding import encode_rows
+from airflow_atscale_aggs.server.row_encoding import encode_rows, too_long
 from airflow_atscale_aggs.server.sql_errors import SqlError
 from airflow_atscale_aggs.server.stopping import BY_USER
 from airflow_atscale_aggs.server.values import Encode, encoders
@@ -303,6 +303,8 @@ class RowStream:
             if encoded is None:
                 encoded = encode_rows(answered.rows, self._columns.encoders(), self._columns.longest)
             for batch in encoded:
+                if batch.longest > self._columns.longest:
+                    raise too_long(self._columns.longest)
                 answered.count += batch.count
                 self._put(batch)
             if not self._is_canceled.is_set():

@@ -68,6 +68,12 @@ def encode_rows(rows: Iterator[Sequence[Any]], encoders: Sequence[Encode], longe
         yield RowMessages(batch, len(taken))
 
 
+def too_long(longest: int) -> SqlError:
+    """The refusal of a row that takes more bytes."""
+    text = f"a row takes more than {longest:,} bytes"
+    return SqlError(error_response("54000", text, H="Raise --session-memory of `atscale-aggs serve`."))
+
+
 def _encode_batch(
     rows: list[Sequence[Any]], columns: Sequence[Callable[[Sequence[Any]], list[bytes]]], longest: int
 ) -> bytes:
@@ -76,8 +82,7 @@ def _encode_batch(
     for values in zip(*packed, strict=True) if packed else itertools.repeat((), len(rows)):
         data = b"".join(values)
         if len(data) > longest:
-            text = f"a row takes more than {longest:,} bytes"
-            raise SqlError(error_response("54000", text, H="Raise --session-memory of `atscale-aggs serve`."))
+            raise too_long(longest)
         parts.append(pack_head(b"D", len(data) + _HEAD_BYTES, count))
         parts.append(data)
     return b"".join(parts)

@@ -48,20 +48,27 @@ class WireFormat:
         formats: of each: 0 (text) or 1 (binary).
         zone: the time zone in which texts of instants are written.
         longest: bytes of one row.
+        most_rows: no more are to be expected; None: nobody knows.
     """
 
     type_oids: tuple[int, ...]
     formats: tuple[int, ...]
     zone: str
     longest: int
+    most_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RowMessages:
-    """Some rows as DataRow messages, one behind the other."""
+    """Some rows as DataRow messages, one behind the other.
+
+    Attributes:
+        longest: bytes of the longest row; 0: none is longer than was wanted.
+    """
 
     data: bytes
     count: int
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +123,9 @@ class WarehouseSession(Protocol):
     def stream_messages(
         self, sql: str, wire: WireFormat
     ) -> AbstractContextManager[tuple[tuple[str, ...], Iterator[RowMessages]] | None]:
-        """As `stream`; the rows come as PostgreSQL itself has written them, and nobody reads their values.
+        """As `stream`; the rows come as the warehouse has written them, and nobody reads their values.
 
-        None: this warehouse cannot do that, or has no such types; nothing was run then.
+        None: this warehouse cannot do that, or has no such types, or its values are read sooner; nothing was run then.
         """
 
     def result_types(self, sql: str) -> tuple[str, ...]:

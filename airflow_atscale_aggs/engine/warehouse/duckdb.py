@@ -14,9 +14,10 @@ import duckdb
 
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
-from airflow_atscale_aggs.engine.warehouse.base import Row
+from airflow_atscale_aggs.engine.warehouse.base import Row, RowMessages, WireFormat
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure, fetch_rows, one_line
+from airflow_atscale_aggs.engine.warehouse.duckdb_wire import FEW_ROWS, message_query, read_rows
 from airflow_atscale_aggs.engine.warehouse.information_schema import InformationSchema
 
 DEFAULT_LOCK_TIMEOUT_SECONDS = 30.0
@@ -114,6 +115,7 @@ def open_duckdb(path: str, *, config: Mapping[str, str], lock_timeout: float, ag
         reason=one_line,
         hides_signal=lambda error: str(error) == "Query interrupted",
         read_query=_read_query,
+        read_messages=_read_messages,
         cursors_are_connections=True,
     )
     return DbApiWarehouse(driver, find_dialect("duckdb"), aggregate_schema=aggregate_schema, close=database.close)
@@ -127,14 +129,48 @@ def _is_transient(error: BaseException) -> bool:
 @contextlib.contextmanager
 def _read_query(connection: Any, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
     """One SELECT in a transaction that may not write. DuckDB itself says what a text is; rows come as they are read."""
+    with _reading(connection, sql) as statement:
+        connection.execute(statement)
+        yield tuple(str(column[0]) for column in connection.description or ()), fetch_rows(connection)
+
+
+@contextlib.contextmanager
+def _read_messages(
+    connection: Any, sql: str, wire: WireFormat
+) -> Iterator[tuple[tuple[str, ...], Iterator[RowMessages]] | None]:
+    """The same, whose rows DuckDB writes as messages; None: they are to be read as values."""
+    if wire.most_rows is not None and wire.most_rows <= FEW_ROWS:
+        yield None
+        return
+    with _reading(connection, sql):
+        relation = connection.sql(sql)
+        written = message_query(sql, [str(kind) for kind in relation.types], wire)
+        statement = None if written is None else _parsed(connection, written)
+        if statement is None:
+            yield None
+            return
+        connection.execute(statement)
+        yield tuple(relation.columns), read_rows(connection)
+
+
+def _parsed(connection: Any, sql: str) -> Any:
+    """A statement as DuckDB reads it; None: it does not, such as one around another that ends with a semicolon."""
+    try:
+        return connection.extract_statements(sql)[0]
+    except duckdb.Error:
+        return None
+
+
+@contextlib.contextmanager
+def _reading(connection: Any, sql: str) -> Iterator[Any]:
+    """A transaction that may not write, for one SELECT, as DuckDB reads it."""
     statements = connection.extract_statements(sql)
     if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
         message = "this is not one single query, and nothing else is run here"
         raise duckdb.InvalidInputException(message)
     connection.execute("BEGIN TRANSACTION READ ONLY")
     try:
-        connection.execute(statements[0])
-        yield tuple(str(column[0]) for column in connection.description or ()), fetch_rows(connection)
+        yield statements[0]
     finally:
         with contextlib.suppress(duckdb.Error):
             connection.execute("ROLLBACK")

@@ -83,3 +83,9 @@ class QueryPlan:
     def uses_aggregates(self) -> bool:
         """True when at least one part is answered from an aggregate."""
         return any(source.aggregate is not None for source in self.sources)
+
+    @property
+    def most_rows(self) -> int | None:
+        """About how many rows the answer has at most, by the aggregates that it reads; None: it reads facts."""
+        rows = [source.rows for source in self.sources if source.aggregate is not None and source.rows is not None]
+        return sum(rows) if rows and len(rows) == len(self.sources) else None

@@ -407,6 +407,7 @@ class QueryRouter:
         """The rows of a plan, of which the first is there: until then a warehouse may refuse."""
         with withheld_errors(is_secured=plan.is_secured), self._session_for(plan) as session:
             watch(session)
+            wire = None if wire is None else replace(wire, most_rows=plan.most_rows)
             try:
                 with session.stream_messages(plan.sql, wire) if wire else contextlib.nullcontext() as answer:
                     if answer is not None:
