@@ -14,7 +14,7 @@ SNOWFLAKE_PROVIDER_VERSION := 6.20.0
 SUPERSET := .cache/superset
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint unit page browser chromium clients fuzz spark snowflake superset chaos install-check newcomer demo spark-demo bench clean
+.PHONY: help test lint unit docs screenshots page browser chromium clients fuzz spark snowflake superset chaos install-check newcomer demo spark-demo bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,13 @@ lint: $(STAMP) ## Check style and types only
 
 unit: $(STAMP) ## Run the fast tests only, and print how much of the engine they cover
 	$(BIN)/python -m pytest -q -n 2 tests/unit --cov --cov-report=term --cov-fail-under=85
+
+docs: $(STAMP) ## Build the site of the documentation into build/site, strictly: pages, links and anchors are checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "Open build/site/index.html"
+
+screenshots: $(STAMP) ## Make the pictures of the documentation anew, in a real Airflow and a browser (two minutes)
+	PYTHONPATH=.:dags/demo $(BIN)/python -m tests.support.docs_screenshots docs/images
 
 page: $(STAMP) ## Generate the client of the Aggregates page, check the page and build its bundle (Node 20.19 or newer)
 	$(BIN)/python -m tests.support.api_description

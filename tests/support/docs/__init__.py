@@ -1,0 +1,1 @@
+"""What tests of the documentation share: its pages read, their commands run, the places where they run prepared."""
