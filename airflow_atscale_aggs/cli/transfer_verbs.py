@@ -51,7 +51,7 @@ def export(ctx: click.Context, /, model: str, file: str, **connection: str | Non
 def import_(
     ctx: click.Context, /, model: str, file: str, *, no_build: bool, as_json: bool, **connection: str | None
 ) -> int:
-    """Define here what `export` wrote on another system, and build it at once in a batch of just those.
+    """Define here what `export` wrote on another system, and build it at once in a batch of its own.
 
     Use it where the same model (the same ModelID) is deployed, of the same version of this program or a newer one. What
     exists already is told as a duplicate and left alone, so the same file may be imported again.
