@@ -32,7 +32,11 @@ REASONS = {
     "minutes": "minutes",
     "prompt": "somebody who types at a prompt",
 }
-"""What a block may need that these tests have not. Its comment names one of them: ``<!-- not run: docker -->``."""
+"""What a block may need that these tests have not, by the word of its comment, such as ``<!-- not run: docker -->``.
+
+A comment may also say the reason itself, in some words.
+"""
+_FEWEST_WORDS = 4
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +86,15 @@ def test_what_is_not_run_has_a_reason(capsys: pytest.CaptureFixture[str]) -> Non
     left_out = [step for page in readable_files() for step in steps_of(page) if step.reason_not_run]
     with capsys.disabled():
         for step in left_out if os.environ.get("DOCS_LIST") else ():
-            print(f"{step.block}: not run, needs {REASONS.get(step.reason_not_run)}: {step.command.splitlines()[0]}")
+            reason = REASONS.get(step.reason_not_run, step.reason_not_run)
+            print(f"{step.block}: not run: {reason}: {step.command.splitlines()[0]}")
 
-    assert {f"{step.block}: {step.reason_not_run}" for step in left_out if step.reason_not_run not in REASONS} == set()
+    reasons = {f"{step.block}: {step.reason_not_run}": step.reason_not_run for step in left_out}
+    assert [place for place, reason in reasons.items() if not _is_reason(reason)] == []
+
+
+def _is_reason(text: str) -> bool:
+    return text in REASONS or len(text.split()) >= _FEWEST_WORDS
 
 
 def test_commands_stand_in_console_blocks() -> None:
