@@ -39,8 +39,8 @@ def check_warehouse(ctx: click.Context, /, url: str, schema: str, *, keep: bool,
 
     Use it before you use a warehouse for the first time, and after its version has changed. A small star is loaded into
     a schema of its own. Aggregates of every kind are built, grown, compared and asked. Views are switched under
-    readers, and a session is ended in the middle. All of it is dropped again, also after a failure and after Ctrl-C, and
-    nothing else is touched. It takes a minute or two. Exit code 1 says that something does not work.
+    readers, and a session is ended in the middle. All of it is dropped again, also after a failure and after Ctrl-C.
+    Nothing else is touched. It takes a minute or two. Exit code 1 says that something does not work.
 
     docs/warehouses.md tells what each line means, and how to send the output of a warehouse that we cannot run.
     """

@@ -68,7 +68,7 @@ def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="NAME",
             help="A group that the user belongs to, for row security by group. Repeatable; name all.",
         ),
-        click.option("--max-staleness", metavar="AGE", callback=_age, help="Use no aggregate that is older than 12h, say."),
+        click.option("--max-staleness", metavar="AGE", callback=_age, help="Use no aggregate older than, say, 12h."),
         click.option(
             "--param",
             "parameters",

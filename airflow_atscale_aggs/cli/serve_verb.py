@@ -37,7 +37,7 @@ _CATALOG_SERVER = "ATSCALE_AGGS_CATALOG_SERVER"
     "--catalog-server",
     metavar="URL",
     help="A PostgreSQL server that keeps an empty table for each model; databases of catalogs and roles "
-    f"`atscale_aggs_client_…` are made on it.  [env {_CATALOG_SERVER}; default: the registry where it is in PostgreSQL, "
+    f"`atscale_aggs_client_…` are made on it.  [env {_CATALOG_SERVER}; default: the registry if it is in PostgreSQL, "
     "else a server that is started for it]",
 )
 @click.option(
