@@ -10,11 +10,13 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency
+from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import datasets_of, is_away, with_seen
 from airflow_atscale_aggs.engine.model.paths import JoinStep
 from airflow_atscale_aggs.engine.sql.dependence import can_fail
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
+from airflow_atscale_aggs.engine.sql.keys_together import group_claims, violated_keys_query
 from airflow_atscale_aggs.engine.sql.probes import (
     Claim,
     UniqueKey,
@@ -114,8 +116,9 @@ def prove_claims(
 
     One round trip, none without a claim to ask about.
 
-    Where the warehouse refuses the statement, each claim is asked by itself, as it is where many small statements are
-    answered sooner than a long one. A claim that cannot be answered is not proven, and its dataset is noted as
+    Where the warehouse answers several small statements sooner than a long one, keys of one type are asked about by one
+    statement, and every other claim by one of its own. Where it refuses a statement of several claims, each is asked
+    about by itself. A claim that cannot be answered is not proven, and its dataset is noted as
     unreadable.
 
     Args:
@@ -129,13 +132,13 @@ def prove_claims(
     if statement is None:
         return proven
     if len(claims_asked) > 1 and sources.dialect.plans_unions_slowly:
-        return _prove_one_by_one(session, proven, claims_asked, sources, warehouse)
+        return _prove_in_groups(session, proven, group_claims(claims_asked, sources), sources, warehouse)
     try:
         return with_proofs(proven, claims_asked, session.fetch_all(render(statement, sources.dialect)))
     except WarehouseError as error:
         check_alive(session, error)
         if len(claims_asked) > 1:
-            return _prove_one_by_one(session, proven, claims_asked, sources, warehouse)
+            return _prove_in_groups(session, proven, [(claim,) for claim in claims_asked], sources, warehouse)
         (claim,) = claims_asked
         proven = replace(proven, unanswered=proven.unanswered | {claim})
         if not isinstance(claim, UniqueKey):
@@ -143,19 +146,32 @@ def prove_claims(
         return replace(proven, unreadable={**proven.unreadable, claim.dataset: error.reason})
 
 
-def _prove_one_by_one(
+def _prove_in_groups(
     session: WarehouseSession,
     proven: ProvenConstraints,
-    claims: Sequence[Claim],
+    groups: Sequence[Sequence[Claim]],
     sources: Sources,
     warehouse: Warehouse | None,
 ) -> ProvenConstraints:
-    """As `prove_claims`, with a statement for each claim."""
+    """As `prove_claims`, with a statement for each group."""
 
-    def prove_one(own: WarehouseSession, claim: Claim) -> ProvenConstraints:
-        return prove_claims(own, proven, [claim], sources)
+    def prove_group(own: WarehouseSession, claims: Sequence[Claim]) -> ProvenConstraints:
+        keys = [claim for claim in claims if isinstance(claim, UniqueKey)]
+        if len(keys) > 1:
+            try:
+                rows = own.fetch_all(render(violated_keys_query(keys, sources), sources.dialect))
+            except WarehouseError as error:
+                # Which of them cannot be asked about is found by asking about each by itself.
+                check_alive(own, error)
+            else:
+                violated = {nearest_whole(number): violations for number, violations in rows}
+                return with_proofs(proven, keys, [(place, violated.get(place, 0)) for place in range(len(keys))])
+        return _merged([prove_claims(own, proven, [claim], sources) for claim in claims])
 
-    all_proven = do_each(warehouse, session, claims, prove_one)
+    return _merged(do_each(warehouse, session, groups, prove_group))
+
+
+def _merged(all_proven: Sequence[ProvenConstraints]) -> ProvenConstraints:
     return ProvenConstraints(
         unique_keys=frozenset().union(*(one.unique_keys for one in all_proven)),
         functional=frozenset().union(*(one.functional for one in all_proven)),

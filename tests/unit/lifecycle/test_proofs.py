@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -18,8 +19,9 @@ from airflow_atscale_aggs.engine.lifecycle.proofs import (
     unreadable_columns,
 )
 from airflow_atscale_aggs.engine.model.datasets import Dataset, SqlVariant
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
-from airflow_atscale_aggs.engine.sql.probes import UniqueKey
+from airflow_atscale_aggs.engine.sql.probes import Claim, UniqueKey
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from tests.support.stars.small_star import SmallStar, attribute, join, measures, part, small_star
@@ -259,3 +261,34 @@ def test_a_lost_connection_is_no_reason_of_a_column(doubtful_star: SmallStar, lo
 )
 def test_a_part_is_refused_for_what_it_uses(unreadable: dict[tuple[str, str], str], sentence: str) -> None:
     assert refusal_of(part(CITY), unreadable) == sentence
+
+
+_SLOW_UNIONS = replace(find_dialect("duckdb"), plans_unions_slowly=True)
+
+
+@pytest.mark.parametrize("change", ["SELECT 1", "INSERT INTO shop VALUES (1, 'High', 'Leeds', 'England')"])
+def test_the_same_is_proven_by_one_statement_and_by_several(star: SmallStar, change: str) -> None:
+    star.add("day", "day_id", "1", "2", "2")
+    star.run(change)
+    keys = [_SHOP_KEY, UniqueKey("day", ("day_id",)), UniqueKey("sales", ("shop_id",)), _CITY_KEY]
+    claims: list[Claim] = [*keys, _CITY_TO_LAND, UniqueKey("shop", ("gone",)), _STREET_TO_CITY]
+
+    together = prove_claims(star.session, ProvenConstraints(), claims, star.sources())
+    apart = prove_claims(star.session, ProvenConstraints(), claims, star.sources(_SLOW_UNIONS))
+
+    assert apart == together
+    assert (_SHOP_KEY in _keys(apart)) is (change == "SELECT 1")
+
+
+def test_a_key_that_cannot_be_asked_about_does_not_stop_those_beside_it(star: SmallStar) -> None:
+    star.add("day", "day_id", "1", "2")
+    sources = star.sources(_SLOW_UNIONS)
+    star.run("DROP TABLE day")
+    refused = UniqueKey("day", ("day_id",))
+
+    proven = prove_claims(star.session, ProvenConstraints(), [refused, _SHOP_KEY, _CITY_TO_LAND], sources)
+
+    assert _keys(proven) == {_SHOP_KEY}
+    assert proven.functional == {_CITY_TO_LAND}
+    assert set(proven.unanswered) == {refused}
+    assert set(proven.unreadable) == {"day"}
