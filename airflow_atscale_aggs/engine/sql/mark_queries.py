@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import sqlglot
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
 from airflow_atscale_aggs.engine.sql.row_hashes import hash_row
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource
@@ -49,7 +51,7 @@ def version_mark_sql(source: DatasetSource) -> str:
     if source.place is None or (source.table is not None and source.table.kind == "view"):
         return ""
     if dialect.file_version:
-        return _file_mark_sql(source, dialect.file_version)
+        return _file_mark_sql(source.relation(_ROWS), dialect)
     if dialect.row_version is None or dialect.hash_text is None:
         return ""
     column = exp.Column(this=exp.to_identifier(dialect.row_version, quoted=True), table=exp.to_identifier(_ROWS))
@@ -58,26 +60,78 @@ def version_mark_sql(source: DatasetSource) -> str:
     return _render_mark(source, hashed, exp.Min(this=version.copy()))
 
 
-def _file_mark_sql(source: DatasetSource, file_version: Sequence[str]) -> str:
+def _file_mark_sql(relation: exp.Expr, dialect: Dialect) -> str:
     """The number of rows, a sum over the files of which each is hashed with its number of rows, the least version.
 
     The rows of a file are counted first: a hash for each row takes four times as long.
     """
-    files, names = exp.Select(), [f"p{place}" for place in range(len(file_version))]
-    for name, part in zip(names, file_version, strict=True):
+    names = _names_of_parts(dialect)
+    files = exp.Select()
+    for name, part in zip(names, dialect.file_version, strict=True):
         files.select(alias_as(_file_part(part), name), copy=False)
         files.group_by(_file_part(part), copy=False)
     files.select(alias_as(exp.Count(this=exp.Star(), big_int=True), "n"), copy=False)
-    files.from_(source.relation(_ROWS), copy=False)
-    hashed = hash_row([column_of(name) for name in (*names, "n")], source.dialect)
+    files.from_(relation, copy=False)
+    mark = _sum_of_files(files, dialect)
+    return "" if mark is None else render(mark, dialect)
+
+
+def file_marks_together(sqls: Sequence[str], dialect: Dialect) -> str | None:
+    """One query with a row for each of some queries that mark tables by their files: its number, and what it answers.
+
+    The rows of all tables are put under each other and grouped once. A table without rows has no row in the answer.
+
+    Returns:
+        None where one of the queries is none of those.
+    """
+    names = _names_of_parts(dialect)
+    rows: exp.Expr | None = None
+    for number, sql in enumerate(sqls):
+        relation = _relation_marked_by_files(sql, dialect)
+        if relation is None:
+            return None
+        parts = [alias_as(_file_part(part), name) for name, part in zip(names, dialect.file_version, strict=True)]
+        side = exp.select(alias_as(exp.Literal.number(number), "mark_number"), *parts).from_(relation, copy=False)
+        rows = side if rows is None else exp.Union(this=rows, expression=side, distinct=False)
+    keys = [column_of(name) for name in ("mark_number", *names)]
+    files = exp.select(*keys, alias_as(exp.Count(this=exp.Star(), big_int=True), "n"))
+    files.from_(exp.Subquery(this=rows, alias=exp.TableAlias(this=identifier("file_rows"))), copy=False)
+    files.group_by(*(key.copy() for key in keys), copy=False)
+    mark = _sum_of_files(files, dialect)
+    if mark is None:
+        return None
+    mark.set("expressions", [column_of("mark_number"), *mark.expressions])
+    return render(mark.group_by(column_of("mark_number"), copy=False), dialect)
+
+
+def is_file_mark(sql: str, dialect: Dialect) -> bool:
+    """Whether a query marks a table by its files."""
+    return _relation_marked_by_files(sql, dialect) is not None
+
+
+def _relation_marked_by_files(sql: str, dialect: Dialect) -> exp.Expr | None:
+    """The table that a query marks by its files; None where it is no such query, to the letter."""
+    if not dialect.file_version or "_metadata" not in sql:
+        return None
+    found = sqlglot.parse_one(sql, dialect=dialect.sqlglot_name).find(exp.Table)
+    return found if found is not None and _file_mark_sql(found.copy(), dialect) == sql else None
+
+
+def _sum_of_files(files: exp.Select, dialect: Dialect) -> exp.Select | None:
+    """What all files of a query come to; None where the warehouse does not hash."""
+    names = _names_of_parts(dialect)
+    hashed = hash_row([column_of(name) for name in (*names, "n")], dialect)
     if hashed is None:
-        return ""
-    mark = exp.select(
+        return None
+    return exp.select(
         exp.cast(exp.Sum(this=column_of("n")), "text"),
         exp.cast(exp.Sum(this=hashed), "text"),
         exp.Min(this=exp.cast(column_of(names[-1]), "text")),
     ).from_(exp.Subquery(this=files, alias=exp.TableAlias(this=identifier("files"))), copy=False)
-    return render(mark, source.dialect)
+
+
+def _names_of_parts(dialect: Dialect) -> list[str]:
+    return [f"p{place}" for place in range(len(dialect.file_version))]
 
 
 def _file_part(name: str) -> exp.Column:

@@ -6,11 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.build.source_marks import changed_datasets
+from airflow_atscale_aggs.engine.lifecycle.build.plan import read_physical_tables
+from airflow_atscale_aggs.engine.lifecycle.build.source_marks import changed_datasets, take_marks
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from tests.support.stars import tiny_star
+from tests.support.stars.small_star import table_dataset
 
 
 def test_a_load_is_seen_and_nothing_else(spark_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -26,3 +32,25 @@ def test_a_load_is_seen_and_nothing_else(spark_url: str, tmp_path: Path, request
             assert changed_datasets(session, batch.sources) == ()
             session.execute("INSERT INTO sales VALUES (1, 1, 1, 1)")
             assert changed_datasets(session, batch.sources) == ("sales",)
+
+
+def test_tables_are_marked_together_as_each_by_itself(spark_url: str) -> None:
+    """Rows in several files, in one, and in none."""
+    warehouse = open_warehouse(spark_url)
+    with warehouse.session() as session:
+        for name, loads in {"one": 1, "several": 3, "empty": 0}.items():
+            session.execute(f"CREATE TABLE {name} (a INT)")
+            for number in range(loads):
+                session.execute(f"INSERT INTO {name} VALUES ({number})")
+        parts = [FactPart(fact=n, attributes=(), measures=(row_count(n),)) for n in ("empty", "one", "several")]
+        datasets = {part.fact: table_dataset(part.fact, ["a"]) for part in parts}
+        sources = Sources(datasets, read_physical_tables(session, datasets, parts), warehouse.dialect)
+
+        together = take_marks(session, parts, sources, warehouse)
+
+        assert together == tuple(mark for part in parts for mark in take_marks(session, [part], sources))
+        assert len({mark.mark for mark in together}) == len(parts)
+        assert changed_datasets(session, together, warehouse) == ()
+        session.execute("INSERT INTO empty VALUES (1)")
+        assert changed_datasets(session, together, warehouse) == ("empty",)
+    warehouse.close()

@@ -16,7 +16,9 @@ from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import DefinitionError, PermanentWarehouseError
 from airflow_atscale_aggs.engine.sql.mark_queries import (
     columns_of_datasets,
+    file_marks_together,
     has_versions,
+    is_file_mark,
     marks_together,
     value_mark_sql,
     version_mark_sql,
@@ -27,6 +29,9 @@ from airflow_atscale_aggs.engine.warehouse.side_by_side import do_each
 
 _BETWEEN = "/"
 """Stands between the values of a mark."""
+
+_NO_FILES = _BETWEEN * 2
+"""Of a table that is marked by its files and has none: three values that are NULL."""
 
 
 def take_marks(
@@ -87,17 +92,34 @@ def unmarked_datasets(marks: Sequence[SourceMark]) -> tuple[str, ...]:
 def _fetch_marks(session: WarehouseSession, warehouse: Warehouse | None, sqls: Sequence[str]) -> dict[str, str | None]:
     """The answers of marking queries as texts, by query; None where there is none.
 
-    One round trip. Where the warehouse refuses it, each query is asked by itself.
+    One round trip. Where the warehouse answers several small statements sooner than a long one, tables that are marked
+    by their files are asked about by one statement, and every other dataset by one of its own. Where it refuses a
+    statement, each of its queries is asked by itself.
 
     Args:
         sqls: with equally many columns; empty ones are passed over.
     """
     asked = [sql for sql in dict.fromkeys(sqls) if sql]
-    if len(asked) > 1 and not session.dialect.plans_unions_slowly:
+    if not session.dialect.plans_unions_slowly:
+        return _fetch_together(session, asked)
+    of_files = [sql for sql in asked if is_file_mark(sql, session.dialect)]
+    groups = [of_files, *([sql] for sql in asked if sql not in of_files)]
+    found = do_each(warehouse, session, [group for group in groups if group], _fetch_together)
+    return {sql: mark for marks in found for sql, mark in marks.items()}
+
+
+def _fetch_together(session: WarehouseSession, sqls: Sequence[str]) -> dict[str, str | None]:
+    """The answers of marking queries by one statement; where the warehouse refuses that, by one for each."""
+    if len(sqls) > 1:
+        of_files = file_marks_together(sqls, session.dialect)
         with contextlib.suppress(PermanentWarehouseError):
-            rows = session.fetch_all(marks_together(asked))
-            return {asked[nearest_whole(number)]: _as_mark(values) for number, *values in rows}
-    return dict(zip(asked, do_each(warehouse, session, asked, _fetch_mark), strict=True))
+            rows = session.fetch_all(of_files or marks_together(sqls))
+            marks = {nearest_whole(number): _as_mark(values) for number, *values in rows}
+            if of_files:
+                # A table without rows is in no file.
+                return {sql: marks.get(number, _NO_FILES) for number, sql in enumerate(sqls)}
+            return {sql: marks[number] for number, sql in enumerate(sqls)}
+    return {sql: _fetch_mark(session, sql) for sql in sqls}
 
 
 def _fetch_mark(session: WarehouseSession, sql: str) -> str | None:

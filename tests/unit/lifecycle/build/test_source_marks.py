@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.lifecycle.build.source_marks import changed_datasets, take_marks, unmarked_datasets
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from tests.support.stars.small_star import CITY, SmallStar, part, small_star, table_dataset
@@ -114,3 +118,46 @@ def test_marks_are_compared_by_the_query_that_has_made_them(star: SmallStar) -> 
     marks = [SourceMark(dataset="b", sql="SELECT 1, 2", mark="1/2"), SourceMark(dataset="a", sql="SELECT 1", mark="2")]
 
     assert changed_datasets(star.session, [*marks, SourceMark(dataset="c", sql="SELECT NULL, 3", mark="/3")]) == ("a",)
+
+
+_IN_FILES = replace(
+    find_dialect("duckdb"),
+    plans_unions_slowly=True,
+    file_version=("file_path", "file_size", "file_modification_time"),
+)
+"""A warehouse that tells of each row the file that it is in."""
+
+_STRUCT = "file_path VARCHAR, file_size BIGINT, file_modification_time TIMESTAMP"
+
+
+def _rows_in_files(star: SmallStar, name: str, *paths: str) -> FactPart:
+    """A table with a row in each file, and an aggregate that counts its rows."""
+    star.run(f"CREATE TABLE {name} (a INTEGER, _metadata STRUCT({_STRUCT}))")
+    star.datasets[name] = table_dataset(name, ["a"])
+    for path in paths:
+        star.run(f"INSERT INTO {name} VALUES (1, ROW('{path}', 10, TIMESTAMP '2026-01-01'))")
+    return FactPart(fact=name, attributes=(), measures=(row_count(name),))
+
+
+def test_tables_are_marked_by_their_files_in_one_pass_as_each_by_itself(star: SmallStar) -> None:
+    """Two files of which one is named as a file of another table, one that has one row, and no file."""
+    parts = [_rows_in_files(star, "first", "x", "x", "y"), _rows_in_files(star, "second", "x")]
+    parts.append(_rows_in_files(star, "empty"))
+    star.session.dialect = _IN_FILES
+    sources = star.sources(_IN_FILES)
+
+    marks = take_marks(star.session, parts, sources)
+
+    by_dataset = {mark.dataset: mark for mark in marks}
+    assert by_dataset == {one.fact: take_marks(star.session, [one], sources)[0] for one in parts}
+    assert all("_metadata" in mark.sql for mark in marks)
+    assert {name: (mark.mark or "").partition("/")[0] for name, mark in by_dataset.items()} == {
+        "first": "3",
+        "second": "1",
+        "empty": "",
+    }
+    assert changed_datasets(star.session, marks) == ()
+    star.run("INSERT INTO empty SELECT * FROM second", "DELETE FROM first WHERE _metadata.file_path = 'y'")
+    assert changed_datasets(star.session, marks) == ("empty", "first")
+    star.run("DROP TABLE second")
+    assert changed_datasets(star.session, marks) == ("empty", "first", "second")
