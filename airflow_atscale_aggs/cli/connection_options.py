@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -20,6 +21,7 @@ from airflow_atscale_aggs.cli.output import say
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.registry import Registry
+    from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 
 DEFAULT_REGISTRY = "sqlite:///atscale_aggs.sqlite"
 DEFAULT_WAREHOUSE = "duckdb:///warehouse.duckdb"
@@ -104,6 +106,30 @@ def warehouse_name(ctx: click.Context) -> str:
     state = ctx.find_root().obj
     url = _option_or_environment(state, "warehouse") or DEFAULT_WAREHOUSE
     return hide_secrets(_PASSWORD.sub(r"\1:***@", url), state)
+
+
+def open_only_warehouse(ctx: click.Context, given: Mapping[str, str | None]) -> DbApiWarehouse:
+    """The warehouse that options and environment name, for verbs that remember nothing."""
+    from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+
+    remember_connection(ctx, given)
+    return open_warehouse(_option_or_environment(ctx.find_root().obj, "warehouse") or DEFAULT_WAREHOUSE)
+
+
+def repeat_options(ctx: click.Context) -> str:
+    """The connection's options as they were given on the command line, for the next commands.
+
+    A URL with a secret is not repeated: it stays out of logs, and comes from the environment.
+    """
+    state = ctx.find_root().obj
+    said = ""
+    for name in ("registry", "warehouse", "schema"):
+        value = str(state.get(name) or "")
+        if value:
+            said += (
+                f' --{name} "$ATSCALE_AGGS_{name.upper()}"' if _SECRET.search(value) else f" --{name} {quote(value)}"
+            )
+    return said
 
 
 def hide_secrets(text: str, state: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from airflow_atscale_aggs.cli.verb import VerbGroup
 
 _VERBS = {
     "demo": ("demo_verb", "Show all of it on a small star that is made for it; half a minute."),
+    "init": ("init_verb", "Write a first model from the tables of a warehouse."),
     "deploy": ("deploy_verb", "Read a folder of SML and register its models with their aggregates."),
     "models": ("list_verbs", "List the deployed models."),
     "definitions": ("list_verbs", "List aggregate definitions: what should be aggregated."),

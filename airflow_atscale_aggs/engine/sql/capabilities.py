@@ -198,6 +198,7 @@ class Dialect:
             none.
         hash_text: a function of a text and a seed that hashes it, where there is no ``hash_columns``.
         row_bytes: what a row takes besides its values.
+        takes_samples: TABLESAMPLE SYSTEM with a seed gives a share of a table's rows; else the first rows are taken.
         comparable: families of column types, as the warehouse spells them in lower case without lengths: ``=`` between
             types of two families is refused, whatever the values. Types in no family are not known to be refused; empty
             where it was never tried.
@@ -277,6 +278,7 @@ class Dialect:
     row_version: str | None = None
     hash_text: str | None = None
     row_bytes: int = 0
+    takes_samples: bool = False
     comparable: tuple[frozenset[str], ...] = ()
     before_switch: tuple[str, ...] = ()
     find_relations: str | None = None

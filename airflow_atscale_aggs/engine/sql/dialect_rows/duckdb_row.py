@@ -53,6 +53,7 @@ _DIFFERENCES = {
 DUCKDB = Dialect(
     name="duckdb",
     sqlglot_name="duckdb",
+    takes_samples=True,
     proven=Proven.IN_CI,
     differences=_DIFFERENCES,
     schemes=("duckdb",),

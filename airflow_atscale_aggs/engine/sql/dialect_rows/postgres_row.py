@@ -104,6 +104,7 @@ POSTGRES = Dialect(
     row_version="xmin",
     hash_text="HASHTEXTEXTENDED",
     row_bytes=28,
+    takes_samples=True,
     comparable=_POSTGRES_COMPARABLE,
     before_switch=("SET LOCAL lock_timeout = '400ms'",),
     find_relations=_POSTGRES_RELATIONS,

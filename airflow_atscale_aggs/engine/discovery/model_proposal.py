@@ -1,0 +1,279 @@
+"""The whole proposal: roles, dimensions, relationships with the roles that they play, metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from airflow_atscale_aggs.engine.counted_nouns import counted
+from airflow_atscale_aggs.engine.discovery.additive_columns import Judgement, Kind, judge
+from airflow_atscale_aggs.engine.discovery.calendars import Calendar, find_calendar
+from airflow_atscale_aggs.engine.discovery.column_names import table_stem, words_of
+from airflow_atscale_aggs.engine.discovery.dimension_proposals import DimensionMaker
+from airflow_atscale_aggs.engine.discovery.hierarchies import Violations
+from airflow_atscale_aggs.engine.discovery.labels import Labels, column_label, label_of, role_template, with_subject
+from airflow_atscale_aggs.engine.discovery.proposal import (
+    Proposal,
+    ProposedDimension,
+    ProposedMetric,
+    ProposedRelationship,
+)
+from airflow_atscale_aggs.engine.discovery.references import ColumnKey, LeftOut, Names, Question, Reference
+from airflow_atscale_aggs.engine.discovery.table_profiles import TIMES, TableProfile
+from airflow_atscale_aggs.engine.discovery.table_roles import Roles, decide_roles, measured_columns
+
+_MOST_ROUNDS = 20
+_MANY_MEMBERS = 100
+_PEOPLE = frozenset({"customer", "cust", "user", "account", "client", "member", "patient", "visitor", "subscriber"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the data said, from which a model is made.
+
+    Attributes:
+        keys: columns that are unique in their tables.
+        wanted_facts: tables that somebody says are facts; empty: whatever looks like one.
+    """
+
+    model: str
+    database: str
+    schema: str
+    names: Names
+    keys: Collection[ColumnKey]
+    references: tuple[Reference, ...]
+    questions: tuple[Question, ...]
+    left_out: tuple[LeftOut, ...]
+    wanted_facts: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> Mapping[str, TableProfile]:
+        """What was seen of all tables."""
+        return self.names.tables
+
+
+def propose(findings: Findings, ask: Violations) -> Proposal:
+    """A model of what was found.
+
+    Args:
+        ask: counts violations of a functional dependency in the warehouse.
+    """
+    tables, names = findings.tables, findings.names
+    calendars = {name: calendar for name in tables if (calendar := _calendar_of(findings, name)) is not None}
+    roles = decide_roles(tables, names, findings.references, findings.keys, findings.wanted_facts, calendars)
+    used, unused = _used(findings.references, roles, calendars)
+    maker = DimensionMaker(names, ask)
+    metrics = _metrics(findings, roles, used, maker)
+    dimensions = [
+        maker.of_table(
+            tables[name],
+            _keys_of(name, used),
+            [reference.column for reference in findings.references if reference.table == name],
+            reason,
+            calendars.get(name),
+        )
+        for name, reason in sorted(roles.dimensions.items(), key=lambda pair: (pair[0] not in calendars, pair[0]))
+        if _keys_of(name, used)
+    ]
+    dimensions += _own_dimensions(findings, roles, maker, calendars)
+    by_table = {dimension.table: dimension for dimension in dimensions if not dimension.is_degenerate}
+    relationships, embedded = _relationships(used, roles, by_table)
+    return Proposal(
+        model=findings.model,
+        database=findings.database,
+        schema=findings.schema,
+        tables={name: tables[name] for name in sorted({*roles.facts, *by_table})},
+        facts=roles.facts,
+        dimensions=tuple(dimensions),
+        relationships=relationships,
+        embedded=embedded,
+        metrics=metrics,
+        calculated={table: tuple(columns) for table, columns in maker.calculated.items()},
+        references=findings.references,
+        questions=findings.questions,
+        left_out=(*findings.left_out, *roles.left_out, *unused),
+    )
+
+
+def _calendar_of(findings: Findings, name: str) -> Calendar | None:
+    unique = [column for table, column in findings.keys if table == name]
+    return find_calendar(findings.tables[name], findings.names, sorted(unique))
+
+
+def _used(
+    references: Sequence[Reference], roles: Roles, calendars: Collection[str]
+) -> tuple[list[Reference], list[LeftOut]]:
+    """References that become relationships.
+
+    Days of dimensions, such as a shop's opening, are left out: each would bring a whole calendar into every fact.
+    """
+    used, left_out = [], []
+    for reference in references:
+        if reference.table not in roles.facts and reference.table not in roles.dimensions:
+            continue
+        if reference.table not in roles.facts and reference.to_table in calendars:
+            what = f"{reference.table}.{reference.column} to {reference.to_table}"
+            left_out.append(
+                LeftOut(what, f"{reference.reason}; it is a day of a dimension, and would bring a calendar")
+            )
+        elif reference.to_table in roles.dimensions:
+            used.append(reference)
+    return used, left_out
+
+
+def _keys_of(table: str, references: Sequence[Reference]) -> list[str]:
+    """The columns of a table that are referred to, the most used first."""
+    number = Counter(reference.to_column for reference in references if reference.to_table == table)
+    return [column for column, _ in sorted(number.items(), key=lambda pair: (-pair[1], pair[0]))]
+
+
+def _own_dimensions(
+    findings: Findings, roles: Roles, maker: DimensionMaker, calendars: Collection[str]
+) -> list[ProposedDimension]:
+    """Dimensions of the facts' own columns, unless the fact is a dimension as well, which has them already."""
+    dimensions: list[ProposedDimension] = []
+    for name in roles.facts:
+        table = findings.tables[name]
+        foreign = [reference.column for reference in findings.references if reference.table == name]
+        subject = _fact_label(name) if len(roles.facts) > 1 else ""
+        if not any(reference.table == name and reference.to_table in calendars for reference in findings.references):
+            dimensions += maker.of_dates(table, foreign, subject)
+        if name not in roles.dimensions:
+            measured = measured_columns(table, findings.names, findings.references)
+            dimensions += maker.of_columns(table, foreign, measured, subject)
+    return dimensions
+
+
+def _relationships(
+    used: Sequence[Reference], roles: Roles, dimensions: Mapping[str, ProposedDimension]
+) -> tuple[tuple[ProposedRelationship, ...], dict[str, tuple[ProposedRelationship, ...]]]:
+    """Those of the model and those of dimensions, in roles that no two ways from a fact share."""
+    templates = {reference: role_template(reference.role) for reference in used}
+    for _ in range(_MOST_ROUNDS):
+        clash = _find_clash(templates, roles)
+        if clash is None:
+            break
+        own = templates[clash]
+        before = (
+            label_of(words_of(clash.column))
+            if clash.table in roles.facts and own
+            else dimensions_label(clash, dimensions)
+        )
+        templates[clash] = f"{before} {own or '{0}'}"
+    names = Labels()
+    made = {
+        reference: ProposedRelationship(
+            names.give(f"{reference.table}_{reference.column}"),
+            reference,
+            dimensions[reference.to_table].name,
+            dimensions[reference.to_table].leaves[reference.to_column],
+            template,
+        )
+        for reference, template in templates.items()
+    }
+    embedded = {table: tuple(made[reference] for reference in used if reference.table == table) for table in dimensions}
+    model = tuple(made[reference] for reference in used if reference.table in roles.facts)
+    return model, {table: edges for table, edges in embedded.items() if edges}
+
+
+def dimensions_label(reference: Reference, dimensions: Mapping[str, ProposedDimension]) -> str:
+    """The name of the dimension that a reference comes from, or of the fact's column."""
+    dimension = dimensions.get(reference.table)
+    return dimension.name if dimension is not None else label_of(words_of(reference.column))
+
+
+def _find_clash(templates: Mapping[Reference, str], roles: Roles) -> Reference | None:
+    """A reference on a second way by which a fact meets a dimension in one role; None: there is none."""
+    for fact in roles.facts:
+        seen: dict[tuple[str, str], tuple[Reference, ...]] = {}
+        ways: list[tuple[str, str, tuple[Reference, ...]]] = [(fact, "", ())]
+        while ways:
+            table, outer, way = ways.pop(0)
+            for reference, template in templates.items():
+                if reference.table != table or reference in way:
+                    continue
+                role = template or "{0}"
+                whole = outer.replace("{0}", role) if outer else role
+                longer = (*way, reference)
+                other = seen.setdefault((reference.to_table, whole), longer)
+                if other is not longer:
+                    return _where_to_tell_apart(longer, other)
+                ways.append((reference.to_table, whole, longer))
+    return None
+
+
+def _where_to_tell_apart(way: tuple[Reference, ...], other: tuple[Reference, ...]) -> Reference:
+    """The last reference of the longer way that comes from a dimension; else the last one."""
+    longer = way if len(way) >= len(other) else other
+    return longer[-1]
+
+
+def _metrics(
+    findings: Findings, roles: Roles, used: Sequence[Reference], maker: DimensionMaker
+) -> tuple[ProposedMetric, ...]:
+    metrics: list[ProposedMetric] = []
+    for name in roles.facts:
+        subject = _fact_label(name) if len(roles.facts) > 1 else ""
+        metrics += _metrics_of(findings, findings.tables[name], [r for r in used if r.table == name], (subject, maker))
+    return tuple(metrics)
+
+
+def _metrics_of(
+    findings: Findings, table: TableProfile, used: Sequence[Reference], naming: tuple[str, DimensionMaker]
+) -> list[ProposedMetric]:
+    subject, maker = naming
+    foreign = {reference.column for reference in findings.references if reference.table == table.name}
+    metrics: list[ProposedMetric] = []
+
+    def add(label: str, column: str, method: str, reason: str) -> None:
+        wanted = with_subject(label, subject) if subject else label
+        name = maker.labels.give(wanted, (f"{wanted} Measured",))
+        metrics.append(ProposedMetric(name, table.name, column, method, reason))
+
+    counted_column = _filled_column(table, foreign)
+    reason = f"rows: `{counted_column}` is never NULL"
+    if not counted_column:
+        counted_column = maker.calculate(table.name, "row_of_fact", "int", "1")
+        reason = "rows: each column is NULL in some of them"
+    add(f"{_fact_label(table.name)} Rows", counted_column, "count non-null", reason)
+    for column in table.in_order:
+        found = judge(column, findings.names.stem(table.name, column.name), foreign)
+        label = column_label(column.name, table.shared_prefix)
+        for prefix, method in _methods(found):
+            add(f"{prefix}{label}", column.name, method, found.reason)
+    for reference in used:
+        size = findings.tables[reference.to_table].rows
+        if size >= _MANY_MEMBERS and table_stem(reference.to_table)[-1] in _PEOPLE:
+            label = f"Distinct {label_of(findings.names.stem(table.name, reference.column).words)}"
+            add(
+                label,
+                reference.column,
+                "count distinct",
+                f"how many of {counted(size, 'row')} of `{reference.to_table}`",
+            )
+    return metrics
+
+
+def _methods(found: Judgement) -> tuple[tuple[str, str], ...]:
+    if found.kind is Kind.ADDITIVE:
+        return (("", "sum"),)
+    if found.kind in {Kind.RATE, Kind.LEVEL}:
+        return (("Average ", "average"), ("Lowest ", "minimum"), ("Highest ", "maximum"))
+    return ()
+
+
+def _filled_column(table: TableProfile, foreign: Collection[str]) -> str:
+    """A column without NULLs, so that counting it counts rows; a key if there is one. Empty: there is none."""
+    filled = [column for column in table.in_order if column.values == table.looked_at and not table.is_sampled]
+    filled = filled or [column for column in table.in_order if column.values == table.looked_at]
+    keys = [column for column in filled if column.name in foreign]
+    usable = keys or [column for column in filled if column.family not in TIMES]
+    return usable[0].name if usable else ""
+
+
+def _fact_label(table: str) -> str:
+    words = [word for word in words_of(table) if word not in {"fact", "fct", "f", "tbl"}] or list(words_of(table))
+    if len(words) == 1 and words[0].startswith("fact") and len(words[0]) > len("fact") + 3:
+        words = [words[0].removeprefix("fact")]
+    return label_of(words)

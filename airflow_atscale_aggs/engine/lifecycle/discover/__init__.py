@@ -1,0 +1,1 @@
+"""A warehouse is looked at, and a first model of it is written."""

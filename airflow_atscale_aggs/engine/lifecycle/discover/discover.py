@@ -1,0 +1,186 @@
+"""Look at a schema and propose a model of it: `atscale-aggs init` without the writing.
+
+The steps: tables and columns from the catalog, a profile of each column, keys proven on all rows, references proven by
+inclusion, then roles, hierarchies and metrics. Nothing is written into the warehouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from airflow_atscale_aggs.engine.counted_nouns import counted
+from airflow_atscale_aggs.engine.discovery.model_proposal import Findings, propose
+from airflow_atscale_aggs.engine.discovery.proposal import Proposal
+from airflow_atscale_aggs.engine.discovery.references import (
+    ColumnKey,
+    LeftOut,
+    Names,
+    Question,
+    Reference,
+    choose_references,
+    composite_candidates,
+    find_candidates,
+    likely_keys,
+    without_circles,
+)
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnknownNameError, near_names
+from airflow_atscale_aggs.engine.lifecycle.discover.table_questions import Listen, TableQuestions, chosen_names
+from airflow_atscale_aggs.engine.model.datasets import TableColumns
+from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
+from airflow_atscale_aggs.engine.sql.physical_names import is_instance_table, is_view_name
+from airflow_atscale_aggs.engine.warehouse.base import Warehouse, WarehouseSession
+
+Answer = Callable[[Question], Reference | None]
+"""Which of several references is meant; None: none of them, or nobody knows."""
+
+MOST_ORPHANS = 0.25
+"""Share of a column's rows that may lead nowhere; told of each relationship that has any."""
+
+DEFAULT_SAMPLE = 100_000
+_COMPLETE = 0.99
+_MOST_COMPOSITES = 40
+
+
+def leave_out(_question: Question) -> Reference | None:
+    """Answers no question: what is ambiguous is left out."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoverRequest:
+    """What is looked at, and what somebody knows already.
+
+    Attributes:
+        model: the model's name; empty: the schema's.
+        schema: where the tables are; empty: the session's own.
+        include, exclude: patterns of names of tables, such as ``dim_*``.
+        facts: tables that are facts; empty: whatever looks like one.
+        sample: tables with more rows are sampled.
+        most_orphans: share of a column's rows that may lead nowhere.
+        answer: asked where nothing decides.
+        listen: told of each step.
+    """
+
+    model: str = ""
+    schema: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    sample: int = DEFAULT_SAMPLE
+    most_orphans: float = MOST_ORPHANS
+    answer: Answer = leave_out
+    listen: Listen = lambda _: None
+
+
+def discover(warehouse: Warehouse, request: DiscoverRequest) -> Proposal:
+    """Look at a schema and propose a model.
+
+    Raises:
+        PermanentWarehouseError: there are no tables, or none has a row; tells where tables were looked for.
+        UnknownNameError: a fact that somebody names is not there; tells near names.
+        WarehouseError: the warehouse does not answer.
+    """
+    with warehouse.session() as session:
+        schema = request.schema or session.own_place()[1]
+        questions = TableQuestions(session, request.sample, request.listen, {}, [])
+        questions.look_at_all(_find_tables(session, schema, request))
+        if not any(table.rows for table in questions.tables.values()):
+            raise PermanentWarehouseError(session.dialect.name, "", _nothing_to_see(schema, questions))
+        facts = _named_facts(request.facts, questions)
+        return _propose(questions, request, (schema, facts))
+
+
+def _find_tables(session: WarehouseSession, schema: str, request: DiscoverRequest) -> dict[str, TableColumns]:
+    """The tables of a schema, as the warehouse spells them."""
+    there = _of_others(session.tables(schema))
+    names = chosen_names(there, request.include, request.exclude)
+    where = f"schema `{schema}`" if schema else "the session's own schema"
+    if not names:
+        reason = (
+            f"none of {counted(len(there), 'table')} of {where} is chosen; correct --tables or --exclude"
+            if there
+            else f"{where} has no tables that this user can see; name another one with --from-schema"
+        )
+        raise PermanentWarehouseError(session.dialect.name, "", reason)
+    keys = {name: (None, schema or None, name) for name in names}
+    found = session.columns(list(keys.values()))
+    return {name: found[key] for name, key in keys.items() if key in found}
+
+
+def _of_others(names: frozenset[str]) -> list[str]:
+    """The names without aggregates that we have made, where they share the schema with their facts."""
+    if not any(name.casefold() == MARK_TABLE for name in names):
+        return sorted(names)
+    return sorted(
+        name for name in names if not (is_instance_table(name) or is_view_name(name) or name.casefold() == MARK_TABLE)
+    )
+
+
+def _nothing_to_see(schema: str, questions: TableQuestions) -> str:
+    reasons = "; ".join(f"`{entry.what}`: {entry.reason}" for entry in questions.left_out[:3])
+    empty = counted(len(questions.tables), "table")
+    what = f"{empty} without rows" if questions.tables else "no table that can be read"
+    text = f"schema `{schema}` has {what}, and a model is proven by its data"
+    return f"{text} ({reasons})" if reasons else f"{text}; load the tables first, or choose others"
+
+
+def _named_facts(wanted: tuple[str, ...], questions: TableQuestions) -> tuple[str, ...]:
+    facts = []
+    for name in wanted:
+        found = next((table for table in questions.tables if table.casefold() == name.casefold()), None)
+        if found is None:
+            raise UnknownNameError("table", name, near_names(name, questions.tables))
+        facts.append(found)
+    return tuple(facts)
+
+
+def _propose(questions: TableQuestions, request: DiscoverRequest, chosen: tuple[str, tuple[str, ...]]) -> Proposal:
+    schema, facts = chosen
+    names = Names(questions.tables)
+    keys = questions.prove_keys(likely_keys(questions.tables, names))
+    candidates = find_candidates(questions.tables, names, keys)
+    decisions = choose_references(questions.inclusions(candidates), questions.tables, request.most_orphans)
+    answers = {question: request.answer(question) for question in decisions.questions}
+    answered = tuple(reference for reference in answers.values() if reference is not None)
+    references, circles = without_circles((*decisions.references, *answered))
+    findings = Findings(
+        model=request.model or schema or "model",
+        database=questions.database,
+        schema=schema,
+        names=names,
+        keys=keys,
+        references=references,
+        questions=tuple(question for question, answer in answers.items() if answer is None),
+        left_out=(
+            *questions.left_out,
+            *decisions.left_out,
+            *circles,
+            *_composites(questions, names, references, keys),
+        ),
+        wanted_facts=facts,
+    )
+    return propose(findings, questions.determines)
+
+
+def _composites(
+    questions: TableQuestions, names: Names, references: tuple[Reference, ...], keys: frozenset[ColumnKey]
+) -> list[LeftOut]:
+    """Compound keys that another table refers to: recognised, and told."""
+    told: dict[tuple[str, str], LeftOut] = {}
+    unique: dict[tuple[str, tuple[str, ...]], bool] = {}
+    candidates = composite_candidates(questions.tables, names, references, keys)
+    for table, target, pairs in candidates[:_MOST_COMPOSITES]:
+        ours, theirs = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
+        if (table, target) in told:
+            continue
+        if (target, theirs) not in unique:
+            unique[target, theirs] = questions.are_unique(target, theirs)
+        if not unique[target, theirs]:
+            continue
+        inclusion = questions.inclusion((table, ours), (target, theirs))
+        if inclusion.share >= _COMPLETE:
+            what = f"{table} ({', '.join(ours)}) to {target} ({', '.join(theirs)})"
+            reason = f"a compound key: {inclusion.evidence}; join it by hand where you need it"
+            told[table, target] = LeftOut(what, reason)
+    return list(told.values())

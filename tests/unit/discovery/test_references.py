@@ -1,0 +1,125 @@
+"""Which columns refer to which keys: names propose, data decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_atscale_aggs.engine.discovery.references import (
+    Decisions,
+    Names,
+    Reference,
+    choose_references,
+    composite_candidates,
+    find_candidates,
+    likely_keys,
+    without_circles,
+)
+from tests.support.stars.table_rows import Columns, inclusion_of, profiles_of
+
+_CUSTOMERS: Columns = {"customer_id": [*range(1, 51)], "customer_name": [f"c{n}" for n in range(50)]}
+
+
+def _decide(tables: Mapping[str, Columns]) -> Decisions:
+    profiles = profiles_of(tables)
+    names = Names(profiles)
+    keys = likely_keys(profiles, names)
+    candidates = find_candidates(profiles, names, keys)
+    return choose_references([(found, inclusion_of(found, tables)) for found in candidates], profiles, 0.25)
+
+
+def _pairs(decisions: Decisions) -> list[tuple[str, str, str, str]]:
+    return [(found.table, found.column, found.to_table, found.to_column) for found in decisions.references]
+
+
+def test_a_column_named_as_a_key_whose_values_are_found_refers_to_it() -> None:
+    decisions = _decide({"orders": {"order_no": [1, 1, 2], "customer_id": [1, 50, None]}, "customers": _CUSTOMERS})
+
+    assert _pairs(decisions) == [("orders", "customer_id", "customers", "customer_id")]
+    assert decisions.references[0].reason == ("`customer` is the same name; 2 of 2 values found; unique over 50 rows")
+
+
+def test_an_inclusion_without_a_name_is_a_coincidence() -> None:
+    orders: Columns = {"order_no": [1, 1, 2], "quantity": [1, 2, 3], "priority_code": [1, 2, 3], "region_id": [1, 2, 3]}
+
+    assert _pairs(_decide({"orders": orders, "customers": _CUSTOMERS})) == []
+
+
+def test_orphans_are_told_and_too_many_are_no_relationship() -> None:
+    some: Columns = {"order_no": [1] * 10, "customer_id": [*range(1, 10), 999]}
+    many: Columns = {"order_no": [1] * 4, "customer_id": [1, 2, 777, 999]}
+
+    (kept,) = _decide({"orders": some, "customers": _CUSTOMERS}).references
+    refused = _decide({"orders": many, "customers": _CUSTOMERS})
+
+    assert "9 of 10 values found; 1 row of 10 lead nowhere" in kept.reason
+    assert refused.references == ()
+    assert "only 2 of 4 values and 50% of the rows are found" in refused.left_out[0].reason
+
+
+def test_a_key_that_is_not_unique_is_none() -> None:
+    customers: Columns = {"customer_id": [1, 1, 2], "customer_name": ["a", "b", "c"]}
+
+    assert _pairs(_decide({"orders": {"n": [1, 1], "customer_id": [1, 2]}, "customers": customers})) == []
+
+
+def test_two_tables_that_fit_alike_are_a_question() -> None:
+    days: Columns = {"date_key": [1, 2, 3], "year": [2020] * 3}
+    tables: dict[str, Columns] = {"sales": {"n": [1, 1], "date_key": [1, 2]}, "dim_date": days, "calendar_date": days}
+    decisions = _decide(tables)
+
+    assert decisions.references == ()
+    (question,) = decisions.questions
+    assert {option.to_table for option in question.options} == {"dim_date", "calendar_date"}
+
+
+def test_the_table_that_is_named_like_the_column_wins_over_its_extension() -> None:
+    details: Columns = {"customer_id": [*range(1, 51)], "remark": ["x"] * 50}
+    tables: dict[str, Columns] = {
+        "orders": {"n": [1, 1], "customer_id": [1, 2]},
+        "customers": _CUSTOMERS,
+        "loyalty_details": details,
+    }
+
+    assert ("orders", "customer_id", "customers", "customer_id") in _pairs(_decide(tables))
+
+
+def test_a_superior_of_the_same_table_is_told_and_not_proposed() -> None:
+    employees: Columns = {"employee_id": [1, 2, 3], "employee_name": ["a", "b", "c"], "manager_id": [None, 1, 1]}
+    decisions = _decide({"employees": employees})
+
+    assert decisions.references == ()
+    assert [entry.what for entry in decisions.left_out] == ["employees.manager_id"]
+
+
+def test_a_few_small_numbers_in_a_long_key_are_a_coincidence_where_the_name_is_weak() -> None:
+    parts: Columns = {"part_id": [*range(1, 1001)]}
+    tables: dict[str, Columns] = {"lines": {"n": [1, 1, 2], "counterpart_id": [1, 2, 3]}, "parts": parts}
+
+    assert _pairs(_decide(tables)) == []
+
+
+def test_dates_refer_to_a_table_of_days_but_those_of_bookkeeping_do_not() -> None:
+    days: Columns = {"d_date": [20200101, 20200102], "d_year": [2020, 2020]}
+    lines: Columns = {"lo_orderdate": [20200101] * 2, "lo_create_date": [20200102] * 2, "lo_x": [1, 1]}
+
+    assert _pairs(_decide({"lines": lines, "days_date": days})) == [("lines", "lo_orderdate", "days_date", "d_date")]
+
+
+def test_a_chain_that_comes_back_is_cut() -> None:
+    there, back = (Reference(a, "x", b, "y", (), "") for a, b in (("a", "b"), ("b", "a")))
+
+    assert without_circles([there, back])[0] == (there,)
+
+
+def test_a_compound_key_of_two_references_is_recognised() -> None:
+    tables: dict[str, Columns] = {
+        "lines": {"l_partkey": [1, 1, 2], "l_suppkey": [1, 2, 2], "l_n": [1, 1, 1]},
+        "partsupp": {"ps_partkey": [1, 1, 2], "ps_suppkey": [1, 2, 2], "ps_qty": [1, 1, 1]},
+        "part": {"p_partkey": [1, 2], "p_size": [1, 1]},
+        "supplier": {"s_suppkey": [1, 2], "s_size": [1, 1]},
+    }
+    profiles = profiles_of(tables)
+    names = Names(profiles)
+    found = composite_candidates(profiles, names, _decide(tables).references, likely_keys(profiles, names))
+
+    assert ("lines", "partsupp", (("l_partkey", "ps_partkey"), ("l_suppkey", "ps_suppkey"))) in found
