@@ -1,0 +1,78 @@
+"""How long each verb takes to do next to nothing: its start, against a bare `python -c pass`.
+
+    python benchmarks/start_up.py [--runs 7]
+
+A DuckDB file with the tables of a small star is made, its model is deployed and built, and each verb is run several
+times in a process of its own. Told are medians: seconds of the clock, and seconds of processor time, which other
+programs disturb less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+VERBS = {
+    "--help": ["--help"],
+    "models": ["models"],
+    "definitions": ["definitions"],
+    "instances": ["instances"],
+    "batches": ["batches"],
+    "settings list": ["settings", "list"],
+    "user list": ["user", "list"],
+    "registry version": ["registry", "version"],
+    "deploy": ["deploy", "m"],
+    "plan": ["plan", "tiny_sales", "--no-estimate"],
+    "query": ["query", 'SELECT "City", "Amount" FROM tiny_sales'],
+    "explain": ["explain", 'SELECT "City", "Amount" FROM tiny_sales', "--no-estimate"],
+    "verify": ["verify", "tiny_sales"],
+    "evaluate": ["evaluate", "tiny_sales"],
+    "sweep": ["sweep", "--dry-run"],
+    "export": ["export", "tiny_sales", "definitions.json"],
+    "shell": ["shell"],
+}
+
+
+def seconds_of(arguments: list[str]) -> tuple[float, float]:
+    """(seconds of the clock, seconds of processor time) of one process."""
+    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
+    started = time.perf_counter()
+    process = os.posix_spawn(sys.executable, [sys.executable, *arguments], os.environ, file_actions=quiet)
+    _, _, used = os.wait4(process, 0)
+    return time.perf_counter() - started, used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description="Seconds that the start of each verb takes.")
+    options.add_argument("--runs", type=int, default=7)
+    runs = options.parse_args().runs
+    root = Path(__file__).resolve().parents[1]
+    sys.path.insert(0, str(root))
+    os.environ["PYTHONPATH"] = str(root)
+    import duckdb
+
+    from tests.support.stars import tiny_star
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        tiny_star.write_model(Path("m"))
+        with duckdb.connect("warehouse.duckdb") as connection:
+            for statement in tiny_star.SETUP_SQL:
+                connection.execute(statement)
+        verb = ["-m", "airflow_atscale_aggs.cli.main"]
+        seconds_of([*verb, "deploy", "m"])
+        seconds_of([*verb, "build", "tiny_sales"])
+        print(f"{'':18} {'seconds':>8} {'processor':>10}")
+        for name, arguments in {"python -c pass": ["-c", "pass"], **{k: [*verb, *v] for k, v in VERBS.items()}}.items():
+            measured = [seconds_of(arguments) for _ in range(runs)]
+            clock, processor = (statistics.median(column) for column in zip(*measured, strict=True))
+            print(f"{name:18} {clock:8.3f} {processor:10.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

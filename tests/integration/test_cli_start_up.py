@@ -1,0 +1,95 @@
+"""What each verb imports. A verb that needs no SQL library, no driver and no Airflow starts without them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from airflow_atscale_aggs.cli.main import run
+from tests.support.stars import tiny_star
+
+_NEVER = {
+    *("airflow", "alembic", "numpy", "pandas", "pyarrow", "scipy", "psycopg", "fsspec", "prompt_toolkit"),
+    *("rich.console", "rich.progress", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql"),
+    *("sqlalchemy.dialects.mysql", "sqlalchemy.dialects.oracle", "sqlalchemy.dialects.mssql", "hypothesis"),
+}
+_REGISTRY_ALONE = {*_NEVER, "sqlglot", "duckdb", "yaml"}
+
+_CASES: Mapping[str, tuple[list[str], set[str], int]] = {
+    "help": (["--help"], {*_REGISTRY_ALONE, "sqlalchemy", "msgspec", "asyncio"}, 200),
+    "models": (["models"], _REGISTRY_ALONE, 500),
+    "definitions": (["definitions"], _REGISTRY_ALONE, 500),
+    "batches": (["batches"], _REGISTRY_ALONE, 500),
+    "settings": (["settings", "list"], _REGISTRY_ALONE, 500),
+    "users": (["user", "list"], _REGISTRY_ALONE, 500),
+    "registry": (["registry", "version"], _REGISTRY_ALONE, 450),
+    "instances": (["instances"], {*_NEVER, "sqlglot", "yaml"}, 560),
+    "deploy": (["deploy", "m"], {*_NEVER, "sqlglot"}, 610),
+    "plan": (["plan", "tiny_sales", "--no-estimate"], {*_NEVER, "yaml"}, 700),
+    "query": (["query", 'SELECT "City" FROM tiny_sales'], _NEVER, 820),
+}
+"""By name: arguments, modules that are not imported, and how many are at the most."""
+
+_PROGRAM = """
+import json, os, sys
+for name, arguments in json.loads(sys.argv[1]).items():
+    reading, writing = os.pipe()
+    if not os.fork():
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        from airflow_atscale_aggs.cli.main import run
+        code = run(arguments)
+        with os.fdopen(writing, "w") as answer:
+            json.dump([code, sorted(sys.modules)], answer)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        print(json.dumps([name, *json.load(answer)]))
+    os.wait()
+"""
+"""Runs each verb in a process that has imported nothing else."""
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """The modules that each verb imports."""
+    path = tmp_path_factory.mktemp("start_up")
+    tiny_star.write_model(path / "m")
+    with duckdb.connect(str(path / "warehouse.duckdb")) as connection:
+        for statement in tiny_star.SETUP_SQL:
+            connection.execute(statement)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path)
+        assert run(["deploy", "m"]) == 0
+        assert run(["build", "tiny_sales"]) == 0
+    asked = json.dumps({name: arguments for name, (arguments, _, _) in _CASES.items()})
+    variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    out = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, asked], cwd=path, env=variables, capture_output=True, text=True, check=True
+    ).stdout
+    modules: dict[str, set[str]] = {}
+    for line in out.splitlines():
+        name, code, names = json.loads(line)
+        assert code == 0, name
+        modules[name] = set(names)
+    return modules
+
+
+@pytest.mark.parametrize("name", _CASES)
+def test_a_verb_imports_what_it_needs(imported: dict[str, set[str]], name: str) -> None:
+    _, banned, most = _CASES[name]
+
+    assert imported[name] & banned == set()
+    assert len(imported[name]) <= most
+
+
+def test_the_count_would_see_a_heavy_import(imported: dict[str, set[str]]) -> None:
+    """The verbs that need them do import them."""
+    assert {"sqlglot", "duckdb", "yaml", "sqlalchemy"} <= imported["query"]
+    assert len(imported["query"]) > len(imported["instances"]) > len(imported["models"]) > len(imported["help"])
