@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
+from airflow_atscale_aggs.cli.known_ids import require_batch
 from airflow_atscale_aggs.cli.output import counted, print_json, say, show
 from airflow_atscale_aggs.cli.printed_tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
@@ -201,12 +202,14 @@ def cancel(ctx: click.Context, /, batch_id: str, **connection: str | None) -> No
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:
+        require_batch(place.read, batch_id)
         report = cancel_batch(place, batch_id, now=utc_now())
     say(f"Batch {report.batch.id} is cancelled.")
 
 
 def _check_model_of(place: Workspace, model: str, batch_id: str) -> None:
     """Refuse a batch of another model than the one that is named."""
+    require_batch(place.read, batch_id)
     wanted, model_of_batch = place.read.models.get(model).id, place.read.batches.get(batch_id).model_id
     if wanted != model_of_batch:
         raise click.UsageError(

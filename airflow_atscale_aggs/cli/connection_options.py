@@ -66,12 +66,23 @@ def remember_connection(ctx: click.Context, given: Mapping[str, str | None]) -> 
     ctx.find_root().ensure_object(dict).update({key: value for key, value in given.items() if value})
 
 
+def has_registry(ctx: click.Context) -> bool:
+    """False where the registry is a file of SQLite that is not there."""
+    file = _sqlite_file(_registry(ctx))
+    return not file or Path(file).exists()
+
+
+def registry_name(ctx: click.Context) -> str:
+    """The URL of the registry without its secrets, for messages."""
+    return _without_password(ctx, _registry(ctx))
+
+
 def registry_url(ctx: click.Context, given: Mapping[str, str | None]) -> str:
     """The URL of the registry, by options and environment. A message says when it is a new file."""
     remember_connection(ctx, given)
-    url = _option_or_environment(ctx.find_root().obj, "registry") or DEFAULT_REGISTRY
-    scheme, _, file = url.partition(":///")
-    if scheme == "sqlite" and file and file != ":memory:" and not Path(file).exists() and Path(file).parent.is_dir():
+    url = _registry(ctx)
+    file = _sqlite_file(url)
+    if file and not Path(file).exists() and Path(file).parent.is_dir():
         say(f"A new registry: {file}")
     return url
 
@@ -103,9 +114,7 @@ def registry_alone(ctx: click.Context, given: Mapping[str, str | None]) -> Itera
 
 def warehouse_name(ctx: click.Context) -> str:
     """The URL of the warehouse without its secrets, for messages."""
-    state = ctx.find_root().obj
-    url = _option_or_environment(state, "warehouse") or DEFAULT_WAREHOUSE
-    return hide_secrets(_PASSWORD.sub(r"\1:***@", url), state)
+    return _without_password(ctx, _option_or_environment(ctx.find_root().obj, "warehouse") or DEFAULT_WAREHOUSE)
 
 
 def open_only_warehouse(ctx: click.Context, given: Mapping[str, str | None]) -> DbApiWarehouse:
@@ -150,3 +159,17 @@ def hide_secrets(text: str, state: Mapping[str, Any]) -> str:
 def _option_or_environment(state: Mapping[str, Any], name: str) -> str:
     """An option, or the environment's value; empty when there is neither."""
     return str(state.get(name) or os.environ.get(f"ATSCALE_AGGS_{name.upper()}") or "")
+
+
+def _registry(ctx: click.Context) -> str:
+    return _option_or_environment(ctx.find_root().obj, "registry") or DEFAULT_REGISTRY
+
+
+def _sqlite_file(url: str) -> str:
+    """The file of a registry in SQLite; empty: it is elsewhere."""
+    scheme, _, file = url.partition(":///")
+    return file if scheme == "sqlite" and file != ":memory:" else ""
+
+
+def _without_password(ctx: click.Context, url: str) -> str:
+    return hide_secrets(_PASSWORD.sub(r"\1:***@", url), ctx.find_root().obj)

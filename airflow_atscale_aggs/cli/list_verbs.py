@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, registry_alone, workspace
+from airflow_atscale_aggs.cli.known_ids import require_batch
 from airflow_atscale_aggs.cli.output import print_json, say, seconds, when
 from airflow_atscale_aggs.cli.printed_tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
@@ -147,6 +148,8 @@ def instances(
     with workspace(ctx, connection) as place:
         names = {model_record.id: model_record.name for model_record in place.read.models.all()}
         model_id = place.read.models.get(model).id if model else None
+        if batch_id:
+            require_batch(place.read, batch_id)
         records = [
             instance
             for instance in place.read.instances.find(model_id=model_id, batch_id=batch_id)

@@ -101,7 +101,9 @@ def cli(ctx: click.Context, /, *, debug: bool, **connection: str | None) -> None
     ctx.ensure_object(dict)["debug"] = debug
     remember_connection(ctx, connection)
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        from airflow_atscale_aggs.cli.first_steps import tell_first_steps
+
+        tell_first_steps(ctx, _VERBS)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
+from airflow_atscale_aggs.cli.known_ids import require_instance
 from airflow_atscale_aggs.cli.output import counted, print_json, say, when
 from airflow_atscale_aggs.cli.printed_tables import details_option, print_table
 from airflow_atscale_aggs.cli.verb import Verb
@@ -86,6 +87,7 @@ def delete_instance(ctx: click.Context, /, instance_id: str, **connection: str |
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:
+        require_instance(place.read, instance_id)
         deleted = run(place, instance_id, now=utc_now())
     for note in deleted.notes:
         say(note)

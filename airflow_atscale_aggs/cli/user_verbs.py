@@ -124,9 +124,12 @@ def remove(ctx: click.Context, /, name: str, **connection: str | None) -> int:
 
     Use it when somebody is to see nothing any more, and restart `serve`.
     """
+    from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
+
     with registry_alone(ctx, connection) as registry:
         was_there = registry.users.delete(name)
-    say(f"User `{name}` {'is removed' if was_there else 'is not there'}.")
+        near = () if was_there else near_names(name, [found.name for found in registry.read.users.all()])
+    say(f"User `{name}` {'is removed' if was_there else 'is not there'}.{did_you_mean(near)}")
     return 0 if was_there else 1
 
 

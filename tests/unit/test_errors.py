@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -188,3 +189,13 @@ def test_a_verification_carries_its_first_difference() -> None:
 def test_names_that_a_mistyped_one_may_stand_for(name: str, candidates: list[str], near: tuple[str, ...]) -> None:
     """The most similar first, three at the most, without regard to case."""
     assert e.near_names(name, candidates) == near
+
+
+def test_near_names_are_told_by_one_function() -> None:
+    """Three at the most, in the same words."""
+    package = Path(inspect.getfile(e)).parents[1]
+    telling = {file.name for file in package.rglob("*.py") if "Did you mean {" in file.read_text(encoding="utf-8")}
+
+    assert telling == {"errors.py"}
+    assert e.did_you_mean(e.near_names("Amuont", ["Amount", "Amounts", "Amount 2", "A mount"])).count("`") == 6
+    assert e.did_you_mean(()) == ""

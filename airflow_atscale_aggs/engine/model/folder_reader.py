@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_atscale_aggs.engine.errors import ModelFileError, near_names
+from airflow_atscale_aggs.engine.errors import ModelFileError, did_you_mean, near_names
 from airflow_atscale_aggs.engine.model.files import env_values, file_texts
 from airflow_atscale_aggs.engine.model.packages import Package, is_package_file, package_folder
 from airflow_atscale_aggs.engine.model.sml import OBJECT_TYPES, check_document
@@ -238,10 +238,10 @@ def _file_document(document: Document, folder: ModelFolder) -> None:
     object_type = document.value["object_type"]
     if not isinstance(object_type, str) or object_type not in OBJECT_TYPES:
         is_text = isinstance(object_type, str)
-        near = near_names(object_type, OBJECT_TYPES) if is_text else ()
-        hint = f" Did you mean `{near[0]}`?" if near else ""
+        hint = did_you_mean(near_names(object_type, OBJECT_TYPES)) if is_text else ""
         what = f"`object_type: {object_type}` is unknown" if is_text else "`object_type` must be a text"
-        folder.issues.error(document.where, "unknown-object-type", f"{what}.{hint}")
+        types = f" The types are {', '.join(f'`{known}`' for known in sorted(OBJECT_TYPES))}."
+        folder.issues.error(document.where, "unknown-object-type", f"{what}.{hint or types}")
         folder.issues.broken[document.name] = document.file
         return
     if not check_document(document.value, object_type, document.file, folder.issues):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from airflow_atscale_aggs.engine.errors import near_names
+from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.dimensions import (
     calculation_groups,
@@ -322,7 +322,7 @@ class ModelResolver:
                 self._issues.add_unresolved_reference(metric.where, "dataset", metric.dataset, datasets, wanted_by=who)
             if not is_known:
                 near = near_names(metric.calculation_method, CALCULATION_METHODS)
-                hint = f". Did you mean {' or '.join(f'`{method}`' for method in near)}?" if near else ""
+                hint = f".{did_you_mean(near)}" if near else ""
                 hint = hint or f"; the methods are {', '.join(f'`{method}`' for method in sorted(CALCULATION_METHODS))}"
                 message = (
                     f"metric `{metric.name}` has the unknown calculation method `{metric.calculation_method}`{hint}"
@@ -358,7 +358,8 @@ class ModelResolver:
         for edge in dimension.relationships:
             who = f"relationship `{edge.name}`" if edge.name else f"a relationship of dimension `{dimension.name}`"
             if edge.kind not in {"embedded", "snowflake"}:
-                message = f"{who} has the unknown type `{edge.kind}`; it is ignored"
+                kinds = "which is neither `embedded` nor `snowflake`"
+                message = f"{who} has the unknown type `{edge.kind}`, {kinds}; it is ignored"
                 self._issues.warning(edge.where, "unknown-relationship-type", message)
                 continue
             target = self._dimensions.get(edge.dimension)

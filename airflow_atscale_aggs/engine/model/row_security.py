@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from airflow_atscale_aggs.engine.errors import near_names
+from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
 from airflow_atscale_aggs.engine.model.dimensions import column_names
 from airflow_atscale_aggs.engine.model.folder_reader import Document, ModelFolder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
@@ -84,9 +84,8 @@ def _check_word(name: str, word: str, words: tuple[str, ...], issues: IssueList,
     if word in words:
         return
     near = near_names(word, words)
-    hint = " or ".join(f"`{candidate}`" for candidate in near) or ", ".join(f"`{known}`" for known in words)
-    ask = f"Did you mean {hint}?" if near else f"It may be {hint}."
-    issues.error(where, "unknown-value", f"{who} has the unknown `{name}` `{word}`. {ask}")
+    ask = did_you_mean(near) or f" It may be {', '.join(f'`{known}`' for known in words)}."
+    issues.error(where, "unknown-value", f"{who} has the unknown `{name}` `{word}`.{ask}")
 
 
 def links_of_models(

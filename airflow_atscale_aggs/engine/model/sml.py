@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from airflow_atscale_aggs.engine.errors import near_names
+from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
 
@@ -180,8 +180,7 @@ def _check_mapping(mapping: SmlMapping, shape: str, file: str, issues: IssueList
     for key, value in mapping.items():
         spec = table.get(key)
         if spec is None:
-            near = near_names(key, table)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
+            hint = did_you_mean(near_names(key, table))
             issues.warning(where, "unknown-key", f"{what} has the unknown key `{key}`, which is ignored.{hint}")
         elif (shape, key) in _OBSOLETE:
             issues.warning(file, "obsolete-key", f"the key `{key}` is obsolete and ignored")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from airflow_atscale_aggs.engine.errors import near_names
+from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
 
 MISSING_PACKAGE = "missing-package"
 _UNRESOLVED = "unresolved-reference"
@@ -80,8 +80,7 @@ class IssueList:
         """Note a reference to a name that does not exist, with similar names. It is an error when a build needs it."""
         if name in self.broken:
             return
-        near = near_names(name, candidates)
-        hint = f" Did you mean {' or '.join(f'`{candidate}`' for candidate in near)}?" if near else ""
+        hint = did_you_mean(near_names(name, candidates))
         message = (
             f"{wanted_by + ' refers to ' if wanted_by else 'reference to '}{kind} `{name}`, which does not exist.{hint}"
         )

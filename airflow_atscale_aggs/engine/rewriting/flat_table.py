@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from airflow_atscale_aggs.engine.errors import (
@@ -83,7 +83,7 @@ class SurfaceNames:
                     raise AmbiguousColumnError(self.model.name, name, [_describe(meaning) for meaning in meanings])
                 return next(iter(meanings))
         self._check_groups(name)
-        near = near_names(name, self.all_names())
+        near = near_names(name, self._shown_names())
         raise UnknownColumnError(self.model.name, name, clause(), near)
 
     def _check_groups(self, name: str) -> None:
@@ -123,9 +123,10 @@ class SurfaceNames:
             return self.model.dimensions[meaning.role.dimension].attributes[meaning.name].is_hidden
         return meaning.is_hidden
 
-    def all_names(self) -> Iterable[str]:
-        """Every unique name and label."""
-        return {**self._unique, **self._labels}
+    def _shown_names(self) -> Iterator[str]:
+        """Unique names and labels of what is not hidden: nobody is told of the rest."""
+        for names in (self._unique, self._labels):
+            yield from (name for name, meanings in names.items() if not all(map(self._is_hidden, meanings)))
 
 
 def _fold_names(names: dict[str, dict[Meaning, None]]) -> dict[str, dict[Meaning, None]]:

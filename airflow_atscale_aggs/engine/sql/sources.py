@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import sqlglot
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.errors import DefinitionError, near_names
+from airflow_atscale_aggs.engine.errors import DefinitionError, did_you_mean, near_names
 from airflow_atscale_aggs.engine.model.datasets import (
     Column,
     Dataset,
@@ -309,7 +309,7 @@ def _fold(name: str, dialect: Dialect) -> str:
 def _not_there(dataset: Dataset, what: str, names: Mapping[str, str] | list[str]) -> DefinitionError:
     wanted = what.split("`")[1].rpartition(".")[2]
     near = near_names(wanted, names)
-    remedy = f"Did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else "Correct the dataset."
+    remedy = did_you_mean(near).strip() or "Correct the dataset."
     return DefinitionError("", f"{what} of dataset `{dataset.name}` ({dataset.where}) is not in the warehouse", remedy)
 
 

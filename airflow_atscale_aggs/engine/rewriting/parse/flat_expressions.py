@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, near_names
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, did_you_mean, near_names
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric
 from airflow_atscale_aggs.engine.rewriting.flat_table import FlatNames, Meaning, SurfaceNames
@@ -189,9 +189,9 @@ class FlatExpressions:
 
     def _check_name(self, function: exp.Expr) -> None:
         if self._dialect != SURFACE_DIALECT or not is_known_name(function.name):
-            near = near_names(function.name.casefold(), known_names())
-            remedy = f"Did you mean {' or '.join(f'`{name.upper()}`' for name in near)}?" if near else ""
-            self.refuse(function, "this function is not known, so it cannot be said in another dialect", remedy)
+            near = [name.upper() for name in near_names(function.name, known_names())]
+            reason = "this function is not known, so it cannot be said in another dialect"
+            self.refuse(function, reason, did_you_mean(near).strip())
 
     def _convert_column(self, column: exp.Column, place: _Place) -> exp.Expr:
         aliased = place.alias(column)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from decimal import Decimal
 from typing import NoReturn
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
 from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, NamedHandlers, refusal_of
 from airflow_atscale_aggs.engine.sql.functions.literals import UnreadableTextError, read_as
 from airflow_atscale_aggs.engine.sql.functions.types import FLOATS, NUMBERS, TEXTS, UNTYPED, Kind, SqlType, Value
@@ -112,10 +112,9 @@ class Translator:
     def _refuse_unknown(self, node: exp.Expr) -> NoReturn:
         name = function_name(node)
         names = {*self._named, *(kind.sql_name().casefold() for kind in self._handlers if issubclass(kind, exp.Func))}
-        near = [f"`{near_name.upper()}`" for near_name in difflib.get_close_matches(name.casefold(), sorted(names), 3)]
-        did_you_mean = f"Did you mean {' or '.join(near)}?" if near else ""
+        near = [near_name.upper() for near_name in near_names(name, sorted(names))]
         reason = f"`{name}` is not among the functions whose meaning on {self._warehouse} is proven to be PostgreSQL's"
-        self.refuse(node, reason, did_you_mean or "The page on functions lists them.")
+        self.refuse(node, reason, did_you_mean(near).strip() or "The page on functions lists them.")
 
 
 def function_name(node: exp.Expr) -> str:
