@@ -297,7 +297,10 @@ def test_that_the_model_lacks_a_broken_metric_is_not_told_besides(text: dict[str
         (
             "Shop",
             lambda m: m.update(relationships=[embedded("e", "shop", ["x"], "Kind", "Kind", type="linked")]),
-            "relationship `e` has the unknown type `linked`, which is neither `embedded` nor `snowflake`; it is ignored",
+            (
+                "relationship `e` has the unknown type `linked`, which is neither `embedded` nor `snowflake`; it is "
+                "ignored"
+            ),
         ),
     ],
 )
