@@ -56,7 +56,7 @@ _SENTENCES: list[tuple[e.AtScaleAggsError, str]] = [
     ),
     (e.RegistryUnavailableError("sqlite:///x", "it is locked"), "Registry sqlite:///x cannot be used: it is locked."),
     (
-        e.RegistryVersionError("r", "1", "2", "atscale-aggs upgrade"),
+        e.RegistryVersionError("r", "1", "2", "Run: atscale-aggs upgrade"),
         "Registry r has schema version 1, this program needs 2. Run: atscale-aggs upgrade",
     ),
     (e.IllegalTransitionError("Instance", "i", "new", "done"), "Instance i is new and cannot become done."),
