@@ -98,7 +98,8 @@ def print_answer(columns: Sequence[str], rows: Sequence[Sequence[object]], *, in
 
 def answer_lines(columns: Sequence[str], rows: Sequence[Sequence[object]], *, in_blocks: bool = False) -> Iterable[str]:
     """The lines that `print_answer` prints."""
-    cells = [[_cell(value) for value in row] for row in rows]
+    # A year is a number as well, so nothing is put between the digits of an answer.
+    cells = [[_cell(str(value) if isinstance(value, int) else value) for value in row] for row in rows]
     natural = _natural_widths(columns, cells)
     width = _terminal_width()
     is_too_wide = width is not None and sum(natural) + len(_GAP) * (len(natural) - 1) > width
