@@ -164,7 +164,13 @@ def _go_on_in_airflow(environment: FreshEnvironment, place: Path, databases: dic
     }
     connection = json.dumps({"conn_type": "atscale_aggs", "extra": extra})
     _FreshAirflow.python = environment.program("python")
-    variables = {"AIRFLOW_CONN_SHOP_AGGS": connection, "PYTHONPATH": ""}
+    variables = {
+        "AIRFLOW_CONN_SHOP_AGGS": connection,
+        "PYTHONPATH": "",
+        # A machine that is busy with other things may be slow, and that is none of a newcomer's stumbles.
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+        "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "180",
+    }
     with terminated_by_signals(), _FreshAirflow(place / "airflow", place / "dags", variables) as airflow:
         clock.tell("a real Airflow is up")
         run_id = airflow.trigger("batch_build_shop")
