@@ -188,22 +188,23 @@ def _write(ctx: click.Context, folder: Path, proposal: Proposal, options: dict[s
 
 
 def _example_query(proposal: Proposal) -> str:
-    """A question that the first aggregates answer: a sum by the coarsest level that its fact reaches."""
+    """A question that the first aggregates answer: a sum by time, else by the coarsest level that its fact reaches."""
     metric = next((entry for entry in proposal.metrics if entry.method == "sum"), proposal.metrics[0])
-    edges = [edge for edge in proposal.relationships if edge.reference.table == metric.table]
     dimensions = {dimension.name: dimension for dimension in proposal.dimensions}
-    times = [edge for edge in edges if dimensions[edge.dimension].is_time]
-    own = [
-        dimension for dimension in proposal.dimensions if dimension.is_degenerate and dimension.table == metric.table
+    columns = [
+        (dimensions[edge.dimension].is_time, edge.role_play, dimensions[edge.dimension].hierarchies[0].levels[0])
+        for edge in proposal.relationships
+        if edge.reference.table == metric.table
     ]
-    if times or edges:
-        edge = (times or edges)[0]
-        level = dimensions[edge.dimension].hierarchies[0].levels[0]
-        name = edge.role_play.format(level) if edge.role_play else level
-    elif own:
-        name = own[0].hierarchies[0].levels[0]
-    else:
+    columns += [
+        (dimension.is_time, "", dimension.hierarchies[0].levels[0])
+        for dimension in proposal.dimensions
+        if dimension.is_degenerate and dimension.table == metric.table
+    ]
+    if not columns:
         return f'SELECT "{metric.name}" FROM {proposal.model}'
+    _, template, level = max(columns, key=lambda column: column[0])
+    name = template.format(level) if template else level
     return f'SELECT "{name}", "{metric.name}" FROM {proposal.model} ORDER BY 1'
 
 

@@ -43,6 +43,7 @@ _AS_COMPLETE = 0.02
 _MOST_CANDIDATES = 4
 _FEW_VALUES, _LOW_END = 10, 0.05
 _DATE_WORDS = frozenset({"date", "day", "datum", "calendar"})
+_PREPOSITIONS = frozenset({"on", "at"})
 _BOOKKEEPING = frozenset(
     {"rec", "record", "valid", "effective", "eff", "expiry", "expiration", "create", "created", "creation", "update"}
     | {"updated", "modified", "load", "loaded", "insert", "inserted", "etl", "audit"}
@@ -169,7 +170,7 @@ class Names:
         if not stem.words or (self.tables[table].columns[column].place == 0 and stem.words[-1:] == of_table[-1:]):
             return True
         if stem.words[-1] in _DATE_WORDS and _DATE_WORDS & set(of_table):
-            return len(stem.words) == 1
+            return set(stem.words) <= _DATE_WORDS
         found = best_match(stem.words, (of_table, of_table[-1:]))
         return found is not None and (not found.role or stem.words == of_table)
 
@@ -203,7 +204,11 @@ def find_candidates(tables: Mapping[str, TableProfile], names: Names, keys: Coll
                 if (candidate := _candidate(table.name, column, target, names)) is not None
             ]
             found.sort(key=lambda candidate: -candidate.match.strength)
-            candidates += found[:_MOST_CANDIDATES] or _superior(table, column, names, keys)
+            candidates += (
+                found[:_MOST_CANDIDATES]
+                or _superior(table, column, names, keys)
+                or _days(table, column, targets, names)
+            )
     return candidates
 
 
@@ -251,6 +256,27 @@ def without_circles(references: Sequence[Reference]) -> tuple[tuple[Reference, .
         if reference.table in _reached(reference.to_table, kept):
             what = f"{reference.table}.{reference.column} to {reference.to_table}"
             left_out.append(LeftOut(what, f"`{reference.to_table}` already leads to `{reference.table}`"))
+        else:
+            kept.append(reference)
+    return tuple(kept), tuple(left_out)
+
+
+def without_doubles(
+    references: Sequence[Reference], tables: Mapping[str, TableProfile]
+) -> tuple[tuple[Reference, ...], tuple[LeftOut, ...]]:
+    """References without dates that say again what a key says, such as `OrderDate` beside `OrderDateKey`."""
+    keys = {
+        (reference.table, reference.to_table, reference.role): reference
+        for reference in references
+        if tables[reference.table].columns[reference.column].family not in TIMES
+    }
+    kept: list[Reference] = []
+    left_out: list[LeftOut] = []
+    for reference in references:
+        key = keys.get((reference.table, reference.to_table, reference.role), reference)
+        if key is not reference and tables[reference.table].columns[reference.column].family in TIMES:
+            what = f"{reference.table}.{reference.column} to {reference.to_table}"
+            left_out.append(LeftOut(what, f"`{key.column}` leads there already"))
         else:
             kept.append(reference)
     return tuple(kept), tuple(left_out)
@@ -312,6 +338,28 @@ def _may_refer(stem: Stem, match: NameMatch, target: _Target) -> bool:
 
 def _are_alike(ours: Family, theirs: Family) -> bool:
     return ours is theirs or {ours, theirs} == TIMES
+
+
+def _days(table: TableProfile, column: ColumnProfile, targets: Iterable[_Target], names: Names) -> list[Candidate]:
+    """Tables of days that a date refers to, whatever it is called: a day is a day."""
+    words = names.stem(table.name, column.name).words
+    if column.family not in TIMES or _BOOKKEEPING & set(words):
+        return []
+    role = words[:-1] if words[-1:] and words[-1] in _PREPOSITIONS else words
+    return [
+        Candidate(
+            table.name,
+            column.name,
+            target.table,
+            target.column.name,
+            NameMatch(SHORTENED, role, f"`{' '.join(words)}` is a date, and `{target.table}` has a row for each"),
+        )
+        for target in targets
+        if target.column.family in TIMES
+        and target.is_at_home
+        and target.table != table.name
+        and _DATE_WORDS & set(table_stem(target.table))
+    ]
 
 
 def _superior(table: TableProfile, column: ColumnProfile, names: Names, keys: Collection[ColumnKey]) -> list[Candidate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 from airflow_atscale_aggs.engine.discovery.references import (
     Decisions,
@@ -13,6 +14,7 @@ from airflow_atscale_aggs.engine.discovery.references import (
     find_candidates,
     likely_keys,
     without_circles,
+    without_doubles,
 )
 from tests.support.stars.table_rows import Columns, inclusion_of, profiles_of
 
@@ -103,6 +105,33 @@ def test_dates_refer_to_a_table_of_days_but_those_of_bookkeeping_do_not() -> Non
     lines: Columns = {"lo_orderdate": [20200101] * 2, "lo_create_date": [20200102] * 2, "lo_x": [1, 1]}
 
     assert _pairs(_decide({"lines": lines, "days_date": days})) == [("lines", "lo_orderdate", "days_date", "d_date")]
+
+
+def test_a_date_refers_to_the_table_of_days_whatever_it_is_called() -> None:
+    every = [date(2024, 1, day) for day in range(1, 29)]
+    sales: Columns = {"sold_on": every[:3], "loaded_at": every[:3], "n": [1, 1, 2]}
+    tables: dict[str, Columns] = {"days": {"day_date": every, "year": [2024] * 28}, "sales": sales}
+    decisions = _decide(tables)
+
+    assert _pairs(decisions) == [("sales", "sold_on", "days", "day_date")]
+    assert decisions.references[0].role == ("sold",)
+
+
+def test_a_date_that_says_again_what_a_key_says_is_left_out() -> None:
+    tables: dict[str, Columns] = {
+        "sales": {"order_date_key": [1, 1], "orderdate": [date(2024, 1, 1)] * 2},
+        "dim_date": {"date_key": [1], "date": [date(2024, 1, 1)]},
+    }
+    kept, left_out = without_doubles(
+        [
+            Reference("sales", "orderdate", "dim_date", "date", ("order",), ""),
+            Reference("sales", "order_date_key", "dim_date", "date_key", ("order",), ""),
+        ],
+        profiles_of(tables),
+    )
+
+    assert [reference.column for reference in kept] == ["order_date_key"]
+    assert [entry.reason for entry in left_out] == ["`order_date_key` leads there already"]
 
 
 def test_a_chain_that_comes_back_is_cut() -> None:

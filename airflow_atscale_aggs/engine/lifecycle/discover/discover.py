@@ -23,6 +23,7 @@ from airflow_atscale_aggs.engine.discovery.references import (
     find_candidates,
     likely_keys,
     without_circles,
+    without_doubles,
 )
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.discover.table_questions import Listen, TableQuestions, chosen_names
@@ -143,7 +144,8 @@ def _propose(questions: TableQuestions, request: DiscoverRequest, chosen: tuple[
     decisions = choose_references(questions.inclusions(candidates), questions.tables, request.most_orphans)
     answers = {question: request.answer(question) for question in decisions.questions}
     answered = tuple(reference for reference in answers.values() if reference is not None)
-    references, circles = without_circles((*decisions.references, *answered))
+    distinct, doubles = without_doubles((*decisions.references, *answered), questions.tables)
+    references, circles = without_circles(distinct)
     findings = Findings(
         model=request.model or schema or "model",
         database=questions.database,
@@ -155,6 +157,7 @@ def _propose(questions: TableQuestions, request: DiscoverRequest, chosen: tuple[
         left_out=(
             *questions.left_out,
             *decisions.left_out,
+            *doubles,
             *circles,
             *_composites(questions, names, references, keys),
         ),
