@@ -18,6 +18,7 @@ from airflow_atscale_aggs.server.backend import Backend
 from airflow_atscale_aggs.server.client_bounds import Bounds
 from airflow_atscale_aggs.server.client_statements import (
     CloseCursor,
+    Deallocate,
     Declare,
     Explain,
     Fetch,
@@ -176,6 +177,7 @@ class ClientSession:
         try:
             await self._look_at_overview(frame)
             await handler(frame)
+            await self._drop()
         except (AtScaleAggsError, psycopg.Error, SqlError) as error:
             await self._fail(error, is_simple=frame.kind == b"Q")
         except (PeerGoneError, ProtocolViolationError, ConnectionError):
@@ -251,6 +253,8 @@ class ClientSession:
         if isinstance(statement, Fetch | CloseCursor):
             cursor = self._cursors.get(statement.name)
             return None if cursor is None else Prepared(statement, Description((), cursor.description.columns))
+        if isinstance(statement, Deallocate):
+            return None if self._statements.get(statement.name) is None else Prepared(statement, Description((), ()))
         wait, catalog, visitor = self._interruption.wait, self._catalog, self._visitor
         if statement is None or not await wait(catalog.names_model(visitor, statement.sql)):
             return None
@@ -281,6 +285,9 @@ class ClientSession:
         if isinstance(statement, CreateTableAs | InsertRows | CopyRows):
             sql = with_values(statement.sql, portal.values, "postgres") if portal.values else statement.sql
             return await self._transfers.run(statement, sql, portal.prepared.description)
+        if isinstance(statement, Deallocate):
+            self._statements.pop(statement.name)
+            return "DEALLOCATE"
         cursor = self._cursors.get(statement.name)
         if cursor is None:
             raise SqlError(messages.error_response("34000", f'cursor "{statement.name}" does not exist'))
@@ -343,6 +350,14 @@ class ClientSession:
                 ended.append(cursor)
         for cursor in ended:
             await cursor.close()
+
+    async def _drop(self) -> None:
+        """What is ours goes with what PostgreSQL has dropped."""
+        dropped, self._relay.dropped = self._relay.dropped, frozenset()
+        if "statements" in dropped:
+            self._statements.pop_all()
+        if "cursors" in dropped:
+            await self._end_cursors(all_of_them=True)
 
     async def _send(self, cursor: Cursor, most: int, *, is_shown: bool = True) -> int:
         """Send the next rows as they come; returns how many. Ends the query when the client is gone."""

@@ -33,6 +33,7 @@ _FETCH = re.compile(
 )
 _TEMPORARY = re.compile(r"\bTEMP(?:ORARY)?\b", re.IGNORECASE)
 _CLOSE = re.compile(rf"\s*CLOSE\s+{_NAME}\s*;?\s*", _FLAGS)
+_DEALLOCATE = re.compile(rf"\s*DEALLOCATE\s+(?:PREPARE\s+)?{_NAME}\s*;?\s*", _FLAGS)
 
 _BEFORE_STAR = frozenset({TokenType.SELECT, TokenType.DISTINCT, TokenType.ALL, TokenType.COMMA, TokenType.DOT})
 
@@ -72,6 +73,13 @@ class CloseCursor:
 
 
 @dataclass(frozen=True, slots=True)
+class Deallocate:
+    """A prepared statement is dropped."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Explain:
     """How a query would be answered is asked. ``runs``: it is to be run as well."""
 
@@ -79,7 +87,7 @@ class Explain:
     runs: bool
 
 
-Statement = Query | Explain | Declare | Fetch | CloseCursor | TransferStatement
+Statement = Query | Explain | Declare | Fetch | CloseCursor | Deallocate | TransferStatement
 
 
 def read_statement(sql: str) -> Statement | None:
@@ -91,6 +99,8 @@ def read_statement(sql: str) -> Statement | None:
     (Explain(sql='SELECT 1', runs=True), Explain(sql='select 1', runs=False))
     >>> read_statement("FETCH FORWARD 10 FROM c"), read_statement("MOVE ALL IN C")
     (Fetch(name='c', most=10, is_move=False), Fetch(name='c', most=0, is_move=True))
+    >>> read_statement("DEALLOCATE PREPARE A"), read_statement('deallocate "A";')
+    (Deallocate(name='a'), Deallocate(name='A'))
     >>> read_statement("/* who */ (SELECT 1)"), read_statement("SET a = 1")
     (Query(sql='/* who */ (SELECT 1)'), None)
     """
@@ -113,6 +123,8 @@ def read_statement(sql: str) -> Statement | None:
         return Fetch(_name(found["name"]), count, found["verb"].upper() == "MOVE")
     if (found := _CLOSE.fullmatch(sql, start)) is not None:
         return CloseCursor(_name(found["name"]))
+    if (found := _DEALLOCATE.fullmatch(sql, start)) is not None:
+        return Deallocate(_name(found["name"]))
     return None
 
 

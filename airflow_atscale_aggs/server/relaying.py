@@ -21,6 +21,13 @@ _ENDS = {
 }
 """The last answer to each message of the extended protocol."""
 
+_DROPS = {
+    b"DEALLOCATE ALL\0": frozenset({"statements"}),
+    b"CLOSE CURSOR ALL\0": frozenset({"cursors"}),
+    b"DISCARD ALL\0": frozenset({"statements", "cursors"}),
+}
+"""What is dropped, whatever its name is, by what PostgreSQL tells that it has done."""
+
 _FLUSH = Frame(b"H", b"").encode()
 _READY = frozenset(b"Z")
 
@@ -31,6 +38,9 @@ class Relay:
     Args:
         address: where statements of the session are canceled.
         longest: bytes of a message that are taken from the client.
+
+    Attributes:
+        dropped: ``statements`` and ``cursors``, when PostgreSQL has dropped all of its own.
     """
 
     def __init__(
@@ -44,6 +54,7 @@ class Relay:
         self._reader, self._writer = client
         self._backend, self._address, self._interruption, self._longest = backend, address, interruption, longest
         self._is_busy = False
+        self.dropped: frozenset[str] = frozenset()
         self._cancels: set[asyncio.Task[None]] = set()
 
     async def run(self, sql: bytes, *, with_end: bool = True) -> bool:
@@ -133,6 +144,8 @@ class Relay:
                 if with_end or not is_end:
                     self._writer.write(frame.encode())
                 has_worked = has_worked and frame.kind != b"E"
+                if frame.kind == b"C":
+                    self.dropped |= _DROPS.get(frame.payload, frozenset())
                 if is_end or (not has_worked and ends is not _READY):
                     break
                 if frame.kind == b"N":

@@ -298,3 +298,48 @@ def test_what_is_no_text_is_refused_by_its_state_and_ends_no_session(
             with pytest.raises(psycopg.errors.CharacterNotInRepertoire):
                 connection.execute(wrong + (b" || %s" if values else b""), values)
         assert connection.execute(_BY_CITY).fetchall()
+
+
+def _prepare(connection: psycopg.Connection[Any], sql: str = _BY_CITY) -> bool:
+    status = connection.pgconn.prepare(b"mine", sql.encode()).status
+    return status == psycopg.pq.ExecStatus.COMMAND_OK
+
+
+@pytest.mark.parametrize("is_extended", [False, True])
+@pytest.mark.parametrize("drop", ["DEALLOCATE mine", "DEALLOCATE PREPARE mine;", "DEALLOCATE ALL", "DISCARD ALL"])
+@pytest.mark.parametrize("sql", [_BY_CITY, "SELECT 1"], ids=["a model", "PostgreSQL"])
+def test_prepared_statements_are_dropped_by_sql_as_well(
+    connection: psycopg.Connection[Any], sql: str, drop: str, is_extended: bool
+) -> None:
+    connection.autocommit = True
+    assert _prepare(connection, sql)
+    done = connection.execute(drop, prepare=False) if not is_extended else None
+    if is_extended:
+        connection.pgconn.exec_params(drop.encode(), [])
+
+    assert done is None or done.statusmessage == drop.replace(" PREPARE mine;", "").replace(" mine", "")
+    # The name is free.
+    assert _prepare(connection, sql)
+    with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+        connection.execute("DEALLOCATE nobodys")
+
+
+def test_what_is_not_dropped_stays(connection: psycopg.Connection[Any]) -> None:
+    connection.autocommit = True
+    assert _prepare(connection)
+    connection.execute("BEGIN")
+    with pytest.raises(psycopg.errors.ActiveSqlTransaction):
+        connection.execute("DISCARD ALL")
+    connection.execute("ROLLBACK")
+    connection.execute("CLOSE ALL")
+
+    assert not _prepare(connection)
+
+
+def test_close_all_closes_cursors_on_models(connection: psycopg.Connection[Any]) -> None:
+    connection.execute(f"DECLARE c CURSOR FOR {_BY_CITY}")
+    assert connection.execute("FETCH 1 FROM c").fetchall()
+    connection.execute("CLOSE ALL")
+
+    with pytest.raises(psycopg.errors.InvalidCursorName):
+        connection.execute("FETCH 1 FROM c")
