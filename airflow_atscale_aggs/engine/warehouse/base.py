@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.errors import WarehouseError
 
 Row = tuple[Any, ...]
 
@@ -173,6 +176,9 @@ class WarehouseSession(Protocol):
 
         None where it cannot, such as on warehouses whose catalog is asked by queries. Raises as `execute` does.
         """
+
+    def has_lost(self, error: WarehouseError) -> bool:
+        """Whether an error of this session means that its connection is gone, as far as the driver can tell."""
 
     def own_place(self) -> tuple[str, str]:
         """The session's own database and schema, in which names without them are looked up; empty where unknown."""

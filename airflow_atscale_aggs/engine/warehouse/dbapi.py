@@ -188,6 +188,11 @@ class DbApiSession:
         """What an error of this session means for what bears a name."""
         return Failure.OTHER if error.__cause__ is None else self._driver.failure(error.__cause__, name)
 
+    def has_lost(self, error: WarehouseError) -> bool:
+        """Whether an error means a lost connection. Drivers that take every passing error for one cannot tell."""
+        can_tell = self._driver.is_lost is not self._driver.is_transient
+        return can_tell and error.__cause__ is not None and self._driver.is_lost(error.__cause__)
+
     def find_readable(self, tables: Sequence[TableKey]) -> frozenset[TableKey]:
         """Those of the names under which a query of this session finds something.
 
@@ -471,9 +476,7 @@ class DbApiWarehouse:
             self.first_contact.make(session)
 
     def _make_schema(self, session: DbApiSession) -> None:
-        if not self.aggregate_schema:
-            return
-        if session.has_schema(self.aggregate_schema):
+        if not self.aggregate_schema or session.has_schema(self.aggregate_schema):
             return
         try:
             session.make_schema(self.aggregate_schema)

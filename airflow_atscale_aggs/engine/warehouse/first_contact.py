@@ -84,10 +84,12 @@ class FirstContact:
         """What is remembered: the version, and which questions were asked. Empty where the version is not told."""
         if self.memory is None or not session.dialect.version:
             return ""
-        with contextlib.suppress(WarehouseError):
+        try:
             rows = session.fetch_all(session.dialect.version)
-            return f"{statements.digest} {rows[0][0]}" if rows else ""
-        return ""
+        except WarehouseError as error:
+            _raise_if_lost(session, error)
+            return ""
+        return f"{statements.digest} {rows[0][0]}" if rows else ""
 
     def _recall(self) -> str:
         # Without the registry, the warehouse is asked.
@@ -155,7 +157,8 @@ def find_differences(session: WarehouseSession, statements: SelfTestStatements) 
     differences: dict[str, str] = {}
     try:
         (row,) = session.fetch_all(statements.together)
-    except WarehouseError:
+    except WarehouseError as error:
+        _raise_if_lost(session, error)
         # Some drivers call an overflow an error of operation, which may pass. Whether it does is seen one by one.
         for name in statements.names:
             _ask_alone(session, name, _compose_alone(name, session.dialect), differences)
@@ -171,6 +174,7 @@ def _ask_alone(session: WarehouseSession, name: str, statement: str, differences
     try:
         ((answer,),) = session.fetch_all(statement)
     except WarehouseError as error:
+        _raise_if_lost(session, error)
         if name in REFUSABLE:
             return
         if error.is_transient:
@@ -179,6 +183,12 @@ def _ask_alone(session: WarehouseSession, name: str, statement: str, differences
         return
     if not _is_one(answer):
         differences[name] = ""
+
+
+def _raise_if_lost(session: WarehouseSession, error: WarehouseError) -> None:
+    """Ask nothing more where nobody answers: each question would wait as long as the first one did."""
+    if session.has_lost(error):
+        raise error
 
 
 def _compose_alone(name: str, dialect: Dialect) -> str:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from sail_server import shared_session
 
-from airflow_atscale_aggs.engine.errors import RegistryError, RegistryUnavailableError, UnsupportedOnDialectError
+from airflow_atscale_aggs.engine.errors import (
+    RegistryError,
+    RegistryUnavailableError,
+    TransientWarehouseError,
+    UnsupportedOnDialectError,
+)
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect, Proven
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
 from airflow_atscale_aggs.engine.sql.self_test_texts import NEEDS
@@ -24,6 +30,7 @@ from airflow_atscale_aggs.engine.warehouse.first_contact import (
     statements_for,
 )
 from airflow_atscale_aggs.engine.warehouse.sqlalchemy_urls import open_url
+from tests.support.tcp_proxy import tcp_proxy
 
 _SQLITE = Dialect(
     name="sqlite",
@@ -157,6 +164,35 @@ def test_sail_adds_up_without_a_check_and_its_row_knows(sail_address: str) -> No
     assert found == {"sum_of_bigint": "", "sum_of_widest_decimal": ""}
     assert set(DIALECTS["spark"].differences) == set(found)
     warehouse.close()
+
+
+@pytest.mark.postgres
+def test_where_nobody_answers_any_more_nothing_more_is_asked(postgres_url: str) -> None:
+    """Each question would wait as long as the first one, which is half a minute on Apache Spark."""
+    parts = urlsplit(postgres_url)
+    folder = parse_qs(parts.query).get("host", [""])[0]
+    target: int | str = f"{folder}/.s.PGSQL.{parts.port or 5432}" if folder else parts.port or 5432
+    with tcp_proxy(target) as line:
+        through = parts._replace(netloc=f"{parts.username or 'postgres'}@127.0.0.1:{line.port}", query="")
+        warehouse = open_warehouse(through.geturl())
+        warehouse.first_contact = None
+        asked: list[str] = []
+        with warehouse.session() as session:
+            fetch_all = session.fetch_all
+
+            def fetch_and_count(sql: str) -> list[tuple[object, ...]]:
+                asked.append(sql)
+                return fetch_all(sql)
+
+            session.fetch_all = fetch_and_count  # type: ignore[method-assign]
+            assert find_differences(session, statements_for(warehouse.dialect)) == {}
+            asked.clear()
+            line.cut()
+            with pytest.raises(TransientWarehouseError):
+                find_differences(session, statements_for(warehouse.dialect))
+        warehouse.close()
+
+    assert len(asked) == 1
 
 
 @pytest.mark.postgres
