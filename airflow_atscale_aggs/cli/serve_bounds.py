@@ -62,15 +62,15 @@ _OPTIONS: tuple[tuple[str, str, str, str, click.ParamType], ...] = (  # type: ig
 """Option, field of the bounds, what stands for its value, default, type."""
 
 _HELP = {
-    "connections": "Of all clients together.",
-    "connections_per_user": "Of one user.",
-    "statement_seconds": "Of a statement until its last row is taken; clients may `SET statement_timeout` to less.",
-    "rows": "Of one answer.",
-    "session_bytes": "Of one message, of a session's prepared statements and portals, of one row.",
-    "authentication_seconds": "Until a client has signed in.",
-    "idle_session_seconds": "Without a statement.",
-    "idle_in_transaction_seconds": "Without a statement in a transaction, or with rows that were not read to the end.",
-    "keepalive_seconds": "Of silence, after which is asked whether the client's machine is still there; when nothing "
+    "connections": "Connections of all clients together.",
+    "connections_per_user": "Connections of one user.",
+    "statement_seconds": "From a statement until its last row is taken; clients may `SET statement_timeout` to less.",
+    "rows": "Rows of one answer; more are an error.",
+    "session_bytes": "Of one message, of one row, and of the prepared statements and portals of a session.",
+    "authentication_seconds": "From a client's first byte until it has signed in.",
+    "idle_session_seconds": "A session without a statement ends after it.",
+    "idle_in_transaction_seconds": "The same in a transaction, or with rows that were not read to the end.",
+    "keepalive_seconds": "After so much silence the client's machine is asked whether it is there; when nothing "
     "answers for as long again, the connection ends.",
 }
 

@@ -25,13 +25,26 @@ _CATALOG_SERVER = "ATSCALE_AGGS_CATALOG_SERVER"
 
 
 @click.command(cls=Verb, example="atscale-aggs serve")
-@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", metavar="NUMBER", default=6543, show_default=True, type=int, help="0: any that is free.")
-@click.option("--certificate", metavar="FILE", default="", help="For TLS; needed where other machines can connect.")
-@click.option("--key", metavar="FILE", default="", help="Of the certificate, where it is a file of its own.")
-@click.option("--no-password", is_flag=True, help="Let everybody ask who reaches an address of this machine.")
 @click.option(
-    "--queries", metavar="N", default=8, show_default=True, type=click.IntRange(1), help="Queries at the same time."
+    "--host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; one that other machines reach needs --certificate.",
+)
+@click.option("--port", metavar="NUMBER", default=6543, show_default=True, type=int, help="0: any that is free.")
+@click.option("--certificate", metavar="FILE", default="", help="Certificate for TLS, in PEM.")
+@click.option("--key", metavar="FILE", default="", help="Its private key, where that is a file of its own.")
+@click.option(
+    "--no-password", is_flag=True, help="Let everybody in who reaches the address, which must be of this machine."
+)
+@click.option(
+    "--queries",
+    metavar="N",
+    default=8,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Queries that the warehouse runs at the same time; others wait.",
 )
 @click.option(
     "--catalog-server",
@@ -67,7 +80,11 @@ def serve(
 
     SELECTs on models are answered from aggregates, where that is proven to be the same. Everything else that a tool
     asks is answered by a real PostgreSQL, which has an empty table for each model: what tables there are, settings,
-    cursors, temporary tables. Users sign in with passwords: `atscale-aggs user add NAME`. Ctrl-C ends it.
+    cursors, temporary tables. Ctrl-C ends it.
+
+    Users are added by `atscale-aggs user add NAME`, and connect by psql 'host=127.0.0.1 port=6543 dbname=CATALOG
+    user=NAME', or by whatever speaks to PostgreSQL. A DuckDB file is held while it is served: no other process can
+    build in it.
 
     What one client may take from the others is bounded: connections, time, rows, memory. 0 takes a bound away. What
     goes beyond is refused with PostgreSQL's own SQLSTATE, and no answer is cut without an error.

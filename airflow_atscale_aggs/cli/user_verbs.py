@@ -28,12 +28,18 @@ def user() -> None:
 
 @user.command("add", cls=Verb, example="atscale-aggs user add ann --model retail")
 @click.argument("name")
-@click.option("--model", "models", metavar="M", multiple=True, help="A model that the user sees; all without it.")
+@click.option(
+    "--model",
+    "models",
+    metavar="M",
+    multiple=True,
+    help="A model that the user sees; may be given several times. Without it, all models, also later ones.",
+)
 @click.option(
     "--warehouse-role",
     metavar="ROLE",
     default="",
-    help="PostgreSQL: the role whose rights count for the user's queries.",
+    help="PostgreSQL as the warehouse: the role whose rights count for the user's queries.",
 )
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
 @connection_options
@@ -51,10 +57,10 @@ def add(
     """Add a user, or give one another password and other models.
 
     Use it for each person or tool that connects. The password is not kept: what is kept proves it, and nobody can sign
-    in with that.
+    in with that. Of a user who is there already nothing stays: name models and role again with the new password.
 
-    The connection of `serve` must be a member of the role. Where the role may not read an aggregate, the facts answer,
-    where it may read those. Grant it only aggregates of which it may see all rows.
+    With --warehouse-role, the connection of `serve` must be a member of the role. Where the role may not read an
+    aggregate, the facts answer, where it may read those. Grant it only aggregates of which it may see all rows.
     """
     try:
         from airflow_atscale_aggs.server.passwords import make_verifier

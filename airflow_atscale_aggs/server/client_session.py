@@ -285,9 +285,12 @@ class ClientSession:
         if isinstance(statement, CreateTableAs | InsertRows | CopyRows):
             sql = with_values(statement.sql, portal.values, "postgres") if portal.values else statement.sql
             return await self._transfers.run(statement, sql, portal.prepared.description)
-        if isinstance(statement, Deallocate):
-            self._statements.pop(statement.name)
-            return "DEALLOCATE"
+        if isinstance(statement, Fetch | CloseCursor):
+            return await self._run_on_cursor(statement, portal)
+        self._statements.pop(statement.name)
+        return "DEALLOCATE"
+
+    async def _run_on_cursor(self, statement: Fetch | CloseCursor, portal: Portal) -> str:
         cursor = self._cursors.get(statement.name)
         if cursor is None:
             raise SqlError(messages.error_response("34000", f'cursor "{statement.name}" does not exist'))
@@ -398,8 +401,7 @@ class ClientSession:
     def _check_rows(self, count: int) -> None:
         if self._bounds.rows and count > self._bounds.rows:
             text = f"the answer has more than {self._bounds.rows:,} rows"
-            hint = "Ask for fewer, or raise --max-rows of `atscale-aggs serve`."
-            raise SqlError(messages.error_response("54000", text, H=hint))
+            raise SqlError(messages.error_response("54000", text, H="Ask for fewer, or raise --max-rows of `serve`."))
 
     # The extended protocol
 
@@ -450,8 +452,7 @@ class ClientSession:
         is_statement = message.kind == b"S"
         prepared = self._statements.get(message.name) if is_statement else None
         portal = None if is_statement else self._portals.get(message.name)
-        # A cursor is a portal.
-        cursor = None if is_statement else self._cursors.get(message.name)
+        cursor = None if is_statement else self._cursors.get(message.name)  # which is a portal
         if prepared is not None:
             self._writer.write(messages.parameter_description(prepared.description.parameter_oids))
         elif portal is not None:

@@ -121,10 +121,9 @@ def read_statement(sql: str) -> Statement | None:
         words = [(found[group] or "").upper() for group in ("direction", "count")]
         count = next((int(word) for word in words if word.isdigit()), 0 if "ALL" in words else 1)
         return Fetch(_name(found["name"]), count, found["verb"].upper() == "MOVE")
-    if (found := _CLOSE.fullmatch(sql, start)) is not None:
-        return CloseCursor(_name(found["name"]))
-    if (found := _DEALLOCATE.fullmatch(sql, start)) is not None:
-        return Deallocate(_name(found["name"]))
+    for pattern, kind in ((_CLOSE, CloseCursor), (_DEALLOCATE, Deallocate)):
+        if (found := pattern.fullmatch(sql, start)) is not None:
+            return kind(_name(found["name"]))
     return None
 
 
