@@ -14,8 +14,8 @@ import pytest
 from tests.support.docs.alike import is_alike
 from tests.support.docs.commands import Outcome, command_programs
 from tests.support.docs.pages import ROOT, blocks_of, place_of, readable_files
-from tests.support.docs.places import Places
-from tests.support.docs.steps import CONSOLE, Step, steps_of
+from tests.support.docs.places import TUTORIAL, Places
+from tests.support.docs.steps import CONSOLE, Step, follow, steps_of
 
 _UPDATE = bool(os.environ.get("DOCS_UPDATE"))
 _PAGES = [page for page in readable_files() if any(step.command and not step.reason_not_run for step in steps_of(page))]
@@ -49,20 +49,23 @@ def places(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_print_what_the_page_says(page: Path, places: Places) -> None:
     """One place for each page, so that its commands see what those above them have done."""
-    wrong: list[tuple[Step, Outcome]] = []
-    with places.open(place_of(page), page.stem) as shell:
-        for step in steps_of(page):
-            if step.file:
-                step.write(shell.folder)
-            elif not step.reason_not_run:
-                outcome = shell.run(step.command)
-                if outcome.code != step.code or not is_alike(
-                    step.output, outcome.output, numbers_vary=step.numbers_vary
-                ):
-                    wrong.append((step, outcome))
+    done, folder = _followed(page, places)
+    wrong = [(step, outcome) for step, outcome in done if not _is_as_said(step, outcome)]
     if _UPDATE:
-        _update(page, [(step, outcome.output.replace(str(shell.folder), _HOME)) for step, outcome in wrong])
+        _update(page, [(step, outcome.output.replace(str(folder), _HOME)) for step, outcome in wrong])
     assert not wrong, "\n".join(_described(*pair) for pair in wrong)
+
+
+def _followed(page: Path, places: Places) -> tuple[list[tuple[Step, Outcome]], Path]:
+    """What each command has printed, and the folder in which they ran. The tutorial runs once, for its end as well."""
+    if page == TUTORIAL:
+        return places.tutorial(), places.root / "templates" / "shops"
+    with places.open(place_of(page), page.stem) as shell:
+        return follow(page, shell), shell.folder
+
+
+def _is_as_said(step: Step, outcome: Outcome) -> bool:
+    return outcome.code == step.code and is_alike(step.output, outcome.output, numbers_vary=step.numbers_vary)
 
 
 def _described(step: Step, outcome: Outcome) -> str:
@@ -82,7 +85,7 @@ def _tidy(output: str) -> str:
 
 
 def test_what_is_not_run_has_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
-    """Prints the list of it: `pytest tests/docs -k reason -s`."""
+    """``DOCS_LIST=1`` prints the list of it."""
     left_out = [step for page in readable_files() for step in steps_of(page) if step.reason_not_run]
     with capsys.disabled():
         for step in left_out if os.environ.get("DOCS_LIST") else ():

@@ -23,9 +23,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
-from tests.support.docs.commands import Shell
+from tests.support.docs.commands import Outcome, Shell
 from tests.support.docs.pages import ROOT
-from tests.support.docs.steps import steps_of
+from tests.support.docs.steps import Step, follow
 from tests.support.stars.retail_model import MODEL_FOLDER, SCALE
 from tests.support.stars.tpc_data import generate, load_duckdb
 
@@ -46,6 +46,7 @@ class Places:
     programs: Path
     postgres_server: Callable[[], str]
     _made: dict[str, Path] = field(default_factory=dict)
+    _tutorial: list[tuple[Step, Outcome]] = field(default_factory=list)
 
     @contextlib.contextmanager
     def open(self, kind: str, name: str) -> Iterator[Shell]:
@@ -82,11 +83,13 @@ class Places:
 
     def fill_shops(self, folder: Path) -> None:
         """What the tutorial makes."""
-        for step in steps_of(TUTORIAL):
-            if step.file:
-                step.write(folder)
-            elif step.command and not step.reason_not_run:
-                self._run(folder, step.command)
+        with contextlib.closing(Shell(folder, self.programs, {})) as shell:
+            self._tutorial = follow(TUTORIAL, shell)
+
+    def tutorial(self) -> list[tuple[Step, Outcome]]:
+        """What the commands of the tutorial have printed when the place was made that it ends with."""
+        self._template("shops")
+        return self._tutorial
 
     def _run(self, folder: Path, *commands: str) -> None:
         with contextlib.closing(Shell(folder, self.programs, {})) as shell:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.docs.commands import Outcome, Shell
 from tests.support.docs.pages import Block, blocks_of
 
 CONSOLE = "console"
@@ -45,6 +46,17 @@ class Step:
         path = folder / self.file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self.block.text, encoding="utf-8")
+
+
+def follow(page: Path, shell: Shell) -> list[tuple[Step, Outcome]]:
+    """Do what a reader of a page does; what each command that can run here has printed."""
+    done: list[tuple[Step, Outcome]] = []
+    for step in steps_of(page):
+        if step.file:
+            step.write(shell.folder)
+        elif not step.reason_not_run:
+            done.append((step, shell.run(step.command)))
+    return done
 
 
 def steps_of(page: Path) -> Iterator[Step]:
