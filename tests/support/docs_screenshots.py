@@ -29,13 +29,13 @@ _CONNECTION, _MODEL, _DAG = "shops_aggs", "shops", "batch_build_shops"
 _SIZE = (1180, 740)
 _MOST_BYTES = 200_000
 _QUESTIONS = (
-    'SELECT "City", "Amount" FROM shops GROUP BY 1',
-    'SELECT "Month", "Category", "Amount" FROM shops GROUP BY 1, 2',
-    'SELECT "Year", "Quantity" FROM shops GROUP BY 1',
-    'SELECT "Store", "Month", "Amount" FROM shops GROUP BY 1, 2 LIMIT 10',
-    'SELECT "Product", "Day", "Amount" FROM shops GROUP BY 1, 2 LIMIT 10',
+    'SELECT "Stores City", "Amount" FROM shops GROUP BY 1',
+    'SELECT "Sold On Month", "Products Category", "Amount" FROM shops GROUP BY 1, 2',
+    'SELECT "Sold On Year", "Quantity" FROM shops GROUP BY 1',
+    'SELECT "Stores", "Sold On Month", "Amount" FROM shops GROUP BY 1, 2 LIMIT 10',
+    'SELECT "Products", "Sold On", "Amount" FROM shops GROUP BY 1, 2 LIMIT 10',
 )
-_ASKED = 'SELECT "City", "Year", "Amount" FROM shops ORDER BY 1, 2'
+_ASKED = 'SELECT "Stores City", "Sold On Year", "Amount" FROM shops ORDER BY 1, 2'
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,10 @@ def _at_the_end_of_the_tutorial(folder: Path) -> Iterator[_Tutorial]:
         "registry_url": f"sqlite:///{folder / 'atscale_aggs.sqlite'}",
         "warehouse_url": f"duckdb:///{folder / 'warehouse.duckdb'}",
     }
-    variables = {"AIRFLOW_CONN_SHOPS_AGGS": json.dumps({"conn_type": "atscale_aggs", "extra": connection})}
+    variables = {
+        "AIRFLOW_CONN_SHOPS_AGGS": json.dumps({"conn_type": "atscale_aggs", "extra": connection}),
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+    }
     with command_programs() as programs:
         Places(folder.parent, programs, lambda: "").fill_shops(folder)
         with LocalAirflow(folder / "airflow", folder / "dags", variables) as airflow:
@@ -89,8 +92,8 @@ def _ended_run(airflow: LocalAirflow) -> str | None:
 
 
 def _open_definition(look: Look, tutorial: _Tutorial) -> None:
-    look.open(tutorial.page("definitions"), shows="sales_by_month_store_city_year")
-    look.page.get_by_text("sales_by_month_store_city_year").first.click()
+    look.open(tutorial.page("definitions"), shows="sales_by_sold_on_quarter_stores_sold_on_month_and_1_more")
+    look.page.get_by_text("sales_by_sold_on_quarter_stores_sold_on_month_and_1_more").first.click()
     look.settle("Why it exists")
 
 
