@@ -233,8 +233,10 @@ def _attribute(value: SmlMapping, kind: str, level: str, file: str, shared: tupl
 
 def _empty_member(value: object, keys: int) -> EmptyMember | None:
     """The empty member with a value for each key column. The last value of a key that is too short is repeated."""
-    if not isinstance(value, Mapping) or value.get("name") is None:
+    if not isinstance(value, Mapping) or "name" not in value:
         return None
+    if value["name"] is None:
+        return EmptyMember(None, ())
     given = value.get("key")
     items = given if isinstance(given, list) else [given]
     texts = [str(item) for item in items if item is not None] or [str(value["name"])]

@@ -85,11 +85,11 @@ class EmptyMember:
     """The member of a dimension that facts without one are shown under: SML ``custom_empty_member``.
 
     Attributes:
-        name: its name, as SML writes it.
+        name: its name, as SML writes it; None: NULL, so that rows without a member are there and have no name.
         key: a value for each key column.
     """
 
-    name: str
+    name: str | None
     key: tuple[str, ...]
 
 

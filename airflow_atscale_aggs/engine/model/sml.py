@@ -245,6 +245,9 @@ def _is_excused(mapping: SmlMapping, shape: str, key: str) -> bool:
     """Keys that another key replaces."""
     if shape == "level_attribute" and mapping.get("shared_degenerate_columns"):
         return key in {"dataset", "name_column", "key_columns"}
+    if shape == "custom_empty_member":
+        # A name that is null is said: rows without a member are shown under NULL.
+        return key == "name" and "name" in mapping
     return shape == "catalog" and key == "version" and "as_version" in mapping
 
 

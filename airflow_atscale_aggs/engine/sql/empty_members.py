@@ -47,7 +47,7 @@ def shown_value(
     """
     wanted = column or bound.name_column
     value = find_column(wanted)
-    if bound.empty is None:
+    if bound.empty is None or bound.empty.name is None:
         return value
     text = bound.empty.name if column is None else bound.empty.key[bound.key_columns.index(column)]
     literal = typed_literal(text, sources[bound.dataset].data_type(wanted))

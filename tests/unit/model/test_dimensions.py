@@ -181,6 +181,8 @@ def test_a_level_attribute_with_its_columns_and_flags() -> None:
         ({"name": "none", "key": [1, 2]}, EmptyMember("none", ("1", "2"))),
         ({"name": "none", "key": [1, 2, 3]}, EmptyMember("none", ("1", "2"))),
         ({"name": "none", "key": [None]}, EmptyMember("none", ("none", "none"))),
+        ({"name": None}, EmptyMember(None, ())),
+        ({"name": None, "key": [1, 2]}, EmptyMember(None, ())),
     ],
 )
 def test_an_empty_member_has_a_value_for_each_key_column(

@@ -65,8 +65,20 @@ def _shown(star: SmallStar, keys: str, shown: str, column: str | None, empty: Em
         ("id part", "name", None, EmptyMember("unknown", ("-1", "x")), ["N", None, "unknown"]),
         ("id part", "name", "part", EmptyMember("unknown", ("-1", "x")), ["a", None, "x"]),
         ("id part", "part", None, EmptyMember("unknown", ("-1", "x")), ["a", None, "unknown"]),
+        ("id", "name", None, EmptyMember(None, ()), ["N", None, None]),
+        ("id part", "name", "part", EmptyMember(None, ()), ["a", None, None]),
     ],
-    ids=["none", "name", "key", "key and name are one", "compound: name", "compound: key", "compound: a key as name"],
+    ids=[
+        "none",
+        "name",
+        "key",
+        "key and name are one",
+        "compound: name",
+        "compound: key",
+        "compound: a key as name",
+        "NULL",
+        "compound: NULL",
+    ],
 )
 def test_a_row_is_shown_under_the_empty_member_where_all_its_keys_are_null(
     star: SmallStar, keys: str, shown: str, column: str | None, empty: EmptyMember | None, expected: list[object]

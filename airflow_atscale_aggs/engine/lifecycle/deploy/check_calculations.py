@@ -64,7 +64,7 @@ def check_empty_members(checked: CheckInput) -> tuple[ModelIssue, ...]:
         }
         for bound in attributes.values():
             dataset = model.datasets.get(bound.dataset)
-            if bound.empty is None or dataset is None:
+            if bound.empty is None or bound.empty.name is None or dataset is None:
                 continue
             kind = _type_of(dataset, bound.name_column, checked.physical)
             if typed_literal(bound.empty.name, kind) is None:
