@@ -42,6 +42,7 @@ _VERBS = {
     "adopt": ("retire_verbs", "Take over an aggregate schema that another registry has written into."),
     "export": ("transfer_verbs", "Write the system-defined definitions of a model to a file."),
     "import": ("transfer_verbs", "Define here what `export` wrote elsewhere, and build it."),
+    "convert": ("convert_verb", "Make a folder of SML out of a semantic model of dbt or Ossie."),
     "settings": ("setting_verbs", "Show, set or unset settings, for all models or one."),
     "serve": ("serve_verb", "Answer on the PostgreSQL protocol, for BI tools."),
     "user": ("user_verbs", "Say who may connect to `serve`, with which password, and what they see."),

@@ -1,0 +1,1 @@
+"""The semantic models and metrics of dbt (MetricFlow) as SML."""

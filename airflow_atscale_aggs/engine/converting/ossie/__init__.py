@@ -1,0 +1,1 @@
+"""Files of Apache Ossie, formerly Open Semantic Interchange, as SML."""

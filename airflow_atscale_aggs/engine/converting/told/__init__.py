@@ -1,0 +1,1 @@
+"""Our aggregates in the files of other routers: dbt, Lightdash, LookML and Ossie."""

@@ -1,0 +1,216 @@
+"""Converted models answer as SQL by hand does, from the facts and from aggregates, and say what they left out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from airflow_atscale_aggs.cli.main import run
+from airflow_atscale_aggs.engine.errors import ModelFileError
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.transfer.convert_model import (
+    ConversionWish,
+    convert_dbt_project,
+    convert_ossie_file,
+)
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
+from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
+from airflow_atscale_aggs.engine.model.resolving import ModelResolver
+from tests.support.stars.bakery import PROJECT, make_bakery
+from tests.support.stars.library import FILE, make_library
+
+_AGGREGATES = """\
+aggregates:
+  - unique_name: by_country_and_day
+    label: by country and day
+    metrics: [revenue, costs, basket_rows, mean_amount, paid_revenue]
+    attributes:
+      - {name: customer__country, dimension: customer}
+      - {name: metric_time__day, dimension: metric_time}
+"""
+
+_BAKERY = {
+    'SELECT "customer__country", revenue, costs, margin FROM bakery GROUP BY 1': """
+        SELECT c.country, SUM(b.amount), SUM(b.cost), SUM(b.amount) - SUM(b.cost)
+        FROM bakery.baskets b LEFT JOIN bakery.customers c USING (customer_id) GROUP BY 1""",
+    'SELECT "metric_time__month", revenue, basket_rows, mean_amount FROM bakery GROUP BY 1': """
+        SELECT DATE_TRUNC('month', ordered_at), SUM(amount), COUNT(*), AVG(amount) FROM bakery.baskets GROUP BY 1""",
+    'SELECT "customer__country", paid_share FROM bakery GROUP BY 1': """
+        SELECT c.country, CAST(SUM(b.amount) FILTER (WHERE b.state = 'paid') AS DOUBLE) / NULLIF(SUM(b.amount), 0)
+        FROM bakery.baskets b LEFT JOIN bakery.customers c USING (customer_id) GROUP BY 1""",
+    'SELECT "basket__customer__country", line_value FROM bakery GROUP BY 1': """
+        SELECT c.country, SUM(l.quantity * l.price) FROM bakery.basket_lines l
+        LEFT JOIN bakery.baskets b USING (basket_id) LEFT JOIN bakery.customers c USING (customer_id) GROUP BY 1""",
+    'SELECT "branch__area", buyers, paid_by_card, priced_baskets FROM bakery GROUP BY 1': """
+        SELECT UPPER(n.area), COUNT(DISTINCT customer_id), SUM(CASE WHEN by_card THEN 1 ELSE 0 END), COUNT(amount)
+        FROM bakery.baskets b LEFT JOIN bakery.branches n USING (branch_id) GROUP BY 1""",
+    'SELECT "metric_time__day", revenue_of_week FROM bakery GROUP BY 1': """
+        SELECT d.day, (SELECT SUM(amount) FROM bakery.baskets b
+            WHERE CAST(b.ordered_at AS DATE) <= d.day AND CAST(b.ordered_at AS DATE) > d.day - INTERVAL 7 DAY)
+        FROM bakery.days d""",
+    'SELECT "metric_time__year", revenue_of_week FROM bakery GROUP BY 1': """
+        SELECT * FROM (VALUES (TIMESTAMP '2023-01-01', NULL), (TIMESTAMP '2024-01-01', NULL))""",
+    'SELECT delivered_revenue, "metric_time__month" FROM bakery GROUP BY 2': """
+        SELECT SUM(amount), DATE_TRUNC('month', delivered_at) FROM bakery.baskets GROUP BY 2""",
+}
+
+_LIBRARY = {
+    "SELECT shelf, loans_made, fees, long_loans FROM library GROUP BY 1": """
+        SELECT UPPER(shelf), COUNT(loan_id), SUM(COALESCE(fee, 0) + COALESCE(fine, 0)),
+            SUM(CASE WHEN days_out > 14 THEN 1 ELSE 0 END) FROM library.loans GROUP BY 1""",
+    "SELECT reader, fees, active_readers, fee_per_reader FROM library GROUP BY 1": """
+        SELECT r.name, SUM(COALESCE(fee, 0) + COALESCE(fine, 0)), COUNT(DISTINCT l.reader_id),
+            CAST(SUM(COALESCE(fee, 0) + COALESCE(fine, 0)) AS DOUBLE) / NULLIF(COUNT(DISTINCT l.reader_id), 0)
+        FROM library.loans l LEFT JOIN library.readers r USING (reader_id) GROUP BY 1""",
+    "SELECT region, fees FROM library GROUP BY 1": """
+        SELECT t.region, SUM(COALESCE(fee, 0) + COALESCE(fine, 0)) FROM library.loans l
+        LEFT JOIN library.readers r USING (reader_id) LEFT JOIN library.towns t USING (country, town) GROUP BY 1""",
+    'SELECT "lent year", "due year", loans_made FROM library GROUP BY 1, 2': """
+        SELECT EXTRACT(YEAR FROM a.day), EXTRACT(YEAR FROM b.day), COUNT(*) FROM library.loans l
+        LEFT JOIN library.calendar a ON a.day = l.lent_on LEFT JOIN library.calendar b ON b.day = l.due_on
+        GROUP BY 1, 2""",
+    "SELECT mean_age FROM library": "SELECT AVG(age) FROM library.readers",
+}
+
+
+@pytest.fixture(scope="module")
+def bakery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """The bakery converted from its YAML, with one aggregate, built."""
+    scratch = tmp_path_factory.mktemp("bakery")
+    url = make_bakery(scratch / "warehouse.duckdb")
+    convert_dbt_project(PROJECT, scratch / "sml", ConversionWish(schema="bakery"))
+    with (scratch / "sml" / "models" / "bakery.yml").open("a") as model:
+        model.write(_AGGREGATES)
+    with open_workspace(registry=f"sqlite:///{scratch / 'r.sqlite'}", warehouse=url, aggregate_schema="aggs") as place:
+        deploy(place, scratch / "sml", now=utc_now())
+        run_batch(place, "bakery", owner="test")
+        yield place
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """The library converted from its file."""
+    scratch = tmp_path_factory.mktemp("library")
+    url = make_library(scratch / "warehouse.duckdb")
+    convert_ossie_file(FILE, scratch / "sml", ConversionWish())
+    with open_workspace(registry=f"sqlite:///{scratch / 'r.sqlite'}", warehouse=url, aggregate_schema="aggs") as place:
+        deploy(place, scratch / "sml", now=utc_now())
+        yield place
+
+
+def _rows(rows: list[tuple[object, ...]]) -> Counter[tuple[str, ...]]:
+    return Counter(tuple(_text(value) for value in row) for row in rows)
+
+
+def _text(value: object) -> str:
+    """Numbers to nine digits, times without their midnight."""
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+        return f"{float(value):.9f}"
+    return str(value).removesuffix(" 00:00:00")
+
+
+def _by_hand(place: Workspace, sql: str) -> list[tuple[object, ...]]:
+    with place.warehouse.session() as session:
+        return [tuple(row) for row in session.fetch_all(sql)]
+
+
+@pytest.mark.parametrize("question", _BAKERY)
+@pytest.mark.parametrize("with_aggregates", [True, False], ids=["routed", "facts"])
+def test_a_converted_dbt_project_answers_as_sql_does(
+    bakery: Workspace, question: str, *, with_aggregates: bool
+) -> None:
+    answer = QueryRouter(bakery).answer(question, use_aggregates=with_aggregates)
+
+    assert _rows([tuple(row) for row in answer.rows]) == _rows(_by_hand(bakery, _BAKERY[question]))
+
+
+def test_aggregates_of_a_converted_model_answer(bakery: Workspace) -> None:
+    sql = 'SELECT "customer__country", revenue, margin FROM bakery GROUP BY 1'
+
+    assert all(source.aggregate is not None for source in QueryRouter(bakery).answer(sql).plan.sources)
+
+
+@pytest.mark.parametrize("question", _LIBRARY)
+def test_a_converted_ossie_file_answers_as_sql_does(library: Workspace, question: str) -> None:
+    answer = QueryRouter(library).answer(question)
+
+    assert _rows([tuple(row) for row in answer.rows]) == _rows(_by_hand(library, _LIBRARY[question]))
+
+
+def test_the_verb_tells_what_it_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "sml"
+
+    assert run(["convert", "dbt", str(PROJECT), str(out)]) == 0
+    told = capsys.readouterr()
+    assert "left out: metric `growth_of_month` (models/metrics.yml:" in told.out
+    assert f"Next: atscale-aggs deploy {out}" in told.err
+    assert run(["convert", "ossie", str(FILE), str(tmp_path / "library"), "--strict", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert {made["name"] for made in document["constructs"] if made["outcome"] == "left out"} >= {"mood", "fees_by_age"}
+
+
+def test_a_file_that_somebody_changed_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["convert", "ossie", str(FILE), str(tmp_path)]) == 0
+    model = tmp_path / "models" / "library.yml"
+    model.write_text(model.read_text().replace("label: library", "label: Library"))
+
+    assert run(["convert", "ossie", str(FILE), str(tmp_path)]) == 1
+    assert f"Error: {model}: somebody else wrote or changed this file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("broken.yaml", "semantic_model: ["),
+        ("list.yaml", "- a"),
+        ("missing.yaml", None),
+        ("cycle.yaml", "semantic_model: &a [*a]"),
+        ("bytes.yaml", "\udcff"),
+    ],
+)
+def test_a_hostile_file_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str | None
+) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content.encode("utf-8", errors="surrogateescape"))
+
+    assert run(["convert", "ossie", str(file), str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"Error: {file}")
+    assert "Traceback" not in told
+    assert "not foreseen" not in told
+
+
+@pytest.mark.skipif("ATSCALE_AGGS_OSSIE" not in os.environ, reason="ATSCALE_AGGS_OSSIE names no clone of apache/ossie")
+def test_published_examples_of_ossie_are_deployed(tmp_path: Path) -> None:
+    """Every semantic model of the project's own repository converts, and its SML has no error."""
+    clone = ["git", "-C", os.environ["ATSCALE_AGGS_OSSIE"]]
+    names = subprocess.run(
+        [*clone, "ls-tree", "-r", "--name-only", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    converted = 0
+    for place, name in enumerate(name for name in names if name.endswith((".yaml", ".yml"))):
+        data = subprocess.run([*clone, "show", f"HEAD:{name}"], check=True, capture_output=True).stdout
+        if b"\nsemantic_model:" not in data:
+            continue
+        file = tmp_path / f"{place}.yaml"
+        file.write_bytes(data)
+        with contextlib.suppress(ModelFileError):
+            convert_ossie_file(file, tmp_path / str(place), ConversionWish())
+            folder = read_model_folder(tmp_path / str(place))
+            for model in folder.of_type("model"):
+                ModelResolver(folder).resolve(model)
+            assert [str(issue) for issue in folder.issues.all() if issue.is_error] == [], name
+            converted += 1
+    assert converted > 0
