@@ -12,6 +12,7 @@ SPARK_VERSION := 4.3.0
 FAKESNOW := .cache/fakesnow
 SNOWFLAKE_PROVIDER_VERSION := 6.20.0
 SUPERSET := .cache/superset
+METRICFLOW := .cache/metricflow
 
 .DEFAULT_GOAL := help
 .PHONY: help test lint unit docs screenshots page browser chromium clients fuzz spark snowflake superset chaos install-check newcomer demo spark-demo bench clean
@@ -29,7 +30,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 test: $(STAMP) lint ## Check style, types, layers and run all tests but those on Apache Spark
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --randomly-dont-reorganize -m "not spark and not superset"
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --randomly-dont-reorganize -m "not spark and not superset and not metricflow"
 
 lint: $(STAMP) ## Check style and types only
 	$(BIN)/ruff check .
@@ -102,6 +103,17 @@ $(SUPERSET)/.installed: $(STAMP) tests/support/superset_constraints.txt
 	@$(PYTHON) -m venv $(SUPERSET)
 	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --python $(SUPERSET)/bin/python --no-deps -r tests/support/superset_constraints.txt \
 		|| $(SUPERSET)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/support/superset_constraints.txt
+	@touch $@
+
+.PHONY: metricflow
+metricflow: $(STAMP) $(METRICFLOW)/.installed ## Install dbt and MetricFlow into .cache/metricflow, and ask them what converted models answer (200 MB, two minutes)
+	$(BIN)/python -m pytest -m metricflow tests/integration/metricflow
+
+$(METRICFLOW)/.installed: $(STAMP) tests/support/metricflow_constraints.txt
+	@echo "Installing dbt and MetricFlow into $(METRICFLOW) ..."
+	@$(PYTHON) -m venv $(METRICFLOW)
+	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --python $(METRICFLOW)/bin/python --no-deps -r tests/support/metricflow_constraints.txt \
+		|| $(METRICFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/support/metricflow_constraints.txt
 	@touch $@
 
 chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times, and let servers and clients of `serve` be away (KILLS=200 EXECUTOR=local|celery, an hour)

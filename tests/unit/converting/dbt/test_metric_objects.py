@@ -60,8 +60,11 @@ def _finding(converted: Converted, name: str) -> Finding:
             "two of its metrics have one name",
         ),
         (
-            "{name: x, type: derived, type_params: {expr: r, metrics: [{name: revenue, alias: r, offset_to_grain: y}]}}",
-            "at the beginning of each y",
+            (
+                "{name: x, type: derived, type_params: "
+                "{expr: r, metrics: [{name: revenue, alias: r, offset_to_grain: month}]}}"
+            ),
+            "at the beginning of each month",
         ),
         (
             "{name: x, type: cumulative, type_params: {measure: amount, window: 7 days}}",
