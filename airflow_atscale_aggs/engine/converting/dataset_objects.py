@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_atscale_aggs.engine.converting.sml_documents import SmlObject
+from airflow_atscale_aggs.engine.converting.sml_objects import SmlObject
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*\Z")
 _QUOTED_NAME = re.compile(r'"((?:[^"]|"")+)"\Z')

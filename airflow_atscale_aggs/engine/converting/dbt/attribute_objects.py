@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.converting.dbt.project_index import ProjectInde
 from airflow_atscale_aggs.engine.converting.dbt.semantic_project import GRAINS, Dimension, Entity, SemanticTable
 from airflow_atscale_aggs.engine.converting.dbt.where_filters import truncated
 from airflow_atscale_aggs.engine.converting.findings import FindingList
-from airflow_atscale_aggs.engine.converting.sml_documents import NO_MEMBER, SmlObject
+from airflow_atscale_aggs.engine.converting.sml_objects import NO_MEMBER, SmlObject
 
 Attribute = dict[str, Any]
 

@@ -23,7 +23,7 @@ from airflow_atscale_aggs.engine.converting.expression_mdx import (
     measure as measure_mdx,
 )
 from airflow_atscale_aggs.engine.converting.findings import FindingList
-from airflow_atscale_aggs.engine.converting.sml_documents import SmlObject
+from airflow_atscale_aggs.engine.converting.sml_objects import SmlObject
 
 _DEEPEST = 40
 _FILTERED = "where no row of a group meets its filter the group is shown, with an empty metric; dbt leaves it out"

@@ -33,7 +33,7 @@ from airflow_atscale_aggs.engine.converting.ossie.ossie_model import (
     OssieModel,
     OssieRelationship,
 )
-from airflow_atscale_aggs.engine.converting.sml_documents import NO_MEMBER, SmlObject
+from airflow_atscale_aggs.engine.converting.sml_objects import NO_MEMBER, SmlObject
 
 _NO_DIALECT = "it is said in no dialect that is read (ANSI_SQL, OSSIE_SQL_2026)"
 _TABLE = re.compile(r'(?:"(?:[^"]|"")+"|[\w$-]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$-]+)){0,2}\Z')

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_atscale_aggs.engine.converting.sml_documents import SmlObject, as_yaml, comment, sml_texts
+from airflow_atscale_aggs.engine.converting.sml_objects import SmlObject, as_yaml, comment, sml_texts
 from airflow_atscale_aggs.engine.model.yaml_reader import read_yaml
 
 _TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40)
