@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
 
 from airflow_atscale_aggs.engine.errors import RegistryUnavailableError, RegistryVersionError
+from airflow_atscale_aggs.engine.registry.first_schema import make_first_schema, tables_without_version
 from airflow_atscale_aggs.engine.registry.tables import SCHEMA_VERSION, VERSION_TABLE
 
 UPGRADE_COMMAND = "atscale-aggs registry upgrade"
@@ -164,21 +165,39 @@ def upgrade_registry(url: str) -> str:
         RegistryUnavailableError: the database cannot be reached.
         RegistryVersionError: a newer release has upgraded it, or no release has its version; nothing was changed.
     """
-    # Alembic costs a fifth of a second to import and is needed once in a registry's life.
-    from airflow_atscale_aggs.engine.registry.migrations.run import known_versions, run_migrations  # noqa: PLC0415
-
     database = RegistryDatabase(url)
     try:
         with database.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7248102)")
             found = _stored_version(connection)
-            if found is not None and found not in known_versions():
-                raise database.version_error(found, is_known=False)
-            run_migrations(connection)
+            if found is None:
+                _make_anew(database, connection)
+            elif found != SCHEMA_VERSION:
+                _migrate(database, connection, found)
     finally:
         database.dispose()
     return SCHEMA_VERSION
+
+
+def _make_anew(database: RegistryDatabase, connection: Connection) -> None:
+    names = tables_without_version(connection)
+    if names:
+        advice = (
+            f"It has `{names[0]}`, but not `{VERSION_TABLE}`, which tells the version: use a copy of the registry that "
+            "has both, or name another database."
+        )
+        raise RegistryVersionError(database.name, "unknown", SCHEMA_VERSION, advice)
+    make_first_schema(connection)
+
+
+def _migrate(database: RegistryDatabase, connection: Connection, found: str) -> None:
+    # Alembic costs a fifth of a second to import and is needed only when a registry is older than the program.
+    from airflow_atscale_aggs.engine.registry.migrations.run import known_versions, run_migrations  # noqa: PLC0415
+
+    if found not in known_versions():
+        raise database.version_error(found, is_known=False)
+    run_migrations(connection)
 
 
 def _stored_version(connection: Connection) -> str | None:
