@@ -37,7 +37,7 @@ VERSION_TABLE = "atscale_aggs_alembic_version"
 _PREFIX = "atscale_aggs_"
 
 ONLY = "only"
-"""Which rows are in an index that has not all. Migrations make it so.
+"""Which rows are in an index that has not all. Migrations and `first_schema.py` make it so.
 
 It is a note, since SQLAlchemy imports the dialect of PostgreSQL for a condition of its own, at the start of every verb.
 """
