@@ -64,11 +64,18 @@ class ShellSession:
         self.router.close()
 
     def run_script(self, lines: Iterable[str]) -> int:
-        """Run what is read, to its end; the exit code: 1 if anything failed."""
-        for line in lines:
-            self.feed(line)
-            if self.is_over:
-                return self.exit_code
+        """Run what is read, to its end; the exit code: 1 if anything failed.
+
+        Raises:
+            click.ClickException: it is no text.
+        """
+        try:
+            for line in lines:
+                self.feed(line)
+                if self.is_over:
+                    return self.exit_code
+        except UnicodeDecodeError as error:
+            raise click.ClickException("Standard input cannot be read: it is not UTF-8 text.") from error
         self.end_input()
         return self.exit_code
 
@@ -135,6 +142,8 @@ class ShellSession:
         try:
             with interruptible:
                 action()
+        except BrokenPipeError:
+            raise  # nobody reads any more, so nothing more is asked
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, the shell goes on
             self._tell_failure(error, interruptible.signal_number)
         finally:

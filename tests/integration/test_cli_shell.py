@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,6 +166,34 @@ def test_what_is_wrong_is_told(
 
     assert _run_script(folder, script, monkeypatch) == 1
     assert words in capsys.readouterr().err
+
+
+def test_a_script_ends_where_nobody_reads_its_answers(folder: Path) -> None:
+    script = "SELECT 'a' AS a;\n" * 2_000
+    with subprocess.Popen(
+        _COMMAND, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as shell:
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        assert shell.stderr is not None
+        shell.stdin.write(script.encode())
+        shell.stdin.close()
+        shell.stdout.readline()
+        shell.stdout.close()
+        said = shell.stderr.read().decode()
+
+    assert "Error" not in said
+    assert said.count("1 row from") < 2_000
+
+
+def test_bytes_that_are_no_text_are_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"SELECT '\xff';"), encoding="utf-8"))
+
+    assert run(["shell"]) == 1
+    assert capsys.readouterr().err == "Error: Standard input cannot be read: it is not UTF-8 text.\n"
 
 
 @pytest.mark.parametrize(
