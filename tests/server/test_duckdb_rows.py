@@ -92,9 +92,11 @@ def test_each_type_is_written_as_of_its_values(
     connection: Any, kind: str, type_oid: int, formats: Sequence[int], cases: list[Any]
 ) -> None:
     connection.execute(f"CREATE OR REPLACE TABLE cases (number INTEGER, value {kind})")
-    listed = [str(value) if isinstance(value, Decimal) else value for value in [None, *cases]]
+    # Not every version of DuckDB takes numbers of more than 64 bits as parameters.
+    as_texts = kind.startswith(("DECIMAL", "HUGEINT"))
+    listed = [str(value) if as_texts and value is not None else value for value in [None, *cases]]
     connection.execute(
-        f"INSERT INTO cases SELECT UNNEST(RANGE({len(listed)})), UNNEST($1::{'VARCHAR' if 'DEC' in kind else kind}[])",
+        f"INSERT INTO cases SELECT UNNEST(RANGE({len(listed)})), UNNEST($1::{'VARCHAR' if as_texts else kind}[])",
         [listed],
     )
     for written in formats:

@@ -22,8 +22,11 @@ from airflow_atscale_aggs.engine.warehouse.information_schema import Information
 
 DEFAULT_LOCK_TIMEOUT_SECONDS = 30.0
 
-_SETTINGS = {"python_enable_replacements": "false", "max_expression_depth": "2000"}
-"""Names in FROM mean tables, never variables of this program; a thousand nested conditions are not too many."""
+_SETTINGS = {"python_enable_replacements": "false"}
+"""Names in FROM mean tables, never variables of this program."""
+
+_SETTINGS_OF_SESSIONS = {"max_expression_depth": "2000"}
+"""A thousand nested conditions are not too many. Older versions take it of a connection only."""
 
 _TRANSIENT = (
     duckdb.IOException,
@@ -45,13 +48,14 @@ class _Database:
         self._path, self._lock_timeout = path, lock_timeout
         session_settings = find_dialect("duckdb").session_settings
         of_sessions = (
-            {"schema", *(name.casefold() for name in session_settings.reach)}
+            {"schema", *_SETTINGS_OF_SESSIONS, *(name.casefold() for name in session_settings.reach)}
             if session_settings is not None
-            else {"schema"}
+            else {"schema", *_SETTINGS_OF_SESSIONS}
         )
         self._config = {name: value for name, value in config.items() if name.casefold() not in of_sessions}
         # Some belong to extensions that are loaded after the file is opened, and some to connections.
-        self._of_sessions = {name: value for name, value in config.items() if name.casefold() in of_sessions}
+        given = {name.casefold(): value for name, value in config.items() if name.casefold() in of_sessions}
+        self._of_sessions = {**_SETTINGS_OF_SESSIONS, **given}
         self._connection: Any = None
         self._lock = threading.Lock()
 

@@ -192,3 +192,11 @@ def test_the_file_is_released_when_the_warehouse_is_closed(tmp_path: Path) -> No
 
     with duckdb.connect(str(file), config={"access_mode": "read_only"}) as connection:
         assert connection.execute("SELECT a FROM t").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize(("config", "depth"), [({}, 2000), ({"MAX_EXPRESSION_DEPTH": "3000"}, 3000)])
+def test_conditions_may_be_nested_as_deep_as_somebody_says(tmp_path: Path, config: dict[str, str], depth: int) -> None:
+    warehouse = open_duckdb(str(tmp_path / "w.duckdb"), config=config, lock_timeout=1, aggregate_schema="")
+    with warehouse.session() as session:
+        assert session.fetch_all("SELECT CURRENT_SETTING('max_expression_depth')") == [(depth,)]
+    warehouse.close()
