@@ -15,7 +15,7 @@ SUPERSET := .cache/superset
 METRICFLOW := .cache/metricflow
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint unit docs screenshots page browser chromium clients fuzz spark snowflake superset chaos install-check newcomer demo spark-demo bench clean
+.PHONY: help test suite lint style types downloads unit docs screenshots page browser chromium clients fuzz spark snowflake superset chaos install-check newcomer demo spark-demo bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,12 +29,20 @@ $(STAMP): pyproject.toml constraints.txt
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-test: $(STAMP) lint ## Check style, types, layers and run all tests but those on Apache Spark
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --randomly-dont-reorganize -m "not spark and not superset and not metricflow"
+test: $(STAMP) style ## Check style, types, layers and run all tests but those on Apache Spark
+	@$(MAKE) --no-print-directory -j 2 types suite
 
-lint: $(STAMP) ## Check style and types only
+# Types are checked beside the first tests, which wait for an Airflow to start.
+suite: $(STAMP)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --randomly-dont-reorganize -m "not spark and not superset and not metricflow and not snowflake"
+
+lint: style types ## Check style and types only
+
+style: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(STAMP)
 	$(BIN)/mypy
 
 unit: $(STAMP) ## Run the fast tests only, and print how much of the engine they cover
@@ -78,10 +86,16 @@ fuzz: $(STAMP) ## Run the property and kill tests and the calls of the API with 
 
 spark: $(STAMP) ## Install Apache Spark into .cache/spark and run a short form of the tests on it, where Java is (500 MB)
 	@if command -v java >/dev/null; then \
-		test -x $(SPARK)/pyspark/bin/spark-submit || { echo "Installing Apache Spark $(SPARK_VERSION) ..." \
-			&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(SPARK) pyspark==$(SPARK_VERSION); }; \
-		$(BIN)/python -m pytest -m spark tests/integration/spark; \
+		$(MAKE) --no-print-directory $(SPARK)/.installed && $(BIN)/python -m pytest -m spark tests/integration/spark; \
 	else echo "Nothing was run on Apache Spark: there is no Java here."; fi
+
+$(SPARK)/.installed: $(STAMP)
+	@echo "Installing Apache Spark $(SPARK_VERSION) into $(SPARK) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(SPARK) pyspark==$(SPARK_VERSION)
+	@touch $@
+
+downloads: $(FAKESNOW)/.installed ## Install what `make snowflake` and `make spark` need, and run nothing
+	@if command -v java >/dev/null; then $(MAKE) --no-print-directory $(SPARK)/.installed; fi
 
 snowflake: $(STAMP) $(FAKESNOW)/.installed ## Install the emulator fakesnow and Airflow's Snowflake provider into .cache/fakesnow, and run the tests on it (300 MB)
 	$(BIN)/python -m pytest -m snowflake tests/integration/snowflake tests/airflow/test_snowflake_connection.py
