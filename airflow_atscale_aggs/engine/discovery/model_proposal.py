@@ -12,7 +12,8 @@ from airflow_atscale_aggs.engine.discovery.calendars import Calendar, find_calen
 from airflow_atscale_aggs.engine.discovery.column_names import table_stem, words_of
 from airflow_atscale_aggs.engine.discovery.dimension_proposals import DimensionMaker
 from airflow_atscale_aggs.engine.discovery.hierarchies import Violations
-from airflow_atscale_aggs.engine.discovery.labels import Labels, column_label, label_of, role_template, with_subject
+from airflow_atscale_aggs.engine.discovery.labels import Labels, column_label, label_of, with_subject
+from airflow_atscale_aggs.engine.discovery.played_roles import find_templates
 from airflow_atscale_aggs.engine.discovery.proposal import (
     Proposal,
     ProposedDimension,
@@ -23,7 +24,6 @@ from airflow_atscale_aggs.engine.discovery.references import ColumnKey, LeftOut,
 from airflow_atscale_aggs.engine.discovery.table_profiles import TIMES, TableProfile
 from airflow_atscale_aggs.engine.discovery.table_roles import Roles, decide_roles, measured_columns
 
-_MOST_ROUNDS = 20
 _MANY_MEMBERS = 100
 _PEOPLE = frozenset({"customer", "cust", "user", "account", "client", "member", "patient", "visitor", "subscriber"})
 
@@ -78,7 +78,9 @@ def propose(findings: Findings, ask: Violations) -> Proposal:
     ]
     dimensions += _own_dimensions(findings, roles, maker, calendars)
     by_table = {dimension.table: dimension for dimension in dimensions if not dimension.is_degenerate}
-    relationships, embedded = _relationships(used, roles, by_table)
+    taken = [metric.name for metric in metrics]
+    taken += [level.name for dimension in dimensions if dimension.is_degenerate for level in dimension.levels]
+    relationships, embedded = _relationships(used, roles, by_table, taken)
     return Proposal(
         model=findings.model,
         database=findings.database,
@@ -146,21 +148,10 @@ def _own_dimensions(
 
 
 def _relationships(
-    used: Sequence[Reference], roles: Roles, dimensions: Mapping[str, ProposedDimension]
+    used: Sequence[Reference], roles: Roles, dimensions: Mapping[str, ProposedDimension], taken: Collection[str]
 ) -> tuple[tuple[ProposedRelationship, ...], dict[str, tuple[ProposedRelationship, ...]]]:
     """Those of the model and those of dimensions, in roles that no two ways from a fact share."""
-    templates = {reference: role_template(reference.role) for reference in used}
-    for _ in range(_MOST_ROUNDS):
-        clash = _find_clash(templates, roles)
-        if clash is None:
-            break
-        own = templates[clash]
-        before = (
-            label_of(words_of(clash.column))
-            if clash.table in roles.facts and own
-            else dimensions_label(clash, dimensions)
-        )
-        templates[clash] = f"{before} {own or '{0}'}"
+    templates = find_templates(used, roles.facts, dimensions, taken)
     names = Labels()
     made = {
         reference: ProposedRelationship(
@@ -175,38 +166,6 @@ def _relationships(
     embedded = {table: tuple(made[reference] for reference in used if reference.table == table) for table in dimensions}
     model = tuple(made[reference] for reference in used if reference.table in roles.facts)
     return model, {table: edges for table, edges in embedded.items() if edges}
-
-
-def dimensions_label(reference: Reference, dimensions: Mapping[str, ProposedDimension]) -> str:
-    """The name of the dimension that a reference comes from, or of the fact's column."""
-    dimension = dimensions.get(reference.table)
-    return dimension.name if dimension is not None else label_of(words_of(reference.column))
-
-
-def _find_clash(templates: Mapping[Reference, str], roles: Roles) -> Reference | None:
-    """A reference on a second way by which a fact meets a dimension in one role; None: there is none."""
-    for fact in roles.facts:
-        seen: dict[tuple[str, str], tuple[Reference, ...]] = {}
-        ways: list[tuple[str, str, tuple[Reference, ...]]] = [(fact, "", ())]
-        while ways:
-            table, outer, way = ways.pop(0)
-            for reference, template in templates.items():
-                if reference.table != table or reference in way:
-                    continue
-                role = template or "{0}"
-                whole = outer.replace("{0}", role) if outer else role
-                longer = (*way, reference)
-                other = seen.setdefault((reference.to_table, whole), longer)
-                if other is not longer:
-                    return _where_to_tell_apart(longer, other)
-                ways.append((reference.to_table, whole, longer))
-    return None
-
-
-def _where_to_tell_apart(way: tuple[Reference, ...], other: tuple[Reference, ...]) -> Reference:
-    """The last reference of the longer way that comes from a dimension; else the last one."""
-    longer = way if len(way) >= len(other) else other
-    return longer[-1]
 
 
 def _metrics(
