@@ -13,6 +13,7 @@ FAKESNOW := .cache/fakesnow
 SNOWFLAKE_PROVIDER_VERSION := 6.20.0
 SUPERSET := .cache/superset
 METRICFLOW := .cache/metricflow
+COSMOS := .cache/cosmos
 
 .DEFAULT_GOAL := help
 .PHONY: help test suite lint style types downloads unit docs screenshots page browser chromium clients fuzz spark snowflake superset chaos install-check newcomer demo spark-demo bench clean
@@ -122,6 +123,16 @@ $(SUPERSET)/.installed: $(STAMP) tests/support/superset_constraints.txt
 .PHONY: metricflow
 metricflow: $(STAMP) $(METRICFLOW)/.installed ## Install dbt and MetricFlow into .cache/metricflow, and ask them what converted models answer (200 MB, two minutes)
 	$(BIN)/python -m pytest -m metricflow tests/integration/metricflow
+
+.PHONY: cosmos
+cosmos: $(STAMP) $(METRICFLOW)/.installed $(COSMOS)/.installed ## Install Cosmos into .cache/cosmos, and run a batch after dbt in one DAG (20 MB, and what `make metricflow` installs)
+	$(BIN)/python -m pytest -m metricflow tests/airflow/test_cosmos_dag.py
+
+# Airflow is not installed again: Cosmos takes the one that is there.
+$(COSMOS)/.installed: $(STAMP) tests/support/cosmos_constraints.txt
+	@echo "Installing Cosmos into $(COSMOS) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(COSMOS) -r tests/support/cosmos_constraints.txt
+	@touch $@
 
 $(METRICFLOW)/.installed: $(STAMP) tests/support/metricflow_constraints.txt
 	@echo "Installing dbt and MetricFlow into $(METRICFLOW) ..."

@@ -43,6 +43,7 @@ _VERBS = {
     "export": ("transfer_verbs", "Write the system-defined definitions of a model to a file."),
     "import": ("transfer_verbs", "Define here what `export` wrote elsewhere, and build it."),
     "convert": ("convert_verb", "Make a folder of SML out of a semantic model of dbt or Ossie."),
+    "tell": ("tell_verb", "Tell dbt, Lightdash, Looker or Ossie of the aggregates that serve."),
     "settings": ("setting_verbs", "Show, set or unset settings, for all models or one."),
     "serve": ("serve_verb", "Answer on the PostgreSQL protocol, for BI tools."),
     "user": ("user_verbs", "Say who may connect to `serve`, with which password, and what they see."),
