@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.engine.lifecycle.discover.discover import DiscoverRequest, discover
@@ -179,3 +180,36 @@ def test_a_folder_that_holds_something_is_refused(
 
     assert _run("init", str(tmp_path / "m"), "--from-schema", "shop", "--yes", *options) == 1
     assert "is not empty" in capsys.readouterr().err
+
+
+@pytest.mark.postgres
+def test_a_table_that_may_not_be_read_is_told(init_postgres_reader: str) -> None:
+    """Everything else is looked at."""
+    warehouse = open_warehouse(init_postgres_reader)
+    proposal = discover(warehouse, DiscoverRequest(model="shop"))
+    warehouse.close()
+
+    assert [(found.table, found.to_table) for found in proposal.references] == [("sales", "shops")]
+    told = {entry.what: entry.reason for entry in proposal.left_out}
+    assert told["secrets"] == "this user has no right to read it (on the table)"
+
+
+@pytest.fixture
+def init_postgres_reader(postgres_url: str) -> str:
+    """The URL of a role that may not read one table."""
+    url = sqlalchemy.make_url(postgres_url)
+    role = f"init_reader_{url.database}"
+    warehouse = open_warehouse(postgres_url)
+    with warehouse.session() as session:
+        for statement in (
+            "CREATE TABLE shops AS SELECT i AS shop_id, 'S' || i AS shop_name FROM generate_series(1, 9) AS t(i)",
+            "CREATE TABLE sales AS SELECT 1 + i % 9 AS shop_id, i AS amount FROM generate_series(1, 99) AS t(i)",
+            "CREATE TABLE secrets AS SELECT 1 AS secret_id",
+            f"DROP ROLE IF EXISTS {role}",
+            f"CREATE ROLE {role} LOGIN PASSWORD 'reading'",
+            f"GRANT SELECT ON shops, sales TO {role}",
+            f"GRANT USAGE ON SCHEMA public TO {role}",
+        ):
+            session.execute(statement)
+    warehouse.close()
+    return url.set(username=role, password="reading").render_as_string(False)
