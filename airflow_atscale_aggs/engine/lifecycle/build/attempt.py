@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, SourceOption
@@ -70,28 +70,17 @@ class _BuildResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Siblings:
-    """The other attempts of the batch in this process, as one of them sees them.
+class _BuildWay:
+    """How an attempt makes its table.
 
     Attributes:
-        has_made: is called when the tables are made and what is left is their comparison, so that another attempt may
-            make its own meanwhile. Not called by an attempt that fails before, and perhaps twice by one that makes its
-            table anew.
-        totals: of facts, by `facts_key`, as attempts of this process have taken them last before they made a table. An
-            attempt whose comparison is not over yet has written none into the registry.
+        has_made: as of `run_attempt`.
+        may_reuse: segments may stay when nothing has changed.
     """
-
-    has_made: Callable[[], None] = lambda: None
-    totals: dict[str, Totals] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _BuildWay:
-    """How an attempt makes its table. ``may_reuse``: segments may stay when nothing has changed."""
 
     source: ChosenSource
     level: VerificationLevel
-    siblings: Siblings
+    has_made: Callable[[], None]
     may_reuse: bool = True
 
 
@@ -161,13 +150,15 @@ def run_attempt(
     settings: Settings,
     on_event: OnEvent = ignore_event,
     total: int = 0,
-    siblings: Siblings | None = None,
+    has_made: Callable[[], None] = lambda: None,
 ) -> InstanceRecord:
     """Fill the claimed attempt's table and mark it DONE, or FAILED. Raises as `build_instance` does.
 
     Args:
         total: the number of aggregates of the batch, for events.
-        siblings: None: nobody else builds the batch in this process.
+        has_made: is called when the tables are made and what is left is their comparison, so that another attempt may
+            make its own meanwhile. Not called by an attempt that fails before, and again by one that makes its table
+            anew.
     """
     step = claim.instance.step
     tell = EventSender(step, claim.attempt, total, on_event)
@@ -176,7 +167,7 @@ def run_attempt(
     with workspace.warehouse.session() as session:
         try:
             with session.apply_settings(_settings_of(workspace, claim.instance)):
-                built = _build(workspace, session, claim, settings.verify, siblings or Siblings(), tell)
+                built = _build(workspace, session, claim, settings.verify, has_made, tell)
         except (WarehouseError, VerificationError) as error:
             _drop_quietly(session, step)
             raise _record_failure(workspace, claim, error, settings, tell) from error
@@ -236,7 +227,7 @@ def _build(
     session: WarehouseSession,
     claim: Claim,
     level: VerificationLevel,
-    siblings: Siblings,
+    has_made: Callable[[], None],
     tell: EventSender,
 ) -> _BuildResult:
     """Make the attempt's table and compare it with its facts.
@@ -251,7 +242,7 @@ def _build(
     for source in dict.fromkeys((source_chosen, from_facts)):
         tell("source", source=source.option.name, rows=source.rows)
         try:
-            return _build_from(workspace, session, claim, _BuildWay(source, level, siblings), tell)
+            return _build_from(workspace, session, claim, _BuildWay(source, level, has_made), tell)
         except UndecidedError as error:
             undecided = str(error)
             tell("undecided", text=f"Built from {source.option.name}: {undecided}")
@@ -299,19 +290,16 @@ def _in_one_snapshot(
             reused = reuse_segments(session, claim, tell) if way.may_reuse else None
             parts = reused or _counted(session, claim, _fill(session, claim, source, tell))
         return _BuildResult(parts, source, Verified(level=VerificationLevel.OFF))
-    key = facts_key(verification)
-    totals = _find_earlier_totals(workspace, claim, source, key)
-    if totals is None and source.option.instance_id is None:
-        totals = way.siblings.totals.get(key)
+    totals = _find_earlier_totals(workspace, claim, source, facts_key(verification))
     with session.snapshot(claim.instance.step.reads_of_facts) as is_snapshot:
         reused = reuse_segments(session, claim, tell) if way.may_reuse else None
         if reused is not None:
             return _BuildResult(reused, source, Verified(level=level))
         if totals is None and not is_snapshot and source.option.instance_id is None:
             # Taken before the table is made: facts with the same totals afterwards have not changed meanwhile.
-            totals = way.siblings.totals[key] = take_totals(session, verification.facts)
+            totals = take_totals(session, verification.facts)
         parts = _fill(session, claim, source, tell)
-        way.siblings.has_made()
+        way.has_made()
         started = time.monotonic()
         comparison = Comparison(
             aggregate=claim.instance.step.aggregate,

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
-from airflow_atscale_aggs.engine.aggregates.verification import Totals
 from airflow_atscale_aggs.engine.errors import (
     AggregatesRefusedError,
     BatchDamagedError,
@@ -26,7 +25,7 @@ from airflow_atscale_aggs.engine.errors import (
     WarehouseError,
 )
 from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, activate_batch, switch_pending_views
-from airflow_atscale_aggs.engine.lifecycle.build.attempt import Siblings, run_attempt
+from airflow_atscale_aggs.engine.lifecycle.build.attempt import run_attempt
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent, OnEvent, ignore_event
 from airflow_atscale_aggs.engine.lifecycle.build.grace_periods import check_grace_periods
 from airflow_atscale_aggs.engine.lifecycle.build.lease import LeaseKeeper
@@ -389,7 +388,6 @@ class _BatchRun:
     instances: Sequence[InstanceRecord]
     _waiting: list[InstanceRecord] = field(default_factory=list)
     _unsettled: set[str] = field(default_factory=set)
-    _totals: dict[str, Totals] = field(default_factory=dict)
 
     def build_all(self, jobs: int) -> None:
         """Build what is not built, in order; a derived aggregate waits while its source is not settled.
@@ -447,7 +445,7 @@ class _BatchRun:
                 settings=self.settings,
                 on_event=self.on_event,
                 total=len(self.instances),
-                siblings=Siblings(has_made, self._totals),
+                has_made=has_made,
             )
         except BuildFailedError as error:
             return error

@@ -404,14 +404,20 @@ def _done_as_verified(event: BuildEvent) -> BuildEvent:
     return replace(event, kind="verified") if event.kind == "done" else event
 
 
-def test_totals_of_a_fact_are_asked_once_though_nothing_is_compared_yet(waiting_star: Workspace) -> None:
-    """The second table is made before the registry knows what the first one was compared with."""
-    asked: list[str] = []
-    fetch_all = DbApiSession.fetch_all
+def test_totals_of_a_fact_are_taken_anew_before_a_table_that_is_made_beside_a_comparison(
+    waiting_star: Workspace,
+) -> None:
+    """Those of the first table are older than its making: the fact may have changed since."""
+    sent: list[str] = []
+    fetch_all, execute = DbApiSession.fetch_all, DbApiSession.execute
 
-    def noted(session: DbApiSession, sql: str) -> list[Row]:
-        asked.append(sql)
+    def noted_query(session: DbApiSession, sql: str) -> list[Row]:
+        sent.append(sql)
         return fetch_all(session, sql)
+
+    def noted(session: DbApiSession, sql: str) -> int | None:
+        sent.append(sql)
+        return execute(session, sql)
 
     is_next_made = threading.Event()
 
@@ -422,11 +428,13 @@ def test_totals_of_a_fact_are_asked_once_though_nothing_is_compared_yet(waiting_
             assert is_next_made.wait(20)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DbApiSession, "fetch_all", noted)
+        patch.setattr(DbApiSession, "fetch_all", noted_query)
+        patch.setattr(DbApiSession, "execute", noted)
         report = run_batch(waiting_star, MODEL, jobs=1, owner=OWNER, on_event=wait_for_the_next)
 
     (facts_sql,) = {i.step.verification.facts.sql for i in report.instances if i.step.verification}
-    assert asked.count(facts_sql) == 1
+    steps = [sql for sql in sent if sql == facts_sql or ("as_agg_" in sql and sql.startswith("CREATE TABLE"))]
+    assert [sql.partition(" ")[0] for sql in steps] == ["SELECT", "CREATE", "SELECT", "CREATE"]
 
 
 def test_a_wrong_table_is_found_while_the_next_one_is_made(waiting_star: Workspace) -> None:
