@@ -6,6 +6,7 @@ import sys
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from airflow_atscale_aggs.cli.help_verb import say_more
 from airflow_atscale_aggs.cli.output import counted, say, show, visible, when
 from airflow_atscale_aggs.cli.printed_tables import print_table
 
@@ -30,6 +31,8 @@ def say_source(answered: Answer, tell: Callable[[str], None] = say) -> None:
 
 def show_plan(plan: QueryPlan) -> None:
     """Show how a query would be answered: its SQL, and for each part what answers, and why nothing else does."""
+    from airflow_atscale_aggs.engine.troubleshooting.passages import miss_code
+
     show(plan.sql)
     for sentence in plan.meant:
         say(sentence)
@@ -51,6 +54,7 @@ def show_plan(plan: QueryPlan) -> None:
             ]
             columns = ("aggregate", "rows", "why not", "what", "smallest change", "more rows")
             print_table(columns, rows, right=("rows", "more rows"), spare=("more rows", "rows"))
+            say_more(dict.fromkeys(miss_code(candidate.miss.name) for candidate in candidates), what="why not")
 
 
 def describe_source(source: PartSource) -> str:
@@ -115,10 +119,13 @@ def _source(source: PartSource) -> dict[str, object]:
 
 
 def _candidate(candidate: Candidate) -> dict[str, object]:
+    from airflow_atscale_aggs.engine.troubleshooting.passages import miss_code
+
     return {
         "aggregate": candidate.aggregate,
         "rows": candidate.rows,
         "reason": candidate.miss.name.lower(),
+        "code": miss_code(candidate.miss.name),
         "explanation": candidate.miss.value,
         "missing": candidate.missing,
         "change": candidate.change,

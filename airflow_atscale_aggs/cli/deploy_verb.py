@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connection_options import connection_options, hide_secrets, warehouse_name, workspace
+from airflow_atscale_aggs.cli.help_verb import help_fields, say_more
 from airflow_atscale_aggs.cli.output import counted, print_json, say, show
 from airflow_atscale_aggs.cli.verb import Verb
 
@@ -101,6 +102,7 @@ def _show_warnings(issues: tuple[ModelIssue, ...], *, verbose: bool) -> None:
     if verbose or len(issues) <= _MOST_LINES:
         for issue in issues:
             say(f"warning: {issue}")
+        say_more(dict.fromkeys(issue.code for issue in issues), what="them")
         return
     kinds: dict[str, list[ModelIssue]] = {}
     for issue in issues:
@@ -112,14 +114,18 @@ def _show_warnings(issues: tuple[ModelIssue, ...], *, verbose: bool) -> None:
             f"{issues_of_kind[0]}"
         )
     say(f"warning: {len(issues)} warnings of {counted(len(kinds), 'kind')}; --verbose shows all")
+    say_more((code for code, _ in by_number[: _MOST_LINES - 1]), what="them")
 
 
 def _failure(error: Exception, folder: Path, ctx: click.Context) -> dict[str, object]:
     """The document about a failed deployment. The sentence for people goes to standard error as well."""
+    from airflow_atscale_aggs.engine.troubleshooting.passages import codes_of
+
     issues = getattr(error, "issues", ())
     return {
         "folder": str(folder),
         "error": hide_secrets(str(error), ctx.find_root().obj),
+        **help_fields(codes_of(error)),
         "errors": [_issue(issue) for issue in issues if issue.is_error],
         "warnings": [_issue(issue) for issue in issues if not issue.is_error],
     }

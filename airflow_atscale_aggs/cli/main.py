@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import gc
 import importlib
 import io
@@ -13,6 +14,7 @@ import click
 
 from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.cli.connection_options import connection_options, hide_secrets, remember_connection
+from airflow_atscale_aggs.cli.help_verb import help_fields, say_more
 from airflow_atscale_aggs.cli.output import describe_error, print_json, say, visible
 from airflow_atscale_aggs.cli.verb import VerbGroup
 
@@ -49,6 +51,7 @@ _VERBS = {
     "user": ("user_verbs", "Say who may connect to `serve`, with which password, and what they see."),
     "check-warehouse": ("check_warehouse_verb", "Tell what works on a warehouse, in a schema of its own."),
     "registry": ("setting_verbs", "Show or upgrade the registry's schema version."),
+    "help": ("help_verb", "Tell what an error or a warning means, and what to do."),
 }
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -73,7 +76,8 @@ class LazyVerbs(VerbGroup):
             return None
         module = importlib.import_module(f"airflow_atscale_aggs.cli.{_VERBS[cmd_name][0]}")
         name = cmd_name.replace("-", "_")
-        command: click.Command = getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
+        is_taken = keyword.iskeyword(name) or hasattr(builtins, name)
+        command: click.Command = getattr(module, f"{name}_" if is_taken else name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -125,7 +129,7 @@ def run(arguments: list[str] | None = None) -> int:
         result: Any = cli.main(args=arguments, prog_name="atscale-aggs", standalone_mode=False, obj=state)
     except click.ClickException as error:
         if state.get("wants_json"):
-            print_json({"error": error.format_message()})
+            print_json({"error": error.format_message(), **help_fields(["usage"])})
         text = io.StringIO()
         error.show(text)
         click.echo(visible(text.getvalue()), err=True, nl=False)
@@ -134,11 +138,20 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo("Interrupted.", err=True)
         return 130
     except Exception as error:  # noqa: BLE001 - the last one to see it
+        codes = _codes_of(error)
         if state.get("wants_json"):
-            print_json({"error": hide_secrets(str(error), state)})
+            print_json({"error": hide_secrets(str(error), state), **help_fields(codes)})
         say(hide_secrets(describe_error(error, is_debugging=state.get("debug", False)), state))
+        say_more(codes)
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _codes_of(error: Exception) -> tuple[str, ...]:
+    """What to read about an error."""
+    from airflow_atscale_aggs.engine.troubleshooting.passages import codes_of
+
+    return codes_of(error)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import click
 from airflow_atscale_aggs.cli.answers import say_source
 from airflow_atscale_aggs.cli.connection_options import hide_secrets
 from airflow_atscale_aggs.cli.interruption import Interruptible
+from airflow_atscale_aggs.cli.help_verb import say_more
 from airflow_atscale_aggs.cli.output import describe_error, say
 from airflow_atscale_aggs.cli.printed_tables import answer_lines, print_lines
 from airflow_atscale_aggs.cli.shell_commands import run_command
@@ -160,6 +161,14 @@ class ShellSession:
         elif isinstance(error, Exception):
             state: dict[str, Any] = click.get_current_context().find_root().obj or {}
             say(hide_secrets(describe_error(error, is_debugging=bool(state.get("debug"))), state))
+            if not isinstance(error, click.ClickException):
+                say_more(_codes_of(error))
+
+
+def _codes_of(error: Exception) -> tuple[str, ...]:
+    from airflow_atscale_aggs.engine.troubleshooting.passages import codes_of
+
+    return codes_of(error)
 
 
 def split_input(text: str) -> tuple[list[str], str]:

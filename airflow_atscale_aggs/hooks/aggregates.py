@@ -286,7 +286,9 @@ def _innermost(error: AtScaleAggsError) -> AtScaleAggsError:
 def _for_people(error: AtScaleAggsError) -> Exception:
     """What is raised in place of an error: without its chain and without SQL; a build's failure says what to do."""
     from airflow_atscale_aggs.engine.errors import BuildFailedError, WarehouseError
+    from airflow_atscale_aggs.engine.troubleshooting.passages import codes_of, pointer
 
+    more = pointer(codes_of(error))
     shown = copy.copy(error)
     if isinstance(error, BuildFailedError):
         shown = BuildFailedError(
@@ -295,12 +297,13 @@ def _for_people(error: AtScaleAggsError) -> Exception:
     elif isinstance(error, WarehouseError):
         shown = type(error)(error.dialect, "", error.reason)
     if is_worth_retrying(error):
+        shown.add_note(more)
         return shown
     if not isinstance(shown, BuildFailedError):
-        return AirflowFailException(str(shown))
-    # Three lines: Airflow's page does not wrap them, and the last one says what to do.
+        return AirflowFailException(f"{shown}\n{more}")
+    # A line for each: Airflow's page does not wrap them, and the last ones say what to do.
     what = f"Aggregate `{shown.aggregate}` failed (attempt {shown.used} of {shown.allowed}):"
-    return AirflowFailException(f"{what}\n{shown.cause}\n{_CLEAR}")
+    return AirflowFailException(f"{what}\n{shown.cause}\n{_CLEAR}\n{more}")
 
 
 def _log_statement(error: AtScaleAggsError, logged: Container[str]) -> None:

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from airflow_atscale_aggs.engine.troubleshooting.passages import help_command, pointer, sqlstate_code
 from airflow_atscale_aggs.server.frames import Frame, ProtocolViolationError, TextEncodingError
 
 _INT16 = struct.Struct("!h")
@@ -261,7 +262,18 @@ def parameter_status(name: str, value: str) -> bytes:
 
 
 def error_response(sqlstate: str, message: str, *, severity: str = "ERROR", **fields: str) -> bytes:
-    """Tells an error. Further fields by their letter, such as ``H`` (hint), ``D`` (detail), ``P`` (position)."""
+    """Tells an error of ours. Further fields by their letter: ``H`` (hint), ``D`` (detail), ``P`` (position), ….
+
+    The hint ends with where to read more. Where it does not say so yet, that is the passage about the SQLSTATE.
+    """
+    hint, code = fields.pop("H", ""), sqlstate_code(sqlstate)
+    if code and help_command([]) not in hint:
+        hint = f"{hint} {pointer([code])}".strip()
+    return relayed_error_response(sqlstate, message, severity=severity, **fields, H=hint)
+
+
+def relayed_error_response(sqlstate: str, message: str, *, severity: str = "ERROR", **fields: str) -> bytes:
+    """Tells an error as somebody else has said it."""
     return _fields(b"E", {"S": severity, "V": severity, "C": sqlstate, "M": message, **fields})
 
 

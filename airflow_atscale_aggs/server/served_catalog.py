@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.errors import AtScaleAggsError, QueryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import type_in_postgresql
 from airflow_atscale_aggs.engine.rewriting.parse.bind_parameters import with_values
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.troubleshooting.passages import codes_of, pointer
 from airflow_atscale_aggs.engine.warehouse.drivers import one_line
 from airflow_atscale_aggs.server.answering import AnswerPool, Visitor
 from airflow_atscale_aggs.server.backend import BackendAddress
@@ -153,7 +154,7 @@ class ServedCatalog:
         try:
             columns = await self.pool.ask(visitor, lambda router: router.result_columns(sql))
         except QueryError as error:
-            raise SqlError(error_response(state, str(error))) from error
+            raise SqlError(error_response(state, str(error), H=pointer(codes_of(error)))) from error
         casts = (
             exp.alias_(exp.cast(exp.Null(), type_in_postgresql(kind, self.dialect)), name, quoted=True)
             for name, kind in columns

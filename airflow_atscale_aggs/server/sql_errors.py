@@ -7,8 +7,9 @@ import logging
 import psycopg
 
 from airflow_atscale_aggs.engine import errors
+from airflow_atscale_aggs.engine.troubleshooting.passages import codes_of, pointer
 from airflow_atscale_aggs.server.frames import ProtocolViolationError
-from airflow_atscale_aggs.server.messages import error_response
+from airflow_atscale_aggs.server.messages import error_response, relayed_error_response
 from airflow_atscale_aggs.server.values import ValueEncodingError
 
 _log = logging.getLogger(__name__)
@@ -26,6 +27,11 @@ _STATES: tuple[tuple[type[BaseException], str], ...] = (
     (ProtocolViolationError, "08P01"),
     (ValueEncodingError, "22P03"),
 )
+
+
+def _hint(error: BaseException) -> str:
+    """Where to read more about an error of the engine; empty for others, whose SQLSTATE says it."""
+    return pointer(codes_of(error)) if isinstance(error, errors.AtScaleAggsError) else ""
 
 
 class SqlError(Exception):
@@ -46,7 +52,8 @@ def error_frame(error: BaseException, *, severity: str = "ERROR") -> bytes:
     if isinstance(error, psycopg.Error):
         told = error.diag
         fields = {"D": told.message_detail, "H": told.message_hint, "P": told.statement_position}
-        return error_response(
+        # PostgreSQL's own words stay as they are.
+        return relayed_error_response(
             error.sqlstate or "58000",
             told.message_primary or str(error),
             severity=severity,
@@ -55,12 +62,12 @@ def error_frame(error: BaseException, *, severity: str = "ERROR") -> bytes:
     if isinstance(error, errors.WarehouseError) and isinstance(error.__cause__, psycopg.Error):
         state = error.__cause__.sqlstate
         if state:
-            return error_response(state, str(error))
+            return error_response(state, str(error), H=pointer(codes_of(error)))
     for kind, state in _STATES:
         if isinstance(error, kind):
-            return error_response(state, str(error), severity=severity)
+            return error_response(state, str(error), severity=severity, H=_hint(error))
     if isinstance(error, errors.AtScaleAggsError):
-        return error_response("58000", str(error), severity=severity)
+        return error_response("58000", str(error), severity=severity, H=_hint(error))
     _log.error("An error that was not foreseen: a defect of atscale-aggs", exc_info=error)
     text = f"an error that was not foreseen ({type(error).__name__}): a defect of atscale-aggs"
     return error_response("XX000", text, severity=severity)

@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_atscale_aggs.engine import errors
+from airflow_atscale_aggs.engine.troubleshooting.passages import codes_of, pointer
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors, is_worth_retrying
 from airflow_atscale_aggs.hooks.sentences import without_sql
 from airflow_atscale_aggs.operators.base import AttemptsOfAggregate
@@ -86,15 +87,19 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> py
 def test_every_error_is_mapped(kind: type[errors.AtScaleAggsError]) -> None:
     """An error that is worth retrying is raised as it is.
 
-    Everything else becomes an AirflowFailException with the same sentence.
+    Everything else becomes an AirflowFailException with the same sentence. Either tells where to read more.
     """
     example, is_retried = _EXAMPLES[kind]
 
     assert is_worth_retrying(example) is is_retried
     with pytest.raises(kind if is_retried else AirflowFailException) as caught, airflow_errors():
         raise example
-    is_refused = isinstance(example, errors.WarehouseError)
-    assert str(caught.value) == (without_sql(str(example)) if is_refused else str(example))
+    sentence = without_sql(str(example)) if isinstance(example, errors.WarehouseError) else str(example)
+    more = pointer(codes_of(example))
+    if is_retried:
+        assert (str(caught.value), caught.value.__notes__) == (sentence, [more])
+    else:
+        assert str(caught.value) == f"{sentence}\n{more}"
 
 
 @pytest.mark.parametrize("is_retried", [True, False])

@@ -18,13 +18,13 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from airflow_atscale_aggs.engine import errors
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+from airflow_atscale_aggs.engine.troubleshooting.passages import DEFECT, code_of
 from airflow_atscale_aggs.plugins.api.documents.shared_documents import Problem
 
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):([^@\s]+)@")
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (errors.NotRegisteredError, HTTPStatus.NOT_FOUND),
@@ -45,6 +45,14 @@ _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (AirflowException, HTTPStatus.CONFLICT),
 )
 """The status of each kind of error; the first that fits counts."""
+
+_KIND = {
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.NOT_FOUND: "not-found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "malformed",
+}
+"""The word for what the framework says by itself."""
 
 
 class ProblemError(Exception):
@@ -70,12 +78,14 @@ def status_of(error: Exception) -> HTTPStatus:
 
 
 def kind_of(error: Exception) -> str:
-    """A word for programs: the error's name without its end.
+    """A word for programs: the code of the error.
 
     >>> kind_of(errors.NotRegisteredError("model", "x"))
     'not-registered'
+
+    `atscale-aggs help not-registered` tells more about it.
     """
-    return "-".join(_WORDS.split(type(error).__name__.removesuffix("Error").removesuffix("Exception"))).lower()
+    return code_of(error)
 
 
 def describe_failure(error: Exception) -> tuple[str, str]:
@@ -171,7 +181,7 @@ def _tell_http(request: Request, error: Any) -> JSONResponse:
         detail = f"There is nothing at {request.url.path}. The routes stand in the API's documentation, at `docs`."
     if status is HTTPStatus.METHOD_NOT_ALLOWED and detail == status.phrase:
         detail = f"{request.url.path} does not know {request.method}."
-    return problem_response(request, status, detail, headers=error.headers)
+    return problem_response(request, status, detail, kind=_KIND.get(status, ""), headers=error.headers)
 
 
 def _tell_malformed(request: Request, error: Any) -> JSONResponse:
@@ -180,11 +190,15 @@ def _tell_malformed(request: Request, error: Any) -> JSONResponse:
     ]
     detail = "; ".join(f"{fault['where']}: {fault['why']}" for fault in faults[:5])
     return problem_response(
-        request, HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is malformed. {detail}", faults=faults
+        request,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        f"The request is malformed. {detail}",
+        kind="malformed",
+        faults=faults,
     )
 
 
 def _tell_defect(request: Request, error: Exception) -> JSONResponse:
     _log.error("A request ended in an unforeseen way: %s %s", request.method, request.url.path, exc_info=error)
     detail = f"This is a defect of the API ({type(error).__name__}). The log of the API server has the details."
-    return problem_response(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail, kind="defect")
+    return problem_response(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail, kind=DEFECT)

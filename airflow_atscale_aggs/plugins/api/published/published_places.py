@@ -59,7 +59,7 @@ class Asker:
         if not found:
             where = f" in catalog `{catalog}`" if catalog else ""
             detail = f"No model `{wanted}`{where} is deployed that you may read."
-            raise ProblemError(HTTPStatus.NOT_FOUND, detail, "no-model")
+            raise ProblemError(HTTPStatus.NOT_FOUND, detail, "not-registered")
         if len(found) > 1:
             names = ", ".join(f"`{place.connection}`" for place, _ in found)
             detail = (
