@@ -60,6 +60,10 @@ page: $(STAMP) ## Generate the client of the Aggregates page, check the page and
 	$(BIN)/python -m tests.support.api_description
 	cd airflow_atscale_aggs/plugins/www && npm ci && npm run generate && npm run check
 
+.PHONY: reference
+reference: $(STAMP) ## Make the pages anew that are made from code: settings, verbs, operators, REST, SML by example, troubleshooting
+	$(BIN)/python -m tests.reference_pages
+
 browser: $(STAMP) ## Look at the page in a browser in all its states (SHOTS=folder writes what is seen)
 	BROWSER_LONG=1 $(BIN)/python -m pytest tests/browser -p no:randomly
 

@@ -41,7 +41,7 @@ _HOW = "Write a passage into a file of engine/troubleshooting/, then run `make r
 @functools.cache
 def _trees() -> dict[str, ast.Module]:
     files = sorted(file for file in _PACKAGE.rglob("*.py") if "node_modules" not in file.parts)
-    # The collector would look at a million nodes again and again, none of which is garbage: a third of the time is left.
+    # The collector would look at a million nodes again and again, none of which is garbage.
     gc.disable()
     try:
         return {str(file.relative_to(_PACKAGE)): ast.parse(file.read_text(encoding="utf-8")) for file in files}
