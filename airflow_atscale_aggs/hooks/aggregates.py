@@ -18,7 +18,7 @@ from airflow.sdk.log import mask_secret
 
 from airflow_atscale_aggs.hooks.postgres_urls import POSTGRES_TYPES, extras_of, libpq_url
 from airflow_atscale_aggs.hooks.secrets import secrets_of_url, with_password
-from airflow_atscale_aggs.hooks.sentences import without_sql
+from airflow_atscale_aggs.hooks.sentences import where_to_read_more, without_sql
 from airflow_atscale_aggs.hooks.sql_connections import dialect_of_connection, open_connection, url_of
 from airflow_atscale_aggs.metrics.emission import emit_query
 
@@ -286,9 +286,8 @@ def _innermost(error: AtScaleAggsError) -> AtScaleAggsError:
 def _for_people(error: AtScaleAggsError) -> Exception:
     """What is raised in place of an error: without its chain and without SQL; a build's failure says what to do."""
     from airflow_atscale_aggs.engine.errors import BuildFailedError, WarehouseError
-    from airflow_atscale_aggs.engine.troubleshooting.passages import codes_of, pointer
 
-    more = pointer(codes_of(error))
+    more = where_to_read_more(error)
     shown = copy.copy(error)
     if isinstance(error, BuildFailedError):
         shown = BuildFailedError(
@@ -297,7 +296,9 @@ def _for_people(error: AtScaleAggsError) -> Exception:
     elif isinstance(error, WarehouseError):
         shown = type(error)(error.dialect, "", error.reason)
     if is_worth_retrying(error):
+        # The page shows no notes of exceptions, but lines of the log.
         shown.add_note(more)
+        _log.info(more)
         return shown
     if not isinstance(shown, BuildFailedError):
         return AirflowFailException(f"{shown}\n{more}")

@@ -10,3 +10,14 @@ def without_sql(sentence: str) -> str:
     'duckdb: out of memory'
     """
     return sentence.partition(" [SQL: ")[0]
+
+
+def where_to_read_more(error: BaseException) -> str:
+    """The sentence that tells which passage is about an error.
+
+    >>> where_to_read_more(FileNotFoundError())
+    'More about it: atscale-aggs help operating-system'
+    """
+    from airflow_atscale_aggs.engine.troubleshooting.passages import codes_of, pointer
+
+    return pointer(codes_of(error))

@@ -11,6 +11,7 @@ from airflow.sdk import Asset, BaseSensorOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSensorTimeout
 
 from airflow_atscale_aggs.hooks.object_storage import open_filesystem
+from airflow_atscale_aggs.hooks.sentences import where_to_read_more
 from airflow_atscale_aggs.signals.errors import SignalError, WatchError
 from airflow_atscale_aggs.signals.state import WatchState
 from airflow_atscale_aggs.signals.watch import Watch, Watcher
@@ -113,6 +114,8 @@ class CompletionFileSensor(BaseSensorOperator):
             case "timeout":
                 raise AirflowSensorTimeout(self._timeout_text(event["message"]))
             case _:
+                # A trigger of an older version does not say it.
+                self.log.info("%s", event.get("more", ""))
                 raise SignalError(event["message"])
 
     def poke(self, context: Context) -> PokeReturnValue:
@@ -120,6 +123,7 @@ class CompletionFileSensor(BaseSensorOperator):
         watcher = self._watcher_of(context)
         look = watcher.look(time.monotonic())
         if look.hopeless:
+            self.log.info("%s", where_to_read_more(look.hopeless[0]))
             raise look.hopeless[0]
         if look.signals:
             watcher.confirm(look.signals)

@@ -17,6 +17,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
 from airflow_atscale_aggs.hooks.object_storage import open_filesystem
+from airflow_atscale_aggs.hooks.sentences import where_to_read_more
 from airflow_atscale_aggs.signals.errors import SignalError
 from airflow_atscale_aggs.signals.signal import Signal
 from airflow_atscale_aggs.signals.state import WatchState
@@ -96,7 +97,7 @@ class CompletionFileTrigger(BaseEventTrigger):
                     return
                 await asyncio.sleep(0 if look.is_more else self.poll_seconds)
         except SignalError as error:
-            yield TriggerEvent({"status": "error", "message": str(error)})
+            yield TriggerEvent({"status": "error", "message": str(error), "more": where_to_read_more(error)})
 
     def shared_stream_key(self) -> Hashable | None:
         """A stream of its own for each watcher; none for deferred tasks."""
