@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.reference_pages.all_pages import DOCS, PAGES
+from tests.reference_pages.all_pages import DOCS, PAGES, SML_PAGES
 
 
 def main() -> None:
     """Write each page, and say which ones have changed."""
-    for name, make in PAGES.items():
+    for name, make in {**PAGES, **SML_PAGES}.items():
         file, text = DOCS / name, make()
         is_same = file.exists() and file.read_text(encoding="utf-8") == text
         file.parent.mkdir(parents=True, exist_ok=True)

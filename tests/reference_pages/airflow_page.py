@@ -50,7 +50,7 @@ def airflow_page() -> str:
     for heading, files in _REST.items():
         parts.append(f"## {heading}")
         for file in files:
-            parts += [part for node in _classes(file) if _bases(node) & set(_BASES) for part in _thing(node, file)]
+            parts += [part for node in _classes(file) if set(_bases(node)) & set(_BASES) for part in _thing(node, file)]
     parts += ["## The connection", _connection()]
     return page("Operators, sensors, triggers, hooks", "signatures and docstrings", *parts)
 
@@ -81,8 +81,8 @@ def _classes(file: str) -> list[ast.ClassDef]:
     return [node for node in tree.body if isinstance(node, ast.ClassDef)]
 
 
-def _bases(node: ast.ClassDef) -> set[str]:
-    return {base.id for base in node.bases if isinstance(base, ast.Name)}
+def _bases(node: ast.ClassDef) -> list[str]:
+    return [base.id for base in node.bases if isinstance(base, ast.Name)]
 
 
 def _thing(node: ast.ClassDef | ast.FunctionDef, file: str, *, source: str = "") -> list[str]:

@@ -27,7 +27,7 @@ Keys are matched without regard to case. A value is looked for in this order, an
 1. set by hand for the model: `atscale-aggs settings set KEY VALUE --model MODEL`, the page *Settings* in Airflow, or
    `PUT …/models/{model}/settings/{key}` over REST;
 2. in the model's SML folder: an object of type `aggregate_settings`, `model_settings` or `global_settings`
-   ([SML](../sml.md#files));
+   ([SML by example](../sml-by-example/settings.md));
 3. set by hand for all models of the registry: `atscale-aggs settings set KEY VALUE`;
 4. in Airflow's configuration, section `[atscale_aggs]`, or the environment as `AIRFLOW__ATSCALE_AGGS__OPTION`. The
    option has the short name that stands below the key. The command line does not read it;
