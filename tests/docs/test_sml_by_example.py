@@ -14,7 +14,7 @@ from airflow_atscale_aggs.engine.model.sml import SHAPES
 from tests.reference_pages.all_pages import DOCS, SML_PAGES
 from tests.reference_pages.property_examples import fragment
 from tests.reference_pages.small_model import ASKED, BUILD_SQL
-from tests.reference_pages.sml_pages import PAGES
+from tests.reference_pages.sml_shapes import PAGES
 from tests.support.honoured_properties import PropertyChange, property_changes
 
 _INDEX = DOCS / "sml-by-example.md"
