@@ -319,7 +319,10 @@ def test_queries_are_answered_and_explained(folder: Path) -> None:
     code, out, err = run_command(folder, "query", 'SELECT "Ctiy" FROM tiny.tiny_sales')
     assert (code, err) == (
         1,
-        'Error: Model `tiny_sales` has no attribute or metric `Ctiy` (in `"Ctiy"`). Did you mean `City`?\n',
+        (
+            'Error: Model `tiny_sales` has no attribute or metric `Ctiy` (in `"Ctiy"`). Did you mean `City`?\n'
+            "More about it: atscale-aggs help unknown-column\n"
+        ),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.engine.troubleshooting.passages import all_passages
+from tests.support.stars.tiny_star import write_model
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +82,16 @@ def test_a_model_with_errors_and_warnings_tells_the_codes_of_its_errors(capsys: 
     assert (
         capsys.readouterr().err.splitlines()[-1] == "More about it: atscale-aggs help invalid-model wrong-kind no-model"
     )
+
+
+def test_warnings_of_deploy_tell_their_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_model(Path("m"))
+    (folder / "other.yml").write_text("services: {}\n")
+    catalog = folder / "catalog.yml"
+    catalog.write_text(f"{catalog.read_text()}zz: 1\n")
+
+    assert run(["deploy", str(folder)]) == 0
+
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1].startswith("More about them: atscale-aggs help ")
+    assert {"foreign-file", "unknown-key"} <= set(told[-1].split())

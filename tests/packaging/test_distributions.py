@@ -73,6 +73,7 @@ def test_the_wheel_is_complete(published: Published) -> None:
 
     assert {
         "airflow_atscale_aggs/py.typed",
+        "airflow_atscale_aggs/engine/troubleshooting/querying.toml",
         "airflow_atscale_aggs/cli/demo_model/model.yml",
         "airflow_atscale_aggs/engine/registry/migrations/versions/v0001_initial.py",
         "airflow_atscale_aggs/plugins/www/dist/main.js",

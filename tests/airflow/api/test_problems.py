@@ -10,6 +10,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from airflow_atscale_aggs.engine.errors import NotRegisteredError
+from airflow_atscale_aggs.engine.troubleshooting.passages import all_passages
 from airflow_atscale_aggs.plugins.api.problems import MEDIA_TYPE, add_problem_handlers
 
 pytestmark = pytest.mark.airflow
@@ -53,3 +55,26 @@ def test_what_nobody_foresaw_is_told_without_its_text(error: Exception, status: 
     assert answer.json()["detail"] == detail
     assert _SECRET not in answer.text
     assert ("retry-after" in answer.headers) == (status == 503)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/nowhere", 404, "not-found"),
+        ("DELETE", "/known", 405, "method-not-allowed"),
+        ("GET", "/known?number=x", 422, "malformed"),
+        ("GET", "/known?number=1", 404, "not-registered"),
+    ],
+)
+def test_every_problem_has_a_code_that_tells_more(method: str, path: str, status: int, kind: str) -> None:
+    app = FastAPI()
+    add_problem_handlers(app)
+
+    @app.get("/known")
+    def read(number: int) -> None:
+        raise NotRegisteredError("model", str(number))
+
+    answer = TestClient(app).request(method, path)
+
+    assert (answer.status_code, answer.json()["type"]) == (status, f"about:blank#{kind}")
+    assert kind in all_passages()
