@@ -37,8 +37,8 @@ def batch_build_dag(
     """The DAG that builds all aggregates of a model: one visible, retryable, clearable task per aggregate.
 
     Its runs take ``build_type``, ``max_concurrent_builds`` and ``aggregates`` from a form, which offers the names of
-    the aggregates once a batch was planned; one run at a time, and runs that were asked for while one was under way
-    become one further batch. An activation updates the asset
+    the aggregates once a batch was planned. There is one run at a time: runs that were asked for while one was under
+    way become one further batch. An activation updates the asset
     ``aggregates_of_<model>`` and one asset per aggregate (`airflow_atscale_aggs.assets.activated`).
 
     Args:

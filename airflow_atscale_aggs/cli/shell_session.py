@@ -13,8 +13,8 @@ import click
 
 from airflow_atscale_aggs.cli.answers import say_source
 from airflow_atscale_aggs.cli.connection_options import hide_secrets
-from airflow_atscale_aggs.cli.interruption import Interruptible
 from airflow_atscale_aggs.cli.help_verb import say_more
+from airflow_atscale_aggs.cli.interruption import Interruptible
 from airflow_atscale_aggs.cli.output import describe_error, say
 from airflow_atscale_aggs.cli.printed_tables import answer_lines, print_lines
 from airflow_atscale_aggs.cli.shell_commands import run_command

@@ -59,7 +59,7 @@ class ExportAggregateDefinitionsOperator(AggregatesOperator):
 
 
 class ImportAggregateDefinitionsOperator(AggregatesOperator):
-    """Defines here what was exported elsewhere, and starts a batch of just that.
+    """Defines here what was exported elsewhere, and starts a batch of that.
 
     Duplicates, and what this system's model lacks, are told one by one in the log. The same file again changes nothing;
     definitions of it for which no batch was begun yet are built then.

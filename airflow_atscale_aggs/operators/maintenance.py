@@ -180,7 +180,7 @@ class SweepTablesOperator(AggregatesOperator):
 
 
 class BuildNewAggregatesOperator(MaintenanceOperator):
-    """Starts a batch of just the system-defined definitions for which none was begun yet.
+    """Starts a batch of only the system-defined definitions for which none was begun yet.
 
     Skipped when there are none, in a dry run, and unless ``aggregates.maintenance.autonomy`` is ``define and build``.
 

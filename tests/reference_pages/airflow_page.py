@@ -101,7 +101,7 @@ def _thing(node: ast.ClassDef | ast.FunctionDef, file: str, *, source: str = "")
         if text and isinstance(node, ast.ClassDef):
             parts.append(f"**{heading}:** {_list(text) if heading == 'Raises' else sentence(plain(text))}")
     if found.get("Example"):
-        parts.append(f"```python\n{_unindented(found['Example'])}\n```")
+        parts.append(f"```text\n{_unindented(found['Example'])}\n```")
     if isinstance(node, ast.ClassDef) and node.name.endswith("Hook"):
         parts.append(_methods(node))
     return [part for part in parts if part]

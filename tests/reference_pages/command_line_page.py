@@ -57,7 +57,7 @@ def _verb(command: click.Command, name: str, parent: click.Context, *, level: in
                 parts += _verb(found, inner, ctx, level=level + 1)
             return parts
         usage = " ".join((ctx.command_path, *command.collect_usage_pieces(ctx)))
-        parts.append(f"```\n{usage}\n```")
+        parts.append(f"```text\n{usage}\n```")
         options = [_option(option) for option in command.params if isinstance(option, click.Option)]
         parts.append(table(("option", "default", "meaning"), [option for option in options if option]))
         example = getattr(command, "example", "")

@@ -125,18 +125,18 @@ ASKED: Mapping[str, tuple[str, str]] = {
     'SELECT "City", "Revenue" FROM shopping.shop_sales ORDER BY 1': (
         """\
 City     Revenue
-Bergen   40
-No city  5
-Oslo     60
+Bergen        40
+No city        5
+Oslo          60
 """,
         "3 rows from aggregate `by_city`",
     ),
     'SELECT "Sold On", "Shop Name", "Revenue" FROM shopping.shop_sales WHERE "City" = \'Oslo\' ORDER BY 1, 2': (
         """\
 Sold On     Shop Name  Revenue
-2026-01-02  Harbour    10
-2026-01-02  Station    20
-2026-01-03  Harbour    30
+2026-01-02  Harbour         10
+2026-01-02  Station         20
+2026-01-03  Harbour         30
 """,
         "3 rows from the facts `sales`",
     ),

@@ -207,7 +207,7 @@ def _refusals_of(shape: str) -> list[str]:
             who = "`deploy` says" if effect.kind is EffectKind.SAID else f"The query {_quote(effect.query)} is refused"
             parts += [
                 f"### {shape}: what is refused",
-                _block("yaml", change.new),
+                _block("yaml", fragment(change)),
                 f"{who}:\n\n> {_place(effect.after)}",
             ]
     return parts
