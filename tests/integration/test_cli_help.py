@@ -92,6 +92,6 @@ def test_warnings_of_deploy_tell_their_codes(capsys: pytest.CaptureFixture[str])
 
     assert run(["deploy", str(folder)]) == 0
 
-    told = capsys.readouterr().err.splitlines()
-    assert told[-1].startswith("More about them: atscale-aggs help ")
-    assert {"foreign-file", "unknown-key"} <= set(told[-1].split())
+    (more,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("More about them: ")]
+    assert more.startswith("More about them: atscale-aggs help ")
+    assert {"foreign-file", "unknown-key"} <= set(more.split())
