@@ -178,6 +178,8 @@ def _write(ctx: click.Context, folder: Path, proposal: Proposal, options: dict[s
         say(f"Took away {counted(len(gone), 'file')} of an earlier init: {', '.join(gone)}")
     same = repeat_options(ctx)
     say("Next:")
+    if "$ATSCALE_AGGS" in same:
+        say("  (the variables stand for the URLs that you gave, which hold a password: export them first)")
     for command in (
         f"deploy {_shell(str(folder))}",
         f"build {proposal.model}",

@@ -7,9 +7,11 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 import pytest
 import sqlalchemy
 
+from airflow_atscale_aggs.cli.connection_options import repeat_options
 from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.engine.lifecycle.discover.discover import DiscoverRequest, discover
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
@@ -128,7 +130,8 @@ def test_from_tables_to_answers_from_aggregates(
     folder = tmp_path / "shop"
 
     assert _run("init", str(folder), "--from-schema", "shop", "--yes", *options) == 0
-    printed = capsys.readouterr().err
+    # A URL with a password is not printed.
+    printed = capsys.readouterr().err.replace('"$ATSCALE_AGGS_WAREHOUSE"', shlex.quote(star))
     commands = [shlex.split(line)[1:] for line in printed.splitlines() if line.startswith("  atscale-aggs ")]
     assert [command[0] for command in commands] == ["deploy", "build", "query", "recommend"]
     for command in commands[:2]:
@@ -170,6 +173,12 @@ def test_without_a_terminal_nothing_is_asked(
 ) -> None:
     assert _run("init", str(tmp_path / "m"), *options) == 2
     assert "add --yes" in capsys.readouterr().err
+
+
+def test_a_url_with_a_password_is_not_repeated() -> None:
+    context = click.Context(click.Command("init"), obj={"warehouse": "postgresql://me:secret@host/db", "schema": "a b"})
+
+    assert repeat_options(context) == " --warehouse \"$ATSCALE_AGGS_WAREHOUSE\" --schema 'a b'"
 
 
 def test_a_folder_that_holds_something_is_refused(
