@@ -7,6 +7,7 @@ A page says at its top which one it needs: ``<!-- place: retail -->``.
     retail    a DuckDB file with the tables of TPC-DS that the model of a retailer stands on, and that model
     built     the same, deployed and built
     shops     what the tutorial ends with
+    demo      what `atscale-aggs demo` makes
 
 ``+postgres`` behind one of them adds an empty database `registry` of a PostgreSQL server, libpq's variables that lead
 to it, and the server's programs.
@@ -86,6 +87,10 @@ class Places:
         with contextlib.closing(Shell(folder, self.programs, {})) as shell:
             self._tutorial = follow(TUTORIAL, shell)
 
+    def fill_demo(self, folder: Path) -> None:
+        """What `atscale-aggs demo` leaves behind."""
+        self._run(folder, "atscale-aggs demo --folder .")
+
     def tutorial(self) -> list[tuple[Step, Outcome]]:
         """What the commands of the tutorial have printed when the place was made that it ends with."""
         self._template("shops")
@@ -104,6 +109,7 @@ _MAKERS: Mapping[str, Callable[[Places, Path], None]] = {
     "retail": Places.fill_retail,
     "built": Places.fill_built,
     "shops": Places.fill_shops,
+    "demo": Places.fill_demo,
 }
 
 
