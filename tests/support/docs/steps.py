@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,8 +78,8 @@ def steps_of(page: Path) -> Iterator[Step]:
 def _commands(block: Block) -> Iterator[Step]:
     reason = _NOT_RUN.search(block.remark)
     code = _FAILS.search(block.remark)
-    starts = [found.start() for found in re.finditer(r"^\$ ", block.text, re.MULTILINE)]
-    for start, end in zip(starts, [*starts[1:], len(block.text)], strict=True):
+    starts = [found.start() for found in re.finditer(r"^ *\$ ", block.text, re.MULTILINE)]
+    for start, end in itertools.pairwise([*starts, len(block.text)]):
         command, output = _parted(block.text[start:end])
         yield Step(
             block,
@@ -96,7 +97,7 @@ def _parted(text: str) -> tuple[str, str]:
     """A command with its further lines, and what stands below them."""
     lines = text.splitlines(keepends=True)
     count = 1
-    while count < len(lines) and lines[count].startswith("> "):
+    while count < len(lines) and lines[count].lstrip().startswith("> "):
         count += 1
-    command = lines[0][2:] + "".join(line[2:] for line in lines[1:count])
+    command = "".join(line.lstrip()[2:] for line in lines[:count])
     return command.rstrip("\n"), "".join(lines[count:])
