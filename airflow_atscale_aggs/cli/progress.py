@@ -50,7 +50,7 @@ class BuildProgress:
         place = f"[{event.position + 1}/{event.total}]"
         match event.kind:
             case "batch":
-                say(f"{event.text}: {counted(event.total, 'aggregate')}")
+                say(f"{event.text} {counted(event.total, 'aggregate')} to build.")
             case "done":
                 say(f"{place} {_built(event)}")
             case "failed":
