@@ -81,7 +81,7 @@ def test_every_verb_fails_as_json(folder: Path, atscale_aggs: Run) -> None:
     ):
         code, out, err = atscale_aggs(*verb)
 
-        assert (code, list(json.loads(out))) == (1, ["error"]), verb
+        assert (code, list(json.loads(out))) == (1, ["error", "code", "help"]), verb
         assert json.loads(out)["error"] in " ".join(err.split()), verb
     assert atscale_aggs("plan", "Nowhere")[1] == ""
 
