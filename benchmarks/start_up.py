@@ -54,6 +54,7 @@ def main() -> None:
     root = Path(__file__).resolve().parents[1]
     sys.path.insert(0, str(root))
     os.environ["PYTHONPATH"] = str(root)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its modules compiled
     import duckdb
 
     from tests.support.stars import tiny_star

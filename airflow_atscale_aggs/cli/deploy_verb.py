@@ -72,7 +72,8 @@ def _say_where_tables_are(looked_in: LookedIn, warehouse: str) -> None:
     schemas = list(dict.fromkeys(schema or looked_in.schema or "the default one" for _, schema, _ in looked_in.tables))
     where = f"{'schema' if len(schemas) == 1 else 'schemas'} {', '.join(schemas)} of {warehouse}"
     if not looked_in.missing:
-        say(f"All {counted(len(looked_in.tables), 'table')} are there, in {where}.")
+        count = len(looked_in.tables)
+        say(f"{'The table is' if count == 1 else f'All {count} tables are'} there, in {where}.")
         return
     names = ", ".join(looked_in.names(looked_in.missing)[:_MOST_LINES])
     more = f" and {len(looked_in.missing) - _MOST_LINES} more" if len(looked_in.missing) > _MOST_LINES else ""
