@@ -26,6 +26,7 @@ _MOST_MODELS = 10
 _MOST_STEPS = 4
 _MOST_FILES = 500
 _MOST_BYTES = 20_000
+_MOST_LEVELS = 5
 
 
 def tell_first_steps(ctx: click.Context, verbs: Collection[str]) -> None:
@@ -76,8 +77,23 @@ def find_model_folder(root: Path) -> str:
 
 
 def _yaml_files(root: Path) -> Iterator[Path]:
-    hidden = (file for pattern in ("*.yml", "*.yaml") for file in root.rglob(pattern))
-    return (file for file in hidden if not any(part.startswith(".") for part in file.parts))
+    """YAML files, the nearest folders first; not in hidden folders, environments, or packages of Python or Node."""
+    folders = [root]
+    for _ in range(_MOST_LEVELS):
+        below: list[Path] = []
+        for folder in folders:
+            try:
+                entries = sorted(folder.iterdir())
+            except OSError:
+                continue
+            yield from (entry for entry in entries if entry.suffix in {".yml", ".yaml"} and entry.is_file())
+            below += [entry for entry in entries if entry.is_dir() and not _is_passed_over(entry)]
+        folders = below
+
+
+def _is_passed_over(folder: Path) -> bool:
+    is_code = any((folder / name).exists() for name in ("pyvenv.cfg", "__init__.py"))
+    return folder.name.startswith(".") or folder.name in {"node_modules", "site-packages"} or is_code
 
 
 def _tell_what_is_here(ctx: click.Context, read: RegistryReader) -> None:

@@ -55,6 +55,23 @@ def test_a_folder_with_sml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "  atscale-aggs deploy m\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("marker", ["pyvenv.cfg", "__init__.py"])
+def test_models_in_environments_and_packages_are_not_meant(
+    marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """This package has a model of its own, which is not the newcomer's."""
+    monkeypatch.chdir(tmp_path)
+    tiny_star.write_model(tmp_path / "a" / "lib" / "m")
+    (tmp_path / "a" / marker).touch()
+
+    assert run([]) == 0
+    assert "  atscale-aggs deploy DIR --warehouse URL\n" in capsys.readouterr().out
+
+    tiny_star.write_model(tmp_path / "z" / "m")
+    assert run([]) == 0
+    assert "  atscale-aggs deploy z/m --warehouse URL\n" in capsys.readouterr().out
+
+
 def test_each_step_is_told_after_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
