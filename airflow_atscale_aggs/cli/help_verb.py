@@ -71,14 +71,13 @@ def _verb(ctx: click.Context, name: str) -> click.Command | None:
 
 
 def _unknown(ctx: click.Context, code: str) -> str:
-    from airflow_atscale_aggs.engine.errors import near_names
+    from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
     from airflow_atscale_aggs.engine.troubleshooting.passages import all_passages
 
     root = ctx.find_root().command
     verbs = root.list_commands(ctx) if isinstance(root, click.Group) else []
     near = near_names(code, [*all_passages(), *verbs])
-    hint = f" Did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else ""
-    return f"There is no code or verb `{code}`.{hint} `atscale-aggs help` lists all codes."
+    return f"There is no code or verb `{code}`.{did_you_mean(near)} `atscale-aggs help` lists all codes."
 
 
 def _show_passage(passage: Passage, *, is_first: bool) -> None:

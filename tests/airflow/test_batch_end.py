@@ -177,6 +177,7 @@ def test_a_failed_build_is_told_by_one_sentence_one_traceback_and_one_statement(
         "Aggregate `by_day_and_shop` failed (attempt 1 of 1):",
         "The warehouse refused a statement. duckdb: Invalid Input Error: no quantity",
         "The table before it serves on. Repair the cause, then clear this task with its downstream tasks.",
+        "More about it: atscale-aggs help build-failed permanent-warehouse",
     ]
     assert _chain(caught.value) == [caught.value]
     frames = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]

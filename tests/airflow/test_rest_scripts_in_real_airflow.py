@@ -48,7 +48,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
 
 def _script(number: int) -> str:
     """A script of the page, to the letter."""
-    scripts = re.findall(r"^```bash\n(.*?)^```$", _PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    scripts = re.findall(r"^```bash\n(#!.*?)^```$", _PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert len(scripts) == 2
     return str(scripts[number])
 

@@ -326,7 +326,7 @@ class Scene:
         while active > QUERIES and time.monotonic() < end:
             time.sleep(0.1)
             active, count = self._sessions()
-        assert active <= QUERIES, f"{name}: {active} statements run in the warehouse"
+        assert active <= QUERIES, f"{name}: {active} statements run in the warehouse: {self._running()}"
         assert count <= 2 * QUERIES, f"{name}: {count} sessions are left in the warehouse"
 
     def _sessions(self) -> tuple[int, int]:
@@ -335,11 +335,19 @@ class Scene:
             active, count = connection.execute(_SESSIONS).fetchone() or (0, 0)
         return active, count
 
+    def _running(self) -> list[Any]:
+        with psycopg.connect(self._server) as connection:
+            return connection.execute(_RUNNING).fetchall()
+
 
 # A session that was closed while its statement ran is told as active until the server has ended it.
 _ENDED_SECONDS = 10
 _SESSIONS = """
 SELECT COUNT(*) FILTER (WHERE state = 'active'), COUNT(*) FROM pg_stat_activity WHERE datname = 'warehouse'
+"""
+_RUNNING = """
+SELECT pid, wait_event, NOW() - query_start, LEFT(query, 200) FROM pg_stat_activity
+WHERE datname = 'warehouse' AND state = 'active'
 """
 _LINES = ("registry", "warehouse", "catalog")
 _STARTUP = struct.pack("!II", 8 + len(b"user\0me\0database\0tiny\0\0"), 196608) + b"user\0me\0database\0tiny\0\0"

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import tenacity
 from sail_server import shared_session
 
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
@@ -131,7 +132,14 @@ def test_without_a_line_nothing_is_begun_and_it_may_be_tried_again(line: _Line) 
     assert len(line.past.read.batches.find()) == 1
     assert _rows(line.past) == before
     line.proxy.mend()
-    assert len(run_batch(line.over, "tiny_sales", owner="second").instances) == 2
+    # A client of gRPC connects again only some seconds after it has seen that the line is cut.
+    again = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(TransientWarehouseError),
+        wait=tenacity.wait_fixed(0.5),
+        stop=tenacity.stop_after_delay(60),
+        reraise=True,
+    )
+    assert len(again(run_batch, line.over, "tiny_sales", owner="second").instances) == 2
 
 
 def test_a_question_that_did_not_arrive_is_asked_again(line: _Line) -> None:

@@ -199,6 +199,9 @@ def test_a_signal_that_a_driver_hides_interrupts(warehouse: DbApiWarehouse) -> N
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with warehouse.session() as session:
+            if warehouse.dialect.name == "duckdb":
+                # With more threads DuckDB 2.0 looks for signals only when the one that waits is not given work itself.
+                session.execute("SET threads = 1")
             session.fetch_all("SELECT 1")
             sent.start()
             with pytest.raises(KeyboardInterrupt):
