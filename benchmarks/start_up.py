@@ -55,16 +55,11 @@ def main() -> None:
     sys.path.insert(0, str(root))
     os.environ["PYTHONPATH"] = str(root)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its modules compiled
-    import duckdb
-
-    from tests.support.stars import tiny_star
+    from tests.support.stars.tiny_folder import make_folder
 
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        tiny_star.write_model(Path("m"))
-        with duckdb.connect("warehouse.duckdb") as connection:
-            for statement in tiny_star.SETUP_SQL:
-                connection.execute(statement)
+        make_folder(Path())
         verb = ["-m", "airflow_atscale_aggs.cli.main"]
         seconds_of([*verb, "deploy", "m"])
         seconds_of([*verb, "build", "tiny_sales"])

@@ -28,10 +28,11 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}",
     }
     with open_workspace(**urls) as workspace:
-        with workspace.warehouse.session() as session:
-            for statement in tiny_star.SETUP_SQL:
-                session.execute(statement)
-            session.execute("INSERT INTO sales SELECT a.day_id, b.shop_id, a.quantity, b.amount FROM sales a, sales b")
+        tiny_star.run_sql(
+            workspace,
+            *tiny_star.SETUP_SQL,
+            "INSERT INTO sales SELECT a.day_id, b.shop_id, a.quantity, b.amount FROM sales a, sales b",
+        )
         deploy(workspace, tiny_star.write_model(tmp_path / "model", {}), now=datetime.now(UTC))
     extra = {f"{name}_url": url for name, url in urls.items()}
     monkeypatch.setenv("AIRFLOW_CONN_ADVISED", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))

@@ -38,9 +38,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}",
     }
     with open_workspace(**urls, aggregate_schema="aggs") as workspace:
-        with workspace.warehouse.session() as session:
-            for statement in tiny_star.SETUP_SQL:
-                session.execute(statement)
+        tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
         deploy(workspace, tiny_star.write_model(tmp_path / "model"), now=datetime.now(UTC))
         run_batch(workspace, "tiny_sales", owner="test")
     extra = {f"{name}_url": url for name, url in urls.items()} | {"aggregate_schema": "aggs"}

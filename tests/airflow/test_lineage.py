@@ -30,9 +30,7 @@ def test_a_build_tells_what_it_read_and_made(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("AIRFLOW_CONN_TINY", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))
     run = SimpleNamespace(dag_id="d", run_id="r")
     with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
-        with workspace.warehouse.session() as session:
-            for statement in tiny_star.SETUP_SQL:
-                session.execute(statement)
+        tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
         deploy(workspace, tiny_star.write_model(tmp_path / "m"), now=utc_now())
         begun = begin_batch(
             workspace, "tiny_sales", build_type=BuildType.FULL, owner="airflow:d/r", now=utc_now(), lease=LEASE
@@ -58,9 +56,7 @@ def test_a_build_task_needs_no_sql_library(tmp_path: Path) -> None:
     """Every task is a process of its own: importing the SQL parser would cost more than a small aggregate."""
     registry, warehouse = f"sqlite:///{tmp_path / 'r.sqlite'}", f"duckdb:///{tmp_path / 'w.duckdb'}"
     with open_workspace(registry=registry, warehouse=warehouse) as workspace:
-        with workspace.warehouse.session() as session:
-            for statement in tiny_star.SETUP_SQL:
-                session.execute(statement)
+        tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
         deploy(workspace, tiny_star.write_model(tmp_path / "m"), now=utc_now())
         begun = begin_batch(
             workspace, "tiny_sales", build_type=BuildType.FULL, owner="airflow:d/r", now=utc_now(), lease=LEASE

@@ -64,9 +64,7 @@ def _open_system(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Wo
     extra = {f"{what}_url": url for what, url in urls.items()} | {"aggregate_schema": "aggs"}
     monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))
     opened = open_workspace(registry=urls["registry"], warehouse=urls["warehouse"], aggregate_schema="aggs")
-    with opened.warehouse.session() as session:
-        for statement in tiny_star.SETUP_SQL:
-            session.execute(statement)
+    tiny_star.run_sql(opened, *tiny_star.SETUP_SQL)
     deploy(opened, tiny_star.write_model(folder / "model", {"by_city": (("City",), ("Amount",))}), now=NOW)
     return opened
 

@@ -8,7 +8,6 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from airflow_processes import LocalAirflow
@@ -47,7 +46,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
         "warehouse_url": f"duckdb:///{folder / 'warehouse.duckdb'}",
         "aggregate_schema": "aggs",
     }
-    _load(folder / "warehouse.duckdb")
+    tiny_star.make_file(folder / "warehouse.duckdb")
     variables = {
         "AIRFLOW_CONN_TINY": json.dumps({"conn_type": "atscale_aggs", "extra": extra}),
         "AIRFLOW_CONN_OTHER": json.dumps({"conn_type": "http", "host": "localhost"}),
@@ -57,14 +56,6 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
     }
     with LocalAirflow(folder / "home", folder / "dags", variables) as running:
         yield running
-
-
-def _load(file: Path) -> None:
-    import duckdb
-
-    with duckdb.connect(str(file)) as connection:
-        for statement in tiny_star.SETUP_SQL:
-            connection.execute(statement)
 
 
 def _failed_tasks(airflow: LocalAirflow, dag_id: str, run_id: str) -> dict[str, tuple[int, str]]:

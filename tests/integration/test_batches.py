@@ -52,9 +52,7 @@ def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worksp
     """A tiny star with its model deployed."""
     url = str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
     with _open_files_or_server(tmp_path, url) as opened:
-        with opened.warehouse.session() as session:
-            for statement in tiny_star.SETUP_SQL:
-                session.execute(statement)
+        tiny_star.run_sql(opened, *tiny_star.SETUP_SQL)
         deploy(opened, tiny_star.write_model(tmp_path / "model"), now=_now())
         yield opened
 

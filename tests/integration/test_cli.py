@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.command_line import run_command, start_command
 from tests.support.stars import tiny_star
+from tests.support.stars.tiny_folder import make_folder
 
 _VERBS = (
     "deploy",
@@ -37,11 +38,7 @@ _VERBS = (
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with a star in warehouse.duckdb and its model in m/."""
-    tiny_star.write_model(tmp_path / "m")
-    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
-        for statement in tiny_star.SETUP_SQL:
-            connection.execute(statement)
-    return tmp_path
+    return make_folder(tmp_path)
 
 
 def test_from_deployment_to_aggregates(folder: Path) -> None:

@@ -16,9 +16,8 @@ from tests.support.stars import tiny_star
 def folder(tmp_path: Path) -> Path:
     """A star with some thousand facts, its model without user-defined aggregates, deployed."""
     tiny_star.write_model(tmp_path / "m", {})
+    tiny_star.make_file(tmp_path / "warehouse.duckdb")
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
-        for statement in tiny_star.SETUP_SQL:
-            connection.execute(statement)
         connection.execute("INSERT INTO sales SELECT a.day_id, b.shop_id, a.quantity, b.amount FROM sales a, sales b")
     assert run_command(tmp_path, "deploy", "m")[0] == 0
     return tmp_path

@@ -6,31 +6,18 @@ import json
 import re
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from airflow_atscale_aggs.cli.main import run
 from tests.support.stars import tiny_star
+from tests.support.stars.tiny_folder import build_folder, make_folder
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a star whose aggregates are built."""
-    path = tmp_path_factory.mktemp("first")
-    _prepare(path)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(path)
-        assert run(["deploy", "m"]) == 0
-        assert run(["build", "tiny_sales"]) == 0
-        assert run(["settings", "set", "aggregates.batch.max.failures", "2"]) == 0
-    return path
-
-
-def _prepare(path: Path) -> None:
-    tiny_star.write_model(path / "m")
-    with duckdb.connect(str(path / "warehouse.duckdb")) as connection:
-        for statement in tiny_star.SETUP_SQL:
-            connection.execute(statement)
+    then = ["settings", "set", "aggregates.batch.max.failures", "2"]
+    return build_folder(tmp_path_factory.mktemp("first"), then)
 
 
 def test_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,7 +36,7 @@ def test_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 
 def test_a_folder_with_sml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    _prepare(tmp_path)
+    make_folder(tmp_path)
 
     assert run([]) == 0
     assert "  atscale-aggs deploy m\n" in capsys.readouterr().out
@@ -76,7 +63,7 @@ def test_each_step_is_told_after_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _prepare(tmp_path)
+    make_folder(tmp_path)
     told = []
     for arguments in (["models"], ["deploy", "m"], ["build", "tiny_sales"]):
         assert run(arguments) == 0
@@ -158,7 +145,7 @@ def test_a_misspelled_word_of_sml_gets_near_ones(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _prepare(tmp_path)
+    make_folder(tmp_path)
     file = tmp_path / "m" / "metric_Amount.yml"
     text = file.read_text(encoding="utf-8")
     assert old in text
@@ -172,7 +159,7 @@ def test_a_connection_is_looked_up_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _prepare(tmp_path)
+    make_folder(tmp_path)
     file = tmp_path / "m" / "dataset_sales.yml"
     text = file.read_text(encoding="utf-8")
 
@@ -191,7 +178,7 @@ def test_a_hidden_metric_is_not_suggested(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _prepare(tmp_path)
+    make_folder(tmp_path)
     file = tmp_path / "m" / "metric_Quantity.yml"
     file.write_text(f"{file.read_text(encoding='utf-8')}is_hidden: true\n", encoding="utf-8")
     run(["deploy", "m"])

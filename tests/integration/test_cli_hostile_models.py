@@ -8,11 +8,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from airflow_atscale_aggs.cli.main import run
-from tests.support.stars.tiny_star import METRIC, SETUP_SQL, write_model
+from tests.support.stars.tiny_folder import make_folder
+from tests.support.stars.tiny_star import METRIC
 
 _ESCAPE = "\x1b]0;owned\x07\x9b31m"
 _CONTROLS = frozenset(map(chr, [*range(9), *range(11, 32), *range(127, 160), 0x202E]))
@@ -22,10 +22,7 @@ _CONTROLS = frozenset(map(chr, [*range(9), *range(11, 32), *range(127, 160), 0x2
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a warehouse and a model ``m``."""
     monkeypatch.chdir(tmp_path)
-    with duckdb.connect("warehouse.duckdb") as connection:
-        for statement in SETUP_SQL:
-            connection.execute(statement)
-    return write_model(tmp_path / "m")
+    return make_folder(tmp_path) / "m"
 
 
 Run = Callable[..., tuple[int, str, str]]

@@ -24,9 +24,7 @@ def options(tmp_path: Path) -> list[str]:
     """Options of a built star with two definitions at one grain, one of them used once."""
     registry, warehouse = f"sqlite:///{tmp_path}/r.sqlite", f"duckdb:///{tmp_path}/w.duckdb"
     with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
-        with workspace.warehouse.session() as session:
-            for statement in tiny_star.SETUP_SQL:
-                session.execute(statement)
+        tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
         deploy(
             workspace,
             tiny_star.write_model(tmp_path / "model", {"by_city": (("City",), ("Amount",))}),

@@ -18,6 +18,7 @@ from airflow_atscale_aggs.cli.shell_names import ModelNames
 from airflow_atscale_aggs.cli.shell_session import is_complete, split_input
 from airflow_atscale_aggs.engine.registry.registry import open_registry
 from tests.support.stars import tiny_star
+from tests.support.stars.tiny_folder import build_folder
 from tests.support.terminal import Conversation
 
 _CTRL_C, _CTRL_D, _TAB = "\x03", "\x04", "\t"
@@ -27,16 +28,7 @@ _COMMAND = [sys.executable, "-m", "airflow_atscale_aggs.cli.main", "shell"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a star whose aggregates are built."""
-    path = tmp_path_factory.mktemp("shell")
-    tiny_star.write_model(path / "m")
-    with duckdb.connect(str(path / "warehouse.duckdb")) as connection:
-        for statement in tiny_star.SETUP_SQL:
-            connection.execute(statement)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(path)
-        assert run(["deploy", "m"]) == 0
-        assert run(["build", "tiny_sales"]) == 0
-    return path
+    return build_folder(tmp_path_factory.mktemp("shell"))
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from airflow_atscale_aggs.cli.main import run
-from tests.support.stars import tiny_star
+from tests.support.stars.tiny_folder import build_folder
 
 _NEVER = {
     *("airflow", "alembic", "numpy", "pandas", "pyarrow", "scipy", "psycopg", "fsspec", "prompt_toolkit"),
@@ -59,15 +57,7 @@ for name, arguments in json.loads(sys.argv[1]).items():
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """The modules that each verb imports."""
-    path = tmp_path_factory.mktemp("start_up")
-    tiny_star.write_model(path / "m")
-    with duckdb.connect(str(path / "warehouse.duckdb")) as connection:
-        for statement in tiny_star.SETUP_SQL:
-            connection.execute(statement)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(path)
-        assert run(["deploy", "m"]) == 0
-        assert run(["build", "tiny_sales"]) == 0
+    path = build_folder(tmp_path_factory.mktemp("start_up"))
     asked = json.dumps({name: arguments for name, (arguments, _, _) in _CASES.items()})
     variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     out = subprocess.run(

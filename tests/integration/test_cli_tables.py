@@ -8,12 +8,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.cli.printed_tables import fitting_widths
-from tests.support.stars import tiny_star
+from tests.support.stars.tiny_folder import build_folder
 from tests.support.terminal import printed_on_terminal
 
 _QUERY = 'SELECT "Day", "Amount" FROM tiny_sales ORDER BY 1'
@@ -36,17 +35,8 @@ _VERBS = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a star whose aggregates are built."""
-    path = tmp_path_factory.mktemp("tables")
-    tiny_star.write_model(path / "m")
-    with duckdb.connect(str(path / "warehouse.duckdb")) as connection:
-        for statement in tiny_star.SETUP_SQL:
-            connection.execute(statement)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(path)
-        assert run(["deploy", "m"]) == 0
-        assert run(["build", "tiny_sales"]) == 0
-        assert run(["settings", "set", "aggregates.create.joins.compression", "1"]) == 0
-    return path
+    then = ["settings", "set", "aggregates.create.joins.compression", "1"]
+    return build_folder(tmp_path_factory.mktemp("tables"), then)
 
 
 @pytest.fixture

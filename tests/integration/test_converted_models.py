@@ -20,13 +20,12 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.transfer.convert_model import (
     ConversionWish,
-    convert_dbt_project,
     convert_ossie_file,
 )
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
-from tests.support.stars.bakery import PROJECT, make_bakery
+from tests.support.stars.bakery import PROJECT, deployed_bakery
 from tests.support.stars.library import FILE, make_library
 
 _AGGREGATES = """\
@@ -86,13 +85,7 @@ _LIBRARY = {
 @pytest.fixture(scope="module")
 def bakery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """The bakery converted from its YAML, with one aggregate, built."""
-    scratch = tmp_path_factory.mktemp("bakery")
-    url = make_bakery(scratch / "warehouse.duckdb")
-    convert_dbt_project(PROJECT, scratch / "sml", ConversionWish(schema="bakery"))
-    with (scratch / "sml" / "models" / "bakery.yml").open("a") as model:
-        model.write(_AGGREGATES)
-    with open_workspace(registry=f"sqlite:///{scratch / 'r.sqlite'}", warehouse=url, aggregate_schema="aggs") as place:
-        deploy(place, scratch / "sml", now=utc_now())
+    with deployed_bakery(tmp_path_factory.mktemp("bakery"), _AGGREGATES) as place:
         run_batch(place, "bakery", owner="test")
         yield place
 

@@ -224,9 +224,7 @@ def test_what_a_person_gives_up_counts_as_no_failure(workspace: Workspace) -> No
 def test_a_switch_of_views_gives_way_to_readers(postgres_url: str, tmp_path: Path) -> None:
     """A reader that holds one view and then asks for another neither dies of a deadlock nor waits behind the switch."""
     with open_workspace(registry=postgres_url, warehouse=postgres_url, aggregate_schema="aggs") as workspace:
-        with workspace.warehouse.session() as session:
-            for statement in tiny_star.SETUP_SQL:
-                session.execute(statement)
+        tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
         deploy(workspace, tiny_star.write_model(tmp_path / "model"), now=_at(0))
         run_batch(workspace, _MODEL, owner="a")
         begun = _begin(workspace, "b", _at(9e6), BatchRequest())

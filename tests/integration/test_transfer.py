@@ -42,9 +42,7 @@ def _open_system(folder: Path, name: str, **urls: str) -> Workspace:
         **urls,
     }
     opened = open_workspace(**options, aggregate_schema="aggs")
-    with opened.warehouse.session() as session:
-        for statement in tiny_star.SETUP_SQL:
-            session.execute(statement)
+    tiny_star.run_sql(opened, *tiny_star.SETUP_SQL)
     deploy(opened, tiny_star.write_model(folder / f"{name}_model", _ONE_USERS), now=NOW)
     return opened
 

@@ -5,11 +5,16 @@ Its models are plain SQL, so that its tables can be made without dbt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.transfer.convert_model import ConversionWish, convert_dbt_project
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 
 PROJECT = Path(__file__).parents[2] / "cases" / "dbt" / "bakery"
 
@@ -129,6 +134,18 @@ QUESTIONS = (
         has_empty_groups=True,
     ),
 )
+
+
+@contextlib.contextmanager
+def deployed_bakery(scratch: Path, aggregates: str) -> Iterator[Workspace]:
+    """The project converted and deployed, with more SML at the end of its model, for the length of a ``with`` block."""
+    url = make_bakery(scratch / "warehouse.duckdb")
+    convert_dbt_project(PROJECT, scratch / "sml", ConversionWish(schema="bakery"))
+    with (scratch / "sml" / "models" / "bakery.yml").open("a") as model:
+        model.write(aggregates)
+    with open_workspace(registry=f"sqlite:///{scratch / 'r.sqlite'}", warehouse=url, aggregate_schema="aggs") as place:
+        deploy(place, scratch / "sml", now=utc_now())
+        yield place
 
 
 def make_bakery(database: Path) -> str:

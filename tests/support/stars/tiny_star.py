@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import duckdb
 import sqlglot
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -113,6 +114,13 @@ AGGREGATES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Name to (attributes, metrics); all derive from ``by_day_and_shop``, some from each other."""
 
 _DIMENSION_OF = {"City": "Shops", "Shop": "Shops", "Day": "Calendar", "Month": "Calendar"}
+
+
+def make_file(file: Path) -> None:
+    """Make the tables in a DuckDB file."""
+    with duckdb.connect(str(file)) as connection:
+        for statement in SETUP_SQL:
+            connection.execute(statement)
 
 
 def run_sql(workspace: Workspace, *statements: str) -> None:

@@ -9,16 +9,14 @@ import pytest
 
 from airflow_atscale_aggs.engine.errors import ModelFileError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
-from airflow_atscale_aggs.engine.lifecycle.transfer.convert_model import ConversionWish, convert_dbt_project
 from airflow_atscale_aggs.engine.lifecycle.transfer.tell_aggregates import (
     TOOLS,
     TellingWish,
     read_told,
     tell_aggregates,
 )
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from tests.support.stars.bakery import PROJECT, make_bakery
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from tests.support.stars.bakery import deployed_bakery
 
 _AGGREGATE = """\
 aggregates:
@@ -32,13 +30,7 @@ aggregates:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """The bakery with an aggregate over two facts, built."""
-    scratch = tmp_path_factory.mktemp("told")
-    url = make_bakery(scratch / "warehouse.duckdb")
-    convert_dbt_project(PROJECT, scratch / "sml", ConversionWish(schema="bakery"))
-    with (scratch / "sml" / "models" / "bakery.yml").open("a") as model:
-        model.write(_AGGREGATE)
-    with open_workspace(registry=f"sqlite:///{scratch / 'r.sqlite'}", warehouse=url, aggregate_schema="aggs") as made:
-        deploy(made, scratch / "sml", now=utc_now())
+    with deployed_bakery(tmp_path_factory.mktemp("told"), _AGGREGATE) as made:
         assert read_told(made, "bakery").aggregates == ()
         run_batch(made, "bakery", owner="test")
         yield made
