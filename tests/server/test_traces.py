@@ -223,11 +223,20 @@ def test_the_conversation_is_the_same(served: Served, truth: tuple[int | str, _P
 
     assert len(ours) == len(theirs) >= 1
     for mine, other in zip(ours, theirs, strict=True):
-        _compare(mine.client_messages(), other.client_messages())
+        _compare(_without_late_flushes(mine.client_messages()), _without_late_flushes(other.client_messages()))
         _compare(mine.server_messages(), other.server_messages())
         assert len(other.server_messages()) > 20
     if name == "psql completes":
         assert len([kind for kind, _ in ours[0].client_messages() if kind == b"Q"]) >= len(_TYPED)
+
+
+def _without_late_flushes(messages: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Messages without each Flush behind a Sync: psycopg sends one if answers are not there yet, so time decides."""
+    return [
+        message
+        for before, message in zip([(b"", b""), *messages], messages, strict=False)
+        if (before[0], message[0]) != (b"S", b"H")
+    ]
 
 
 def _compare(ours: list[tuple[bytes, bytes]], theirs: list[tuple[bytes, bytes]]) -> None:
