@@ -83,3 +83,18 @@ def test_the_count_would_see_a_heavy_import(imported: dict[str, set[str]]) -> No
     """The verbs that need them do import them."""
     assert {"sqlglot", "duckdb", "yaml", "sqlalchemy"} <= imported["query"]
     assert len(imported["query"]) > len(imported["instances"]) > len(imported["models"]) > len(imported["help"])
+
+
+def test_the_end_of_a_verb_does_not_look_through_its_memory_again() -> None:
+    """What is frozen is left out by the collection with which Python ends."""
+    program = """
+import atexit, gc
+from airflow_atscale_aggs.cli.main import main
+atexit.register(lambda: print(gc.get_freeze_count() > 1000))
+main(["--help"])
+"""
+    variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    out = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True)
+
+    assert out.stdout.splitlines()[-1] == "True"
