@@ -55,9 +55,14 @@ for name, arguments in json.loads(sys.argv[1]).items():
 
 
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small star that is built."""
+    return build_folder(tmp_path_factory.mktemp("start_up"))
+
+
+@pytest.fixture(scope="module")
+def imported(path: Path) -> dict[str, set[str]]:
     """The modules that each verb imports."""
-    path = build_folder(tmp_path_factory.mktemp("start_up"))
     asked = json.dumps({name: arguments for name, (arguments, _, _) in _CASES.items()})
     variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     out = subprocess.run(
@@ -85,16 +90,44 @@ def test_the_count_would_see_a_heavy_import(imported: dict[str, set[str]]) -> No
     assert len(imported["query"]) > len(imported["instances"]) > len(imported["models"]) > len(imported["help"])
 
 
-def test_the_end_of_a_verb_does_not_look_through_its_memory_again() -> None:
-    """What is frozen is left out by the collection with which Python ends."""
-    program = """
-import atexit, gc
-from airflow_atscale_aggs.cli.main import main
-atexit.register(lambda: print(gc.get_freeze_count() > 1000))
-main(["--help"])
-"""
+def _ended(before: str, arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """A process that runs a verb after some lines of Python."""
+    program = f"from airflow_atscale_aggs.cli.main import main\n{before}\nmain({arguments!r})"
     variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=variables, capture_output=True, text=True, check=False
+    )
 
-    out = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True)
 
-    assert out.stdout.splitlines()[-1] == "True"
+_LEFT_BEHIND = """
+class Left:
+    def __del__(self): print("taken apart")
+left = Left()
+import atexit
+atexit.register(lambda: print("at the end"))
+"""
+
+
+def test_the_end_of_a_verb_takes_nothing_apart(tmp_path: Path) -> None:
+    """What is to be done at the end is done, and all of the output is there."""
+    ended = _ended(_LEFT_BEHIND, ["models", "--no-such-option"], tmp_path)
+
+    assert (ended.returncode, ended.stdout) == (2, "at the end\n")
+    assert "--no-such-option" in ended.stderr
+
+
+def test_the_end_of_a_verb_waits_for_a_thread_that_still_works(tmp_path: Path) -> None:
+    working = "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.2), print('done'))).start()"
+
+    ended = _ended(working, ["--version"], tmp_path)
+
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[-1] == "done"
+
+
+def test_no_driver_complains_of_the_end(path: Path) -> None:
+    """DuckDB's says so when its objects outlive Python."""
+    ended = _ended("", ["query", "--format", "csv", 'SELECT "City" FROM tiny_sales ORDER BY 1 LIMIT 1'], path)
+
+    assert ended.returncode == 0
+    assert len(ended.stderr.splitlines()) == 1
