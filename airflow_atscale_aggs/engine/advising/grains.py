@@ -40,7 +40,11 @@ class GrainSpace:
         self.attributes = tuple(dict.fromkeys(attributes))
         self.fact_rows = max(fact_rows, 1)
         self._bit = {bound.attribute: 1 << number for number, bound in enumerate(self.attributes)}
-        self._provides = [self._provided_bits(source, proven) for source in self.attributes]
+        self._provides = self._provided_bits(proven)
+        self._sources = self._determining_bits()
+        numbers = range(len(self.attributes))
+        self._determining = sum(1 << number for number in numbers if self._provides[number] != 1 << number)
+        self._determined = sum(1 << number for number in numbers if self._sources[number])
         many = [bound.attribute for bound in self.attributes if bound.is_many_to_many]
         self.many_to_many = self.mask(many)
         roles: dict[object, int] = {}
@@ -54,13 +58,31 @@ class GrainSpace:
         self._cells: dict[int, float] = {}
         self.learn(measured)
 
-    def _provided_bits(self, source: BoundAttribute, proven: AbstractSet[Dependency]) -> int:
-        bits = self._bit[source.attribute]
+    def _provided_bits(self, proven: AbstractSet[Dependency]) -> list[int]:
+        """For each attribute: itself and what it determines, which is of its role."""
+        by_role: dict[object, list[BoundAttribute]] = {}
         for bound in self.attributes:
-            claim = None if bound.is_many_to_many else dependency_of(bound, source)
-            if claim is not None and claim in proven:
-                bits |= self._bit[bound.attribute]
-        return bits
+            by_role.setdefault(bound.attribute.role, []).append(bound)
+        provided = []
+        for source in self.attributes:
+            bits = self._bit[source.attribute]
+            for bound in by_role[source.attribute.role]:
+                claim = None if bound.is_many_to_many else dependency_of(bound, source)
+                if claim is not None and claim in proven:
+                    bits |= self._bit[bound.attribute]
+            provided.append(bits)
+        return provided
+
+    def _determining_bits(self) -> list[int]:
+        """For each attribute: the others that determine it."""
+        sources = [0] * len(self.attributes)
+        for number, provided in enumerate(self._provides):
+            rest = provided & ~(1 << number)
+            while rest:
+                bit = rest & -rest
+                sources[bit.bit_length() - 1] |= 1 << number
+                rest ^= bit
+        return sources
 
     def learn(self, measured: Measured) -> None:
         """Take over further measurements."""
@@ -97,19 +119,24 @@ class GrainSpace:
 
     def closure(self, mask: int) -> int:
         """All attributes that a grain can give: its own and those that they determine."""
-        bits, number = 0, 0
-        while mask >> number:
-            if mask >> number & 1:
-                bits |= self._provides[number]
-            number += 1
+        bits, rest = mask, mask & self._determining
+        while rest:
+            bit = rest & -rest
+            bits |= self._provides[bit.bit_length() - 1]
+            rest ^= bit
         return bits
 
     def reduce(self, mask: int) -> int:
-        """The grain without attributes that others of it determine: the same groups."""
-        for number in range(len(self.attributes)):
-            bit = 1 << number
-            if mask & bit and self.closure(mask & ~bit) & bit:
-                mask &= ~bit
+        """The grain without attributes that others of it determine: the same groups.
+
+        Of two that determine each other, the later one stays.
+        """
+        rest = mask & self._determined
+        while rest:
+            bit = rest & -rest
+            if mask & self._sources[bit.bit_length() - 1]:
+                mask ^= bit
+            rest ^= bit
         return mask
 
     def is_measured(self, mask: int) -> bool:

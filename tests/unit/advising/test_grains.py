@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
+from airflow_atscale_aggs.engine.aggregates.lattice import dependency_of
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute, Role
 from tests.support.grain_cases import (
     COUNTS,
@@ -170,3 +172,44 @@ def test_a_finer_grain_has_no_fewer_rows(grain: list[str], more: list[str]) -> N
     coarse, fine = (space.reduce(mask_of(space, *names)) for names in (grain, [*grain, *more]))
 
     assert space.rows(coarse) <= space.rows(fine) + 1e-9
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.sets(st.integers(0, 11)), min_size=12, max_size=12), st.integers(0, (1 << 12) - 1))
+def test_closures_and_reductions_are_as_their_definitions_say(determined: list[set[int]], mask: int) -> None:
+    """On random claims, also chains that are not closed and attributes that determine each other."""
+    space = _space_of_claims(determined)
+
+    assert space.closure(mask) == _closure(determined, mask)
+    assert space.reduce(mask) == _reduction(determined, mask)
+
+
+def _space_of_claims(determined: list[set[int]]) -> GrainSpace:
+    """Attributes of two roles by turns; each determines others, which counts within its role only."""
+    bounds = [
+        replace(
+            LEVELS["Day"],
+            attribute=GrainAttribute(Role(f"Dimension {number % 2}"), str(number)),
+            key_columns=(f"k{number}",),
+            name_column=f"c{number}",
+            determines=frozenset(map(str, others)),
+        )
+        for number, others in enumerate(determined)
+    ]
+    claims = {dependency_of(bound, source) for bound in bounds for source in bounds}
+    return GrainSpace(bounds, {claim for claim in claims if claim is not None}, fact_rows=FACT_ROWS, measured={})
+
+
+def _closure(determined: list[set[int]], mask: int) -> int:
+    own = {number for number in range(len(determined)) if mask >> number & 1}
+    given_by_own = {other for number in own for other in determined[number] if other % 2 == number % 2}
+    return sum(1 << number for number in own | given_by_own)
+
+
+def _reduction(determined: list[set[int]], mask: int) -> int:
+    """Attribute by attribute: what the rest gives is taken out."""
+    for number in range(len(determined)):
+        bit = 1 << number
+        if mask & bit and _closure(determined, mask & ~bit) & bit:
+            mask &= ~bit
+    return mask
