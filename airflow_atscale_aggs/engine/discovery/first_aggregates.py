@@ -1,7 +1,8 @@
 """First aggregates of a model: left to prediction where the model is small, else a few for each fact.
 
-Prediction (`lifecycle/advise/predict.py`) weighs all combinations of levels that a fact reaches, which takes minutes
-where it reaches hundreds. There, each fact gets an aggregate by month and one by the coarsest levels of its dimensions.
+Prediction (`lifecycle/advise/predict.py`) weighs combinations of levels that a fact reaches. All of TPC-DS, whose facts
+reach 61 to 342 attributes, takes it some 15 seconds of one core. Beyond what was measured, each fact gets an aggregate
+by month and one by the coarsest levels of its dimensions.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.discovery.proposal import Proposal, ProposedDimension, ProposedRelationship
 
-MOST_PREDICTED = 40
+MOST_PREDICTED = 400
 """Attributes that a fact may reach for prediction to take seconds."""
 
 _MOST_DIMENSIONS = 3
