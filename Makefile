@@ -23,7 +23,8 @@ help: ## Show what can be made
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=/path/to/python3.11"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) makes no environments: install its venv package, on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]' \
@@ -50,6 +51,7 @@ unit: $(STAMP) ## Run the fast tests only, and print how much of the engine they
 	$(BIN)/python -m pytest -q -n 2 tests/unit --cov --cov-report=term --cov-fail-under=85
 
 docs: $(STAMP) ## Build the site of the documentation into build/site, strictly: pages, links and anchors are checked
+	@test -x $(BIN)/mkdocs || { echo "The site is built with Python 3.11.5 or newer; name one with PYTHON=/path/to/python, after make clean"; exit 1; }
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "Open build/site/index.html"
 
