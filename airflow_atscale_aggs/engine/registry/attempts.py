@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Update, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Update, bindparam, func, insert, select, update
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, InstanceStatus, check_transition
@@ -39,6 +39,25 @@ _UPDATE_BUILDING = update(instances).where(
     instances.c.status == InstanceStatus.IN_PROGRESS,
     instances.c.attempt == bindparam("expected_attempt"),
 )
+_CLAIM = (
+    update(instances)
+    .where(
+        instances.c.id == bindparam("instance"),
+        instances.c.status == bindparam("expected_status"),
+        instances.c.attempt == bindparam("expected_attempt"),
+    )
+    .values(
+        status=InstanceStatus.IN_PROGRESS,
+        attempt=bindparam("new_attempt"),
+        started_at=bindparam("now"),
+        finished_at=None,
+        table=bindparam("new_table"),
+        rows=None,
+        error=None,
+        failures=bindparam("new_failures"),
+        allowance=bindparam("new_allowance"),
+    )
+)
 _FINISH = _UPDATE_BUILDING.values(
     status=InstanceStatus.DONE,
     rows=bindparam("new_rows"),
@@ -63,6 +82,13 @@ _VERIFY_ATTEMPT = (
     .values(facts_key=bindparam("new_key"), verified=bindparam("new_verified"))
 )
 _INSERT_ATTEMPT = insert(attempts)
+_SELECT_TOTALS = (
+    select(attempts.c.verified)
+    .join(instances, instances.c.id == attempts.c.instance_id)
+    .where(instances.c.batch_id == bindparam("batch"), attempts.c.facts_key == bindparam("key"))
+    .order_by(attempts.c.finished_at.desc())
+    .limit(1)
+)
 
 
 class AttemptReader(RegistryPart):
@@ -94,13 +120,7 @@ class AttemptReader(RegistryPart):
         Args:
             facts_key: as in `Verified`.
         """
-        query = (
-            select(attempts.c.verified)
-            .join(instances, instances.c.id == attempts.c.instance_id)
-            .where(instances.c.batch_id == batch_id, attempts.c.facts_key == facts_key)
-            .order_by(attempts.c.finished_at.desc())
-        )
-        rows = self._rows(query.limit(1))
+        rows = self._rows(_SELECT_TOTALS, {"batch": batch_id, "key": facts_key})
         return documents.decode_verification(rows[0][0]).totals if rows else None
 
     def fact_rows(self, model_id: str) -> Mapping[str, int]:
@@ -178,17 +198,13 @@ class AttemptWriter(RegistryPart):
             if instance.status in {InstanceStatus.IN_PROGRESS, InstanceStatus.DONE}:
                 self._end_attempt(connection, instance_id, instance.attempt, AttemptStatus.INTERRUPTED, now)
             is_fresh = allowance is not None and allowance != instance.allowance
-            values: dict[str, Any] = {
-                "status": InstanceStatus.IN_PROGRESS,
-                "attempt": number,
-                "started_at": now,
-                "finished_at": None,
-                "table": step.table,
-                "rows": None,
-                "error": None,
+            values = {
+                "new_attempt": number,
+                "new_table": step.table,
+                "new_failures": 0 if is_fresh else instance.failures,
+                "new_allowance": allowance if is_fresh else instance.allowance,
+                "now": now,
             }
-            if is_fresh:
-                values |= {"failures": 0, "allowance": allowance}
             self._move(connection, instance, values)
             self._write_down(connection, step, number, owner, now)
             if is_fresh and instance.failures:
@@ -247,17 +263,12 @@ class AttemptWriter(RegistryPart):
 
     @staticmethod
     def _move(connection: Connection, instance: InstanceRecord, values: dict[str, Any]) -> None:
-        moved_rows = connection.execute(
-            update(instances)
-            .where(
-                and_(
-                    instances.c.id == instance.id,
-                    instances.c.status == instance.status,
-                    instances.c.attempt == instance.attempt,
-                )
-            )
-            .values(**values)
-        ).rowcount
+        expected = {
+            "instance": instance.id,
+            "expected_status": instance.status,
+            "expected_attempt": instance.attempt,
+        }
+        moved_rows = connection.execute(_CLAIM, {**expected, **values}).rowcount
         if not moved_rows:
             raise StaleStatusError(
                 "Instance", instance.id, f"{instance.status}, attempt {instance.attempt}", "moved on"

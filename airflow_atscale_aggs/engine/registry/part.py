@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,9 @@ class RegistryPart:
 
     database: RegistryDatabase
 
-    def _rows(self, query: Select[Any]) -> Sequence[Any]:
+    def _rows(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> Sequence[Any]:
         with self.database.reading() as connection:
-            return connection.execute(query).all()
+            return connection.execute(query, values).all()
 
     def _row(self, query: Select[Any], column: ColumnElement[str], value: str, kind: str) -> Any:
         """The row with a value in a column. Raises NotRegisteredError, which names the kind of thing."""
