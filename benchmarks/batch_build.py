@@ -214,7 +214,7 @@ def _dbt(bench: Bench, statements: list[str], repeat: int) -> float:
     )
     names = [re.findall(r'"(bare_\w+)"', statement)[0] for statement in statements]
     for name, statement in zip(names, statements, strict=True):
-        query = re.sub(r'"(bare_\w+)"', r"{{ ref('\1') }}", statement.split(" AS ", 1)[1])
+        query = re.sub(r'"(bare_\w+)"', r"{{ ref('\1') }}", re.split(r"\sAS\s", statement, maxsplit=1)[1])
         (project / "models" / f"{name}.sql").write_text(query)
     command = [str(python.parent / "dbt"), "--no-version-check", "run", "--profiles-dir", str(project), "--quiet"]
     _seconds(command, cwd=project)
