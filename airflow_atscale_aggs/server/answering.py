@@ -23,7 +23,7 @@ from airflow_atscale_aggs.engine.warehouse.base import RowMessages, WarehouseSes
 from airflow_atscale_aggs.server.messages import ResultColumn, error_response, format_of
 from airflow_atscale_aggs.server.row_encoding import encode_rows, too_long
 from airflow_atscale_aggs.server.sql_errors import SqlError
-from airflow_atscale_aggs.server.stopping import BY_USER
+from airflow_atscale_aggs.server.stopping import BY_USER, to_the_end
 from airflow_atscale_aggs.server.values import Encode, encoders
 
 _T = TypeVar("_T")
@@ -274,6 +274,9 @@ class RowStream:
         self._has_news.set()
         if job is None:
             return
+        await to_the_end(self._stop(job))
+
+    async def _stop(self, job: asyncio.Future[None]) -> None:
         while not job.done():
             await self._pool.run_aside(self._cancel)
             self._room.release()

@@ -56,7 +56,7 @@ from airflow_atscale_aggs.server.relaying import Relay
 from airflow_atscale_aggs.server.served_catalog import ServedCatalog
 from airflow_atscale_aggs.server.session_options import READ_SQL, SessionOptions, may_set_options
 from airflow_atscale_aggs.server.sql_errors import SqlError, error_frame
-from airflow_atscale_aggs.server.stopping import BY_USER, Interruption
+from airflow_atscale_aggs.server.stopping import BY_USER, Interruption, to_the_end
 from airflow_atscale_aggs.server.transfer_statements import CopyRows, CreateTableAs, InsertRows
 from airflow_atscale_aggs.server.transfers import Transfers
 from airflow_atscale_aggs.server.values import decode
@@ -125,10 +125,7 @@ class ClientSession:
             # From here on nobody ends it once more, so that all that it holds is given back.
             self._task = None
             self._writer.flush()
-            try:
-                await self._end_cursors(all_of_them=True)
-            finally:
-                await self._relay.close()
+            await to_the_end(self._end_cursors(all_of_them=True), self._relay.close())
 
     def cancel(self) -> None:
         """Stop what runs for the client."""

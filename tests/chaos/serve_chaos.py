@@ -323,7 +323,7 @@ class Scene:
         assert now.megabytes <= most.megabytes, f"{name}: it holds {now}, and held {self._first}"
         active, count = self._sessions()
         end = time.monotonic() + _ENDED_SECONDS
-        while active > QUERIES and time.monotonic() < end:
+        while (active > QUERIES or count > 2 * QUERIES) and time.monotonic() < end:
             time.sleep(0.1)
             active, count = self._sessions()
         assert active <= QUERIES, f"{name}: {active} statements run in the warehouse: {self._running()}"
