@@ -176,6 +176,13 @@ class Settings:
         "settled segments of an aggregate before some of them are merged",
         least=2,
     )
+    small_segments_rows: int = _setting(
+        "aggregate.incrementalUpdate.mergeSmallSegments.rows",
+        10_000,
+        "the newest settled segments are merged by each increment while they have no more rows than this together; 0: "
+        "only when there are too many",
+        least=0,
+    )
     count_late_rows: bool = _setting(
         "aggregate.incrementalUpdate.countLateRows.enabled",
         True,

@@ -237,6 +237,9 @@ class Story:
         """Build, perhaps killed at some statement; then old or new serves, and the next build goes on."""
         key = "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions"
         self.workspace.registry.settings.put(None, key, str(most))
+        # Segments are so small here that all of them are merged by each increment, or none before there are too many.
+        small = str(10_000 * (most % 2))
+        self.workspace.registry.settings.put(None, "aggregate.incrementalUpdate.mergeSmallSegments.rows", small)
         before = (
             star.view_contents(self.workspace, AGGREGATES[self.indicator])
             if kill_at is not None and self._has_views()

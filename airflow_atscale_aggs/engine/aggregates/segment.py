@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import accumulate
 
 from airflow_atscale_aggs.engine.aggregates.indicator import Indicator, RowRange
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState
@@ -163,7 +164,7 @@ class BuiltSegment:
     mark: str = ""
 
 
-def run_to_merge(settled: Sequence[Segment], most: int) -> int:
+def run_to_merge(settled: Sequence[Segment], most: int, small_rows: int = 0) -> int:
     """How many of the newest settled segments are to be merged; 0 for none.
 
     After the merge and with one more there are at most ``most``.
@@ -171,15 +172,27 @@ def run_to_merge(settled: Sequence[Segment], most: int) -> int:
     Beginning with the two newest, an older one is taken along while it is at most twice as large as what is merged
     already. So a row is rewritten a number of times that grows with the logarithm of the number of builds.
 
+    Segments that are small together are merged earlier. A query pays for each table that it opens, and rewriting so few
+    rows costs no more than one such query.
+
     Args:
         settled: in order of their ranges.
         most: at least 2.
+        small_rows: the newest segments are merged whenever there are no more rows in them together; 0: never.
     """
+    small = _count_small(settled, small_rows)
     if len(settled) + 1 <= most:
-        return 0
-    count = max(2, len(settled) + 2 - most)
+        return small
+    count = max(2, len(settled) + 2 - most, small)
     size = sum(segment.rows for segment in settled[-count:])
     while count < len(settled) and settled[-count - 1].rows <= 2 * size:
         count += 1
         size += settled[-count].rows
     return count
+
+
+def _count_small(settled: Sequence[Segment], small_rows: int) -> int:
+    """How many of the newest segments have no more than so many rows together; 0 where that is one or none."""
+    sizes = accumulate(segment.rows for segment in reversed(settled))
+    count = sum(1 for size in sizes if size <= small_rows) if small_rows else 0
+    return count if count > 1 else 0

@@ -369,7 +369,7 @@ def _increment(
     greatest, newest = lookup.greatest, base.segments[-1]
     is_all_kept = len(candidate.kept) == len(base.segments) - 1
     through = newest.through if greatest is None or greatest <= base.start else greatest
-    run = run_to_merge(candidate.kept, given.settings.max_static_segments)
+    run = run_to_merge(candidate.kept, given.settings.max_static_segments, given.settings.small_segments_rows)
     return replace(
         segmented,
         ranges=_ranges(candidate, base.start, settled, max(through, base.start)),

@@ -181,7 +181,10 @@ HISTORY = tuple(Sale(at=START - 60 + 5 * n, day=n % 20, shop=1 + n % 4, amount=n
 
 @contextmanager
 def open_star(folder: Path, url: str = "") -> Iterator[Workspace]:
-    """A workspace on tables with a minute of facts, in files of a folder or another database; nothing is deployed."""
+    """A workspace on tables with a minute of facts, in files of a folder or another database; nothing is deployed.
+
+    All segments of so few facts are small. They are merged only when there are too many, so that stories have several.
+    """
     with open_workspace(
         registry=f"sqlite:///{folder / 'registry.sqlite'}",
         warehouse=url or f"duckdb:///{folder / 'w.duckdb'}",
@@ -189,6 +192,7 @@ def open_star(folder: Path, url: str = "") -> Iterator[Workspace]:
     ) as opened:
         tiny_star.run_sql(opened, *SETUP_SQL)
         load(opened, *HISTORY)
+        opened.registry.settings.put(None, "aggregate.incrementalUpdate.mergeSmallSegments.rows", "0")
         yield opened
 
 

@@ -265,11 +265,18 @@ def test_a_first_build_reads_all_rows() -> None:
 
 def test_settled_segments_are_merged_when_there_are_too_many() -> None:
     lookup = IndicatorFacts(greatest=130, above={START: 20}, up_to={START: 50})
-    few = _segmented(_THREE, lookup, settings=Settings(max_static_segments=3))
-    many = _segmented(_THREE, lookup, settings=Settings(max_static_segments=2))
+    few = _segmented(_THREE, lookup, settings=Settings(max_static_segments=3, small_segments_rows=0))
+    many = _segmented(_THREE, lookup, settings=Settings(max_static_segments=2, small_segments_rows=0))
 
     assert ([segment.through for segment in few.kept], few.merged) == ([60, START], ())
     assert ([segment.through for segment in many.merged], many.kept) == ([60, START], ())
+
+
+def test_settled_segments_that_are_small_together_are_merged_by_each_increment() -> None:
+    lookup = IndicatorFacts(greatest=130, above={START: 20}, up_to={START: 50})
+    small = _segmented(_THREE, lookup, settings=Settings())
+
+    assert ([segment.through for segment in small.merged], small.kept) == ([60, START], ())
 
 
 @pytest.mark.parametrize(
