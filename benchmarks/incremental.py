@@ -214,18 +214,23 @@ def counting(bench: Bench) -> None:
 
 
 def segments(bench: Bench) -> None:
-    """The same queries over more and more segments of one aggregate, and after they were merged."""
+    """The same queries after more and more increments of one aggregate, with small segments merged at once and not."""
     bench.set("aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 1000)
-    bench.build(BuildType.FULL)
-    before = _query_times(bench)
-    print("queries over segments of one aggregate (ms): " + _shown(before, before, 2))
-    segment_count = 2
-    for count in (10, 50):
-        while segment_count < count:
-            bench.load(bench.rows // 5000)
-            bench.build(BuildType.INCREMENTAL, (_LAYERED,))
-            segment_count += 1
-        print("  " + _shown(_query_times(bench), before, segment_count))
+    for small_rows in (10_000, 0):
+        bench.set("aggregate.incrementalUpdate.mergeSmallSegments.rows", small_rows)
+        bench.build(BuildType.FULL)
+        before = _query_times(bench)
+        print(f"queries on one aggregate, segments of up to {small_rows} rows merged at once (ms):")
+        print(f"  a full build: {_shown(before, before)}")
+        increment_count, times = 0, []
+        for wanted in (8, 48):
+            while increment_count < wanted:
+                bench.load(bench.rows // 5000)
+                seconds, _ = bench.build(BuildType.INCREMENTAL, (_LAYERED,))
+                times += seconds.values()
+                increment_count += 1
+            shown = _shown(_query_times(bench), before)
+            print(f"  {wanted} increments of {1000 * statistics.median(times):.1f} ms (median): {shown}")
     bench.set("aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
     bench.load(bench.rows // 5000)
     seconds, _ = bench.build(BuildType.INCREMENTAL, (_LAYERED,))
@@ -233,7 +238,7 @@ def segments(bench: Bench) -> None:
     print(f"  the increment that merges them {sum(seconds.values()):.3f} s, a full rebuild {sum(full.values()):.3f} s")
     bench.load(bench.rows // 5000)
     bench.build(BuildType.INCREMENTAL, (_LAYERED,))
-    print("  merged: " + _shown(_query_times(bench), before, 3))
+    print(f"  merged: {_shown(_query_times(bench), before)}")
 
 
 def _query_times(bench: Bench) -> dict[str, float]:
@@ -259,9 +264,8 @@ def _best(call: Callable[[], object]) -> float:
     return min(times)
 
 
-def _shown(milliseconds: dict[str, float], before: dict[str, float], count: int) -> str:
-    texts = (f"{name} {ms:.1f} ({ms / before[name]:.2f}x)" for name, ms in milliseconds.items())
-    return f"{count} segments: {', '.join(texts)}"
+def _shown(milliseconds: dict[str, float], before: dict[str, float]) -> str:
+    return ", ".join(f"{name} {ms:.1f} ({ms / before[name]:.2f}x)" for name, ms in milliseconds.items())
 
 
 def _rivals(bench: Bench, folder: Path, *, with_dbt: bool) -> dict[str, Callable[[], float]]:
@@ -333,10 +337,12 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--without-dbt", action="store_true")
+    parser.add_argument("--only-segments", action="store_true")
     arguments = parser.parse_args()
     with _bench(arguments.rows, is_postgres=arguments.postgres) as (bench, folder):
-        increments(bench, folder, arguments.repeat, with_dbt=not arguments.without_dbt)
-        counting(bench)
+        if not arguments.only_segments:
+            increments(bench, folder, arguments.repeat, with_dbt=not arguments.without_dbt)
+            counting(bench)
         segments(bench)
 
 
