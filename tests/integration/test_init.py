@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from airflow_atscale_aggs.cli.connection_options import repeat_options
 from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.engine.lifecycle.discover.discover import DiscoverRequest, discover
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+from tests.support.terminal import Conversation
 
 _TABLES = (
     "CREATE TABLE {0}stores (id INT, name VARCHAR(20), city VARCHAR(20), state VARCHAR(20), opened DATE)",
@@ -201,6 +203,49 @@ def test_a_table_that_may_not_be_read_is_told(init_postgres_reader: str) -> None
     assert [(found.table, found.to_table) for found in proposal.references] == [("sales", "shops")]
     told = {entry.what: entry.reason for entry in proposal.left_out}
     assert told["secrets"] == "this user has no right to read it (on the table)"
+
+
+def _init_command(star: str, folder: Path) -> list[str]:
+    program = "from airflow_atscale_aggs.cli.main import main; main()"
+    return [sys.executable, "-c", program, "init", str(folder), "--warehouse", star, "--from-schema", "shop"]
+
+
+def test_what_nothing_decides_is_asked_in_a_terminal(star: str, tmp_path: Path) -> None:
+    """A number that is none of the answers is asked for again."""
+    folder = tmp_path / "model"
+    with Conversation(_init_command(star, folder), folder=tmp_path) as init:
+        init.wait_for("orders.ordered_date_key may refer to several tables:")
+        options = init.wait_for("0  none of them")
+        assert "dim_date.date_key" in options
+        chosen = "1" if options.index("fiscal_date.date_key") < options.index("dim_date.date_key") else "2"
+        init.wait_for("Which one")
+        init.write("7\n")
+        init.wait_for("is not in the range")
+        init.write(f"{chosen}\n")
+        init.wait_for("Write this model into")
+        init.write("y\n")
+        init.wait_for("deploy")
+        assert init.close() == 0
+
+    names = " ".join(path.stem for path in folder.rglob("*.yml"))
+    assert "fiscal_date" in names
+    assert "dim_date" not in names
+
+
+@pytest.mark.parametrize("question", ["Which one", "Write this model into"])
+@pytest.mark.parametrize("answer", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+def test_a_question_that_is_left_writes_nothing(star: str, tmp_path: Path, question: str, answer: str) -> None:
+    with Conversation(_init_command(star, tmp_path / "model"), folder=tmp_path) as init:
+        init.wait_for("Which one")
+        if question != "Which one":
+            init.write("0\n")
+            init.wait_for(question)
+        init.write(answer)
+        init.wait_for("Interrupted.")
+        assert init.close() not in {0, -9}
+        assert "Traceback" not in init.seen
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
