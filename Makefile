@@ -36,7 +36,7 @@ test: $(STAMP) style ## Check style, types, layers and run all tests but those o
 
 # Types are checked beside the first tests, which wait for an Airflow to start.
 suite: $(STAMP)
-	$(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder --randomly-dont-reorganize -m "not spark and not superset and not metricflow and not snowflake"
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --randomly-dont-reorganize -m "not spark and not superset and not metricflow and not snowflake"
 
 lint: style types ## Check style and types only
 
