@@ -16,7 +16,7 @@ from tests.hands.place import Place, postgres_place
 from tests.hands.story import Story
 from tests.hands.story_state import log_failures
 
-_SEQUENCES = int(os.environ.get("HAND_SEQUENCES", "5"))
+_SEQUENCES = int(os.environ.get("HAND_SEQUENCES", "3"))
 _FIRST = int(os.environ.get("HAND_FIRST", "0"))
 _STEPS = 8
 
