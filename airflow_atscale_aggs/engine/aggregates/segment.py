@@ -178,9 +178,10 @@ def run_to_merge(settled: Sequence[Segment], most: int, small_rows: int = 0) -> 
     Args:
         settled: in order of their ranges.
         most: at least 2.
-        small_rows: the newest segments are merged whenever there are no more rows in them together; 0: never.
+        small_rows: the newest segments are merged whenever there are no more rows in them together; 0: never. The
+            oldest stays as it is: a longer grace period that reached into it would read all facts.
     """
-    small = _count_small(settled, small_rows)
+    small = _count_small(settled[1:], small_rows)
     if len(settled) + 1 <= most:
         return small
     count = max(2, len(settled) + 2 - most, small)

@@ -273,10 +273,15 @@ def test_settled_segments_are_merged_when_there_are_too_many() -> None:
 
 
 def test_settled_segments_that_are_small_together_are_merged_by_each_increment() -> None:
+    """The oldest stays as it is."""
     lookup = IndicatorFacts(greatest=130, above={START: 20}, up_to={START: 50})
-    small = _segmented(_THREE, lookup, settings=Settings())
+    oldest = (segment_of(4, None, 40, 10), segment_of(1, 40, 60, 20))
+    four = replace(_THREE, segments=(*oldest, *_THREE.segments[1:]))
+    three, small = (_segmented(base, lookup, settings=Settings()) for base in (_THREE, four))
 
-    assert ([segment.through for segment in small.merged], small.kept) == ([60, START], ())
+    assert ([segment.through for segment in three.kept], three.merged) == ([60, START], ())
+    assert [segment.through for segment in small.merged] == [60, START]
+    assert [segment.through for segment in small.kept] == [40]
 
 
 @pytest.mark.parametrize(
