@@ -222,7 +222,8 @@ def segments(bench: Bench) -> None:
         before = _query_times(bench)
         print(f"queries on one aggregate, segments of up to {small_rows} rows merged at once (ms):")
         print(f"  a full build: {_shown(before, before)}")
-        increment_count, times = 0, []
+        increment_count = 0
+        times: list[float] = []
         for wanted in (8, 48):
             while increment_count < wanted:
                 bench.load(bench.rows // 5000)
