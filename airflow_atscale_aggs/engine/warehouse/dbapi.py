@@ -240,26 +240,27 @@ class DbApiSession:
 
     def settings(self) -> Mapping[str, str]:
         """The settings of this session that decide what a value is. See `base.WarehouseSession.settings`."""
-        return {} if self.dialect.session_settings is None else self._read_settings(self.dialect.session_settings.reach)
-
-    def _read_settings(self, names: Collection[str]) -> Mapping[str, str]:
         session_settings = self.dialect.session_settings
-        assert session_settings is not None  # noqa: S101 - it names them
+        if session_settings is None:
+            return {}
         if self._driver.settings is not None:
             with self._cursor(""):
-                return dict(self._driver.settings.read(self._connection, list(names)))
-        # One that is missing may belong to an extension that is loaded later: all are asked for so once all were there.
-        may_ask = self._setting_names or names is not session_settings.reach
-        if session_settings.value and names and may_ask and not self._is_in_transaction:
+                return dict(self._driver.settings.read(self._connection, list(session_settings.reach)))
+        names = list(self._setting_names)
+        if names:
             values = ", ".join(session_settings.value.replace("{name}", text_literal(name)) for name in names)
-            with contextlib.suppress(PermanentWarehouseError):
-                (row,) = self.fetch_all(f"SELECT {values}")
-                return {name: "" if value is None else str(value) for name, value in zip(names, row, strict=True)}
-        read = session_settings.read.replace("{names}", ", ".join(map(text_literal, names)))
-        found = {str(row[0]): "" if row[1] is None else str(row[1]) for row in self.fetch_all(read) if row[0] in names}
-        if len(found) == len(session_settings.reach):
-            self._setting_names[:] = found
-        return found
+            rows: Sequence[Row] = list(zip(names, self.fetch_all(f"SELECT {values}")[0], strict=True))
+        else:
+            literals = ", ".join(text_literal(name) for name in session_settings.reach)
+            rows = [
+                row
+                for row in self.fetch_all(session_settings.read.replace("{names}", literals))
+                if row[0] in session_settings.reach
+            ]
+            # A setting that is missing may belong to an extension that is loaded later.
+            if session_settings.value and len(rows) == len(session_settings.reach):
+                self._setting_names[:] = [str(row[0]) for row in rows]
+        return {str(row[0]): "" if row[1] is None else str(row[1]) for row in rows}
 
     @contextlib.contextmanager
     def wait_briefly(self) -> Iterator[None]:
@@ -282,7 +283,7 @@ class DbApiSession:
         if session_settings is None or not settings:
             yield
             return
-        before = self._read_settings(settings.keys() & session_settings.reach.keys())
+        before = self.settings()
         other = {name: value for name, value in settings.items() if before.get(name, "") != value}
         stuck = sorted(name for name in other if name in session_settings.fixed or not session_settings.write)
         if stuck:

@@ -314,22 +314,6 @@ def test_settings_that_differ_and_cannot_be_set_are_an_error(
         pass
 
 
-def test_a_block_looks_at_its_own_settings_by_name(database: duckdb.DuckDBPyConnection) -> None:
-    """Not at all settings of the warehouse, of which there are hundreds; unless one of them is not there."""
-    assert _DUCKDB.session_settings is not None
-    reach = {**_DUCKDB.session_settings.reach, "no_such_setting": Reach.CALCULATIONS}
-    settings = replace(_DUCKDB.session_settings, reach=reach, read="SELECT name FROM not_there")
-    session = DbApiSession(_driver(database), replace(_DUCKDB, session_settings=settings))
-
-    with session.apply_settings({"TimeZone": "Asia/Kolkata", "default_null_order": "NULLS_LAST"}):
-        assert session.fetch_all("SELECT CURRENT_SETTING('TimeZone')") == [("Asia/Kolkata",)]
-    with (
-        pytest.raises(PermanentWarehouseError, match="not_there"),
-        session.apply_settings({"TimeZone": "UTC", "no_such_setting": ""}),
-    ):
-        pass
-
-
 def test_a_warehouse_without_settings_runs_any_block() -> None:
     with DbApiSession(_sqlite_driver(), _SQLITE).apply_settings({"TimeZone": "UTC"}):
         pass
