@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from airflow_atscale_aggs.server.messages import error_response
@@ -20,9 +20,9 @@ async def to_the_end(*works: Coroutine[Any, Any, None]) -> None:
     """Do all of this one after the other, also when one of them fails or the task that waits is canceled meanwhile.
 
     A task that ends may be canceled once more, and would then leave threads and connections behind. The cancellation is
-    raised at the end, as is what one of them raised.
+    raised at the end, with what one of them raised as its cause.
     """
-    doing = asyncio.ensure_future(_one_by_one(works))
+    doing = asyncio.ensure_future(_one_by_one(*works))
     given_up: asyncio.CancelledError | None = None
     while not doing.done():
         try:
@@ -30,18 +30,16 @@ async def to_the_end(*works: Coroutine[Any, Any, None]) -> None:
         except asyncio.CancelledError as error:
             given_up = error
     if given_up is not None:
-        raise given_up
+        raise given_up from doing.exception()
     doing.result()
 
 
-async def _one_by_one(works: Sequence[Coroutine[Any, Any, None]]) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        for work in reversed(works):
-            stack.push_async_callback(_same, work)
-
-
-async def _same(work: Coroutine[Any, Any, None]) -> None:
-    await work
+async def _one_by_one(first: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:
+    try:
+        await first
+    finally:
+        if others:
+            await _one_by_one(*others)
 
 
 class Interruption:
