@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, dependency_of
+from airflow_atscale_aggs.engine.aggregates.set_bits import places_of_bits
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 
 Measured = Mapping[frozenset[GrainAttribute], float]
@@ -77,11 +78,8 @@ class GrainSpace:
         """For each attribute: the others that determine it."""
         sources = [0] * len(self.attributes)
         for number, provided in enumerate(self._provides):
-            rest = provided & ~(1 << number)
-            while rest:
-                bit = rest & -rest
-                sources[bit.bit_length() - 1] |= 1 << number
-                rest ^= bit
+            for determined in places_of_bits(provided & ~(1 << number)):
+                sources[determined] |= 1 << number
         return sources
 
     def learn(self, measured: Measured) -> None:
@@ -119,11 +117,9 @@ class GrainSpace:
 
     def closure(self, mask: int) -> int:
         """All attributes that a grain can give: its own and those that they determine."""
-        bits, rest = mask, mask & self._determining
-        while rest:
-            bit = rest & -rest
-            bits |= self._provides[bit.bit_length() - 1]
-            rest ^= bit
+        bits = mask
+        for number in places_of_bits(mask & self._determining):
+            bits |= self._provides[number]
         return bits
 
     def reduce(self, mask: int) -> int:
@@ -131,12 +127,9 @@ class GrainSpace:
 
         Of two that determine each other, the later one stays.
         """
-        rest = mask & self._determined
-        while rest:
-            bit = rest & -rest
-            if mask & self._sources[bit.bit_length() - 1]:
-                mask ^= bit
-            rest ^= bit
+        for number in places_of_bits(mask & self._determined):
+            if mask & self._sources[number]:
+                mask ^= 1 << number
         return mask
 
     def is_measured(self, mask: int) -> bool:

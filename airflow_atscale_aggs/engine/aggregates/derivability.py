@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, dependency_of, measures_for
+from airflow_atscale_aggs.engine.aggregates.set_bits import places_of_bits
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 
 
@@ -66,7 +67,7 @@ def find_sources(parts: Sequence[FactPart], proven: AbstractSet[Dependency]) -> 
     for numbers in numbers_by_fact.values():
         nearest = _nearest(_without_cycles(_derivable([parts[number] for number in numbers], proven)))
         for number, sources in zip(numbers, nearest, strict=True):
-            found[number] = frozenset(numbers[place] for place in _places(sources))
+            found[number] = frozenset(numbers[place] for place in places_of_bits(sources))
     return found
 
 
@@ -118,7 +119,7 @@ def _without_cycles(parents: Sequence[int]) -> list[int]:
     """The parents; of two parts that derive from each other, the earlier one stays the source."""
     children = [0] * len(parents)
     for place, sources in enumerate(parents):
-        for source in _places(sources):
+        for source in places_of_bits(sources):
             children[source] |= 1 << place
     return [sources & ~(sources & children[place] & ~((1 << place) - 1)) for place, sources in enumerate(parents)]
 
@@ -128,15 +129,7 @@ def _nearest(parents: Sequence[int]) -> list[int]:
     nearest = []
     for sources in parents:
         behind = 0
-        for source in _places(sources):
+        for source in places_of_bits(sources):
             behind |= parents[source]
         nearest.append(sources & ~behind)
     return nearest
-
-
-def _places(bits: int) -> Iterable[int]:
-    """The numbers of the bits that are set."""
-    while bits:
-        lowest = bits & -bits
-        yield lowest.bit_length() - 1
-        bits ^= lowest

@@ -11,7 +11,7 @@ Source: Goldstein, Larson, "Optimizing Queries Using Materialized Views" (2001),
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +20,7 @@ from typing import TypeVar
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, Derivation, dependency_of, derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure, row_count
+from airflow_atscale_aggs.engine.aggregates.set_bits import places_of_bits
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate, Miss, explain_miss, nearness, why_only_facts
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance, not_single_rows
@@ -106,7 +107,7 @@ class InstanceIndex:
         bits = self._storing(query, fact_query) & self._with_attributes(needed, proven) if among is None else among
         asked = _without_fragile_measures(needed)
         best: Match | None = None
-        for number in _places_of_bits(bits):
+        for number in places_of_bits(bits):
             instance = self.instances[number]
             if best is not None and best.cost <= instance.rows:
                 break
@@ -237,11 +238,3 @@ def _without_fragile_measures(needed: FactPart) -> FactPart:
 
 def _set_bit(index: dict[_Key, int], key: _Key, bit: int) -> None:
     index[key] = index.get(key, 0) | bit
-
-
-def _places_of_bits(bits: int) -> Iterator[int]:
-    """Places of the bits that are set, lowest first."""
-    while bits:
-        lowest = bits & -bits
-        yield lowest.bit_length() - 1
-        bits ^= lowest
