@@ -15,6 +15,9 @@ SUPERSET := .cache/superset
 METRICFLOW := .cache/metricflow
 COSMOS := .cache/cosmos
 
+# Containers often set it. Without compiled modules, each of the hundreds of processes of the suite compiles Airflow anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help test suite lint style types downloads unit docs screenshots page browser chromium clients fuzz spark snowflake superset chaos install-check newcomer demo spark-demo bench clean
 
