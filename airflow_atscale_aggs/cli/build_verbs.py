@@ -265,8 +265,10 @@ def _show_report(report: BatchReport, model: str, counts: dict[str, int], *, as_
 def _print_plan(batch_plan: BatchPlan) -> None:
     """Print one line per step.
 
-    A column for the kind of build is shown only if some steps are increments or segments.
+    A column for the kind of build is shown only if some steps are increments or segments, and one for the grouping of
+    facts only if some are grouped by codes.
     """
+    with_grouping = any(_grouping(step) == "codes" for step in batch_plan.steps)
     with_kind = any(step.increment is not None for step in batch_plan.steps)
     rows = [
         (
@@ -274,14 +276,21 @@ def _print_plan(batch_plan: BatchPlan) -> None:
             step.aggregate,
             *((step.kind,) if with_kind else ()),
             step.sources[0].name,
+            *((_grouping(step),) if with_grouping else ()),
             step.estimated_rows,
             step.estimate_source,
             step.reason,
         )
         for step in batch_plan.steps
     ]
-    names = ("#", "aggregate", *(("build",) if with_kind else ()), "source", "rows", "estimate", "why here")
+    optional = (("build",) if with_kind else ()), (("grouped by",) if with_grouping else ())
+    names = ("#", "aggregate", *optional[0], "source", *optional[1], "rows", "estimate", "why here")
     print_table(names, rows, right=("#", "rows"))
+
+
+def _grouping(step: BuildStep) -> str:
+    """How the facts are grouped for a step, ``codes`` or ``names``; empty where it is made from another aggregate."""
+    return "" if step.sources[0].instance_id else step.grouping.partition(":")[0]
 
 
 def _plan_document(batch_plan: BatchPlan) -> dict[str, object]:
@@ -310,6 +319,7 @@ def _plan_document(batch_plan: BatchPlan) -> dict[str, object]:
                 "estimated_rows": step.estimated_rows,
                 "estimate_source": step.estimate_source,
                 "reason": step.reason,
+                "grouping": step.grouping,
                 "view": step.view,
                 "sql": _first_statement(step),
             }

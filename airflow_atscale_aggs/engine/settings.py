@@ -133,6 +133,9 @@ class Settings:
         "order by derivability only when a batch has fewer aggregates than this",
         least=0,
     )
+    group_by_codes: bool = _setting(
+        "aggregates.batch.groupByCodes.enabled", True, "group facts by codes of members and attach names afterwards"
+    )
     attributes_threshold: int = _setting(
         "aggregates.batch.cube.attributes.threshold",
         250,

@@ -26,6 +26,7 @@ from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
+from airflow_atscale_aggs.engine.sql.member_codes import codable, select_by_codes
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -96,6 +97,10 @@ def _build_all(database: Database, star: Star, parts: Sequence[FactPart], data: 
             continue
         table_names[part] = database.create(select_from_fact(part, sources, constraints))
         _assert_equal(database, star, part, table_names[part], "from the facts")
+        by_codes = _build_by_codes(database, part, sources, constraints, data)
+        if by_codes:
+            _assert_equal(database, star, part, by_codes, "from the facts by codes")
+            table_names[part] = by_codes
         if any(bound.is_many_to_many for bound in part.attributes):
             event("many-to-many")
     verifier = _Verifier(database, VerificationComposer(table_names, sources, constraints))
@@ -108,6 +113,18 @@ def _build_all(database: Database, star: Star, parts: Sequence[FactPart], data: 
         part = data.draw(st.sampled_from(list(table_names)), label="corrupted")
         ways = _CORRUPTIONS if database.dialect.transactional_ddl else _CORRUPTION_BY_INSERT
         verifier.check_corrupted(part, table_names[part], data.draw(st.sampled_from(ways), label="corruption"))
+
+
+def _build_by_codes(
+    database: Database, part: FactPart, sources: Sources, constraints: ProvenConstraints, data: st.DataObject
+) -> str:
+    """The same part, some or all of its dimensions grouped by code; empty where none can be."""
+    steps = [coded.step for coded in codable(part, sources, constraints)]
+    if not steps:
+        return ""
+    event("by codes")
+    coded = data.draw(st.lists(st.sampled_from(steps), min_size=1, unique=True), label="coded")
+    return database.create(select_by_codes(part, sources, constraints, coded))
 
 
 _CORRUPTIONS = (

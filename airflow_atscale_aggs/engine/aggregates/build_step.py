@@ -68,6 +68,8 @@ class BuildStep:
             versions that did not compare.
         increment: the segments that it makes; None where the aggregate is one table.
         full_reason: why an incremental batch builds it in full; empty where it does not, or nobody asked.
+        grouping: how the facts are grouped where it is built from them, ``codes`` or ``names``, and why; empty in steps
+            of versions that grouped by names alone.
         settings_needed: names of the session's settings that decide what it stores; None in steps of versions that did
             not look. Their values are the batch's `Surroundings`.
         reason: why the step stands where it stands, one sentence for people.
@@ -94,6 +96,7 @@ class BuildStep:
     increment: Increment | None = None
     full_reason: str = ""
     settings_needed: tuple[str, ...] | None = None
+    grouping: str = ""
 
     @property
     def kind(self) -> str:

@@ -28,14 +28,15 @@ from airflow_atscale_aggs.engine.planning.ordering import (
     priority,
     without_cycles,
 )
+from airflow_atscale_aggs.engine.planning.root_forms import FormInput, RootForm, choose_form
 from airflow_atscale_aggs.engine.planning.segment_steps import SegmentComposer, SegmentContext
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.dependence import find_needed_settings
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
+from airflow_atscale_aggs.engine.sql.member_codes import select_by_codes
 from airflow_atscale_aggs.engine.sql.physical_names import instance_table, view_names
-from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import (
     analyze_table,
@@ -79,6 +80,7 @@ class PlanningInput:
         decisions: how aggregates of facts with an indicator are built, by (definition id, fact); others are one table.
         new_id: gives instance ids.
         surroundings: kept with the batch.
+        rows: of tables by dataset, as the catalog estimates them; none where nobody asked.
         refusals: why the warehouse cannot compute a part, by (definition id, fact).
     """
 
@@ -97,6 +99,7 @@ class PlanningInput:
     decisions: Mapping[tuple[str, str], Decision] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     surroundings: Surroundings = field(default_factory=Surroundings)
+    rows: Mapping[str, int] = field(default_factory=dict)
     refusals: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
@@ -107,6 +110,7 @@ class _Prepared:
     candidate: Candidate
     instance_id: str
     select: exp.Expr
+    form: RootForm
     segments: Segmented | None = None
     full_reason: str = ""
 
@@ -163,6 +167,7 @@ def _is_never_stored(error: DefinitionError) -> bool:
 def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
     prepared: list[_Prepared] = []
     refused: list[RefusedPart] = []
+    forms = FormInput(sources=given.sources, constraints=given.constraints, settings=given.settings, rows=given.rows)
     for candidate in given.candidates:
         key = candidate.definition.id, candidate.part.fact
         decision = given.decisions.get(key, _FULL_TABLE)
@@ -170,7 +175,8 @@ def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
             if _is_refused(decision):
                 raise refusal(decision)
             _check_computable(given.refusals.get(key, ""))
-            select = select_from_fact(candidate.part, given.sources, given.constraints)
+            form = choose_form(candidate.part, decision, forms)
+            select = select_by_codes(candidate.part, given.sources, given.constraints, form.coded)
         except DefinitionError as error:
             refused.append(
                 RefusedPart(
@@ -188,6 +194,7 @@ def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
                     candidate=candidate,
                     instance_id=given.new_id(),
                     select=select,
+                    form=form,
                     segments=segments,
                     full_reason=reason,
                 )
@@ -284,7 +291,13 @@ class _StepComposer:
         self._segments = [
             None
             if step_part.segments is None
-            else SegmentComposer(step_part.candidate.part, step_part.segments, self._table_name(step_part), context)
+            else SegmentComposer(
+                step_part.candidate.part,
+                step_part.segments,
+                self._table_name(step_part),
+                context,
+                step_part.form.coded,
+            )
             for step_part in prepared
         ]
         self._views = view_names(
@@ -326,6 +339,7 @@ class _StepComposer:
             increment=None if segments is None else segments.increment(),
             full_reason=step_part.full_reason,
             settings_needed=find_needed_settings(candidate.part, self._given.sources),
+            grouping=step_part.form.reason,
         )
 
     def _table_name(self, step_part: _Prepared) -> str:

@@ -15,14 +15,15 @@ from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, row_count
 from airflow_atscale_aggs.engine.aggregates.provenance import add_checksums
 from airflow_atscale_aggs.engine.aggregates.segment import Increment, NewSegment, Segment
 from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
+from airflow_atscale_aggs.engine.model.paths import JoinStep
 from airflow_atscale_aggs.engine.planning.increments import Segmented
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.derivations import combine_segments, select_from_instance, unite_segments
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
+from airflow_atscale_aggs.engine.sql.member_codes import select_by_codes
 from airflow_atscale_aggs.engine.sql.physical_names import segment_table, stored_columns
-from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.source_descriptions import identities_query, table_mark
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import (
@@ -53,10 +54,19 @@ class SegmentComposer:
 
     Args:
         relation: name of the instance's view, with the attempt token.
+        coded: joins of dimensions that facts are grouped by codes of.
     """
 
-    def __init__(self, part: FactPart, decision: Segmented, relation: str, context: SegmentContext) -> None:
+    def __init__(
+        self,
+        part: FactPart,
+        decision: Segmented,
+        relation: str,
+        context: SegmentContext,
+        coded: Sequence[JoinStep] = (),
+    ) -> None:
         self._part, self._decision, self._relation, self._context = part, decision, relation, context
+        self._coded = coded
         first = 2 if decision.merged else 1
         self._numbered = list(enumerate(decision.ranges, first))
 
@@ -64,7 +74,7 @@ class SegmentComposer:
         """The statements that make the new segments from the facts."""
         context = self._context
         return tuple(
-            self._create(number, select_from_fact(self._part, context.sources, context.constraints, rows))
+            self._create(number, select_by_codes(self._part, context.sources, context.constraints, self._coded, rows))
             for number, rows in self._numbered
         )
 

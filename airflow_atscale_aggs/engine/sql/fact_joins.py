@@ -162,7 +162,7 @@ class JoinComposer:
         """
         alias, source = self.alias(node.dataset), self._sources[node.dataset]
         columns = [source.column(column, alias) for column in keys]
-        _left_join(select, source.relation(alias), list(keys.values()), columns)
+        left_join(select, source.relation(alias), list(keys.values()), columns)
         joined = JoinedColumns()
         joined.is_matched[()] = _is_not_null(columns[0])
         for column in node.columns:
@@ -177,7 +177,7 @@ class JoinComposer:
             DefinitionError: the warehouse refuses to compare the columns of a join, or a join would multiply rows.
         """
         for step, child in node.children.items():
-            self._check_types(step)
+            self.check_types(step)
             if step.kind is JoinKind.BRIDGE:
                 self._bridge(child, select, joined)
             elif is_plain(step, self._constraints) and self._tells_matches(step):
@@ -185,7 +185,7 @@ class JoinComposer:
             else:
                 self._one_row_per_key(child, select, joined)
 
-    def _check_types(self, step: JoinStep) -> None:
+    def check_types(self, step: JoinStep) -> None:
         """Refuse to join columns whose types cannot be compared, and name them.
 
         Some warehouses refuse this only when they read the first row, and none of them names the datasets.
@@ -206,7 +206,7 @@ class JoinComposer:
         step, source = node.path[-1], self._sources[node.dataset]
         alias = self.alias(node.dataset)
         keys = [source.column(column, alias) for column in step.to_columns]
-        _left_join(select, source.relation(alias), _left_keys(node, joined), keys)
+        left_join(select, source.relation(alias), _left_keys(node, joined), keys)
         joined.is_matched[node.path] = _is_not_null(keys[0])
         for column in node.columns:
             value = source.column(column, alias)
@@ -240,7 +240,7 @@ class JoinComposer:
             group=exp.Group(expressions=groupable(keys)),
         )
         right = [column_of(f"k{number}", alias) for number in range(len(keys))]
-        _left_join(select, _subquery(grouped, alias), _left_keys(node, joined), right)
+        left_join(select, _subquery(grouped, alias), _left_keys(node, joined), right)
         joined.is_matched[node.path] = _is_not_null(right[0])
         names = {column: f"k{number}" for number, column in enumerate(step.to_columns)}
         names |= {column: f"c{number}" for number, column in enumerate(claim.columns)}
@@ -274,7 +274,7 @@ class JoinComposer:
             members.select(alias_as(inner.matched_flag(path), f"m{number}"), copy=False)
             joined.is_matched[path] = exp.EQ(this=column_of(f"m{number}", alias), expression=exp.Literal.number(1))
         right = [column_of(f"k{number}", alias) for number in range(len(step.to_columns))]
-        _left_join(select, _subquery(members, alias), _left_keys(node, joined), right)
+        left_join(select, _subquery(members, alias), _left_keys(node, joined), right)
         joined.is_matched[node.path] = _is_not_null(right[0])
 
 
@@ -286,7 +286,8 @@ def _left_keys(node: JoinNode, joined: JoinedColumns) -> list[exp.Expr]:
     return [joined.column[node.path[:-1], column] for column in node.path[-1].from_columns]
 
 
-def _left_join(select: exp.Select, relation: exp.Expr, left: Sequence[exp.Expr], right: Sequence[exp.Expr]) -> None:
+def left_join(select: exp.Select, relation: exp.Expr, left: Sequence[exp.Expr], right: Sequence[exp.Expr]) -> None:
+    """LEFT JOIN a relation where keys are equal, pair by pair; there is one at least."""
     on = all_of(
         [
             exp.EQ(this=fresh(left_key), expression=fresh(right_key))

@@ -84,12 +84,12 @@ class _Sizes:
         places = {
             place: (place[1] or "", place[2])
             for dataset in datasets_of(parts)
-            if (place := _place_of(dataset, sources)) is not None
+            if (place := place_of(dataset, sources)) is not None
         }
         self._statistics: Mapping[tuple[str, str], TableStatistics] = read_statistics(
-            _ask(session, statistics_query(places, session.dialect))
+            ask_catalog(session, statistics_query(places, session.dialect))
         )
-        table_bytes = _ask(session, bytes_query(set(places.values()), session.dialect))
+        table_bytes = ask_catalog(session, bytes_query(set(places.values()), session.dialect))
         self._bytes = {(str(schema), str(name)): int(size) for schema, name, size in table_bytes}
 
     def of_fact(self, fact: str, known_rows: int | None) -> FactSize:
@@ -98,7 +98,7 @@ class _Sizes:
         Args:
             known_rows: as the last batch has counted them; they stand in where the catalog tells none.
         """
-        place = _place_of(fact, self._sources)
+        place = place_of(fact, self._sources)
         key = ("", "") if place is None else (place[1] or "", place[2])
         statistics = self._statistics.get(key)
         rows = known_rows if statistics is None else statistics.rows
@@ -131,14 +131,15 @@ class _Sizes:
         return statistics.width
 
 
-def _place_of(dataset: str, sources: Sources) -> tuple[str | None, str | None, str] | None:
+def place_of(dataset: str, sources: Sources) -> tuple[str | None, str | None, str] | None:
+    """Where the table of a dataset is, as the warehouse spells it; None for a query, and where there is none."""
     try:
         return sources[dataset].place
     except DefinitionError:
         return None
 
 
-def _ask(session: WarehouseSession, query: str | None) -> list[Row]:
+def ask_catalog(session: WarehouseSession, query: str | None) -> list[Row]:
     """The answer of the catalog; none where it refuses, since a plan needs no sizes."""
     if query is None:
         return []

@@ -14,6 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.build.costs import cost_of
+from airflow_atscale_aggs.engine.lifecycle.build.dataset_rows import read_rows
 from airflow_atscale_aggs.engine.lifecycle.build.estimates import estimate_rows
 from airflow_atscale_aggs.engine.lifecycle.build.increment_state import IncrementRequest, decide_increments
 from airflow_atscale_aggs.engine.lifecycle.build.source_marks import take_marks
@@ -82,6 +83,8 @@ def plan_batch(
             build_type=build_type, now=now, grace_periods=grace_periods, surroundings=surroundings
         )
         decided = decide_increments(workspace, session, record, readable, sources, request)
+        settings = workspace.settings_of(record.id)
+        has_codes = workspace.warehouse.dialect.groups_by_codes and settings.group_by_codes
         planning = PlanningInput(
             model=record.name,
             model_id=record.id,
@@ -92,12 +95,13 @@ def plan_batch(
             candidates=candidates,
             sources=sources,
             constraints=proven,
-            settings=workspace.settings_of(record.id),
+            settings=settings,
             new_id=new_id,
             estimates=estimates,
             decisions=decided.decisions,
             notes=decided.notes,
             surroundings=surroundings,
+            rows=read_rows(session, parts, sources) if has_codes else {},
             refusals={**refusals, **decided.refusals},
         )
         plan = replace(note_view_obstacles(workspace, session, make_batch_plan(planning)), sources=marks)

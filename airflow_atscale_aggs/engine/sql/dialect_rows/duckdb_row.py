@@ -71,6 +71,7 @@ DUCKDB = Dialect(
     statistics=_DUCKDB_STATISTICS,
     descriptions=_DUCKDB_DESCRIPTIONS,
     hash_columns="HASH",
+    groups_by_codes=True,
     type_of="TYPEOF",
     comparable=_DUCKDB_COMPARABLE,
     catalog=catalogs.DUCKDB,

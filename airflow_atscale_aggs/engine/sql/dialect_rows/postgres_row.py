@@ -102,6 +102,7 @@ POSTGRES = Dialect(
     descriptions=_POSTGRES_DESCRIPTIONS,
     identities=_POSTGRES_IDENTITIES,
     row_version="xmin",
+    groups_by_codes=True,
     hash_text="HASHTEXTEXTENDED",
     row_bytes=28,
     takes_samples=True,
