@@ -15,11 +15,14 @@ from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 def read_rows(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> Mapping[str, int]:
     """Estimated rows of the tables behind datasets, by dataset. No table is read.
 
-    Views, queries, and tables that the catalog tells nothing of are left out; where the catalog refuses, all are.
+    Views, queries, and tables that the catalog tells nothing of are left out; where the catalog refuses, all are. It is
+    not asked where facts are never grouped by codes.
 
     Raises:
         WarehouseError: the connection is lost.
     """
+    if not session.dialect.groups_by_codes:
+        return {}
     places = {dataset: place for dataset in datasets_of(parts) if (place := place_of(dataset, sources)) is not None}
     statistics = read_statistics(ask_catalog(session, statistics_query(set(places.values()), session.dialect)))
     return {

@@ -83,8 +83,6 @@ def plan_batch(
             build_type=build_type, now=now, grace_periods=grace_periods, surroundings=surroundings
         )
         decided = decide_increments(workspace, session, record, readable, sources, request)
-        settings = workspace.settings_of(record.id)
-        has_codes = workspace.warehouse.dialect.groups_by_codes and settings.group_by_codes
         planning = PlanningInput(
             model=record.name,
             model_id=record.id,
@@ -95,13 +93,13 @@ def plan_batch(
             candidates=candidates,
             sources=sources,
             constraints=proven,
-            settings=settings,
+            settings=workspace.settings_of(record.id),
             new_id=new_id,
             estimates=estimates,
             decisions=decided.decisions,
             notes=decided.notes,
             surroundings=surroundings,
-            rows=read_rows(session, parts, sources) if has_codes else {},
+            rows=read_rows(session, parts, sources),
             refusals={**refusals, **decided.refusals},
         )
         plan = replace(note_view_obstacles(workspace, session, make_batch_plan(planning)), sources=marks)
