@@ -66,16 +66,14 @@ def plan_batch(
     read = workspace.read
     record = read.models.get_deployed(model)
     datasets = read.models.datasets(record.deployment_id)
-    definitions = choose_definitions(read.definitions.of_model(record.id), aggregates)
-    candidates = _make_candidates(definitions, read.instances.last_rows(record.id))
+    chosen = choose_definitions(read.definitions.of_model(record.id), aggregates)
+    candidates = _make_candidates(chosen, read.instances.last_rows(record.id))
     parts = [candidate.part for candidate in candidates]
     with workspace.warehouse.session() as session:
         sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
         marks = take_marks(session, parts, sources, workspace.warehouse) if mark_sources else ()
         refusals = find_refusals(session, candidates, sources)
-        readable = [
-            candidate for candidate in candidates if (candidate.definition.id, candidate.part.fact) not in refusals
-        ]
+        readable = [other for other in candidates if (other.definition.id, other.part.fact) not in refusals]
         proven = prove(session, [candidate.part for candidate in readable], sources, workspace.warehouse)
         estimates = estimate_rows(session, readable, sources, proven) if estimate else {}
         surroundings = surroundings_of(session, datasets, parts, sources, proven)
