@@ -1,7 +1,7 @@
 # ruff: noqa: ARG005 - a planted bug ignores what it should not
 """An aggregate that is grouped by codes of members equals its GROUP BY in plain Python, whatever dimensions are coded.
 
-Bugs of each rule of decision 57 are planted, and must be found.
+Bugs of each rule of decision 55 are planted, and must be found.
 """
 
 from __future__ import annotations
