@@ -15,6 +15,24 @@ from airflow.plugins_manager import AirflowPlugin
 from airflow_atscale_aggs.hooks.secrets import hide_urls
 from airflow_atscale_aggs.plugins import mapped_names
 
+_PRELOADED = (
+    # What a DAG file imports: each task reads its file anew.
+    "airflow_atscale_aggs.dag_factory",
+    "airflow.providers.standard.operators.empty",
+    # What `build` runs.
+    "airflow_atscale_aggs.engine.lifecycle.build.attempt",
+    "airflow_atscale_aggs.engine.lifecycle.workspace",
+    # What `plan` and `activate` run, with the SQL library.
+    "airflow_atscale_aggs.engine.lifecycle.build.batch",
+    "airflow_atscale_aggs.engine.lifecycle.build.activate",
+    # Drivers, as far as they are installed.
+    "airflow_atscale_aggs.engine.warehouse.duckdb",
+    "airflow_atscale_aggs.engine.warehouse.postgres",
+    "psycopg",
+    "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.dialects.postgresql.psycopg",
+)
+
 
 class LazyApplication:
     """An ASGI application that is imported at its first request.
@@ -36,16 +54,11 @@ class LazyApplication:
 
 
 def preload() -> None:
-    """Import what every build task needs, in the process that tasks are forked from: the scheduler or a Celery worker.
+    """Import what tasks of a batch need, in the process that they are forked from: the scheduler or a Celery worker.
 
     A task then finds it in memory; importing it costs more than building a small aggregate.
     """
-    for module in (
-        "airflow_atscale_aggs.engine.lifecycle.build.attempt",
-        "duckdb",
-        "psycopg",
-        "sqlalchemy.dialects.sqlite",
-    ):
+    for module in _PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
 

@@ -213,8 +213,10 @@ def test_the_plugin_preloads_where_tasks_are_forked(process: str, is_loaded: boo
         f"import sys; sys.argv = ['airflow', {process!r}]\n"
         "from airflow_atscale_aggs.plugins.aggregates import AggregatesPlugin\n"
         "AggregatesPlugin.on_load()\n"
-        "print('airflow_atscale_aggs.engine.lifecycle.build.attempt' in sys.modules, 'sqlglot' in sys.modules)"
+        "package = 'airflow_atscale_aggs.'\n"
+        "needed = ('engine.lifecycle.build.attempt', 'engine.lifecycle.build.activate', 'dag_factory')\n"
+        "print({package + name in sys.modules for name in needed}, 'sqlglot' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines()[-1] == f"{is_loaded} False"
+    assert done.stdout.splitlines()[-1] == f"{ {is_loaded} } {is_loaded}"
