@@ -124,7 +124,7 @@ def _ask(question: Question) -> Reference | None:
     _Progress.end()
     say(f"{question.table}.{question.column} may refer to several tables:")
     for number, option in enumerate(question.options, 1):
-        say(f"  {number}  {option.to_table}.{option.to_column}: {option.reason}")
+        say(f"  {number}  {option.target}: {option.reason}")
     say("  0  none of them")
     choice = click.prompt("Which one", type=click.IntRange(0, len(question.options)), default=0, err=True)
     return question.options[choice - 1] if choice else None
@@ -149,7 +149,7 @@ def _show(proposal: Proposal) -> None:
     for edge in dict.fromkeys(edges):
         found = edge.reference
         role = f" as {edge.role_play.format(edge.dimension)}" if edge.role_play else ""
-        show(f"  {found.table}.{found.column} -> {found.to_table}.{found.to_column}{role}: {found.reason}")
+        show(f"  {found.origin} -> {found.target}{role}: {found.reason}")
     show("Metrics")
     for metric in proposal.metrics:
         show(f"  {metric.name}: {metric.method} of {metric.table}.{metric.column}; {metric.reason}")
@@ -158,7 +158,7 @@ def _show(proposal: Proposal) -> None:
 
 def _show_left_out(proposal: Proposal) -> None:
     for question in proposal.questions:
-        options = " or ".join(f"{option.to_table}.{option.to_column}" for option in question.options)
+        options = " or ".join(option.target for option in question.options)
         say(f"undecided: {question.table}.{question.column} may refer to {options}; run init in a terminal to choose")
     for entry in proposal.left_out[:_MOST_LEFT_OUT]:
         say(f"left out: {entry.what}: {entry.reason}")

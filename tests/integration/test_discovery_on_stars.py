@@ -32,7 +32,8 @@ def _discover(url: str, schema: str) -> Proposal:
 
 def _found(proposal: Proposal) -> Truth:
     return frozenset(
-        (found.table.casefold(), found.column.casefold(), found.to_table.casefold()) for found in proposal.references
+        (found.table.casefold(), ", ".join(found.columns).casefold(), found.to_table.casefold())
+        for found in proposal.references
     )
 
 
@@ -87,7 +88,7 @@ def test_tpcds(tpcds: tuple[Proposal, Truth]) -> None:
     _compare("TPC-DS", *tpcds)
 
     compound = {entry.what for entry in tpcds[0].left_out if "compound key" in entry.reason}
-    assert "store_returns (sr_ticket_number, sr_item_sk) to store_sales (ss_ticket_number, ss_item_sk)" in compound
+    assert "store_returns (sr_item_sk, sr_ticket_number) to store_sales (ss_item_sk, ss_ticket_number)" in compound
 
 
 def test_the_retail_model_of_this_project_is_found_again(tpcds: tuple[Proposal, Truth]) -> None:
@@ -121,7 +122,10 @@ def test_tpch_with_a_calendar(kind: str, request: pytest.FixtureRequest, tmp_pat
 
     _compare(f"TPC-H on {kind}", proposal, TPCH_TRUTH)
     assert sorted(proposal.facts) == ["lineitem", "orders", "partsupp"]
-    assert "lineitem (l_partkey, l_suppkey) to partsupp (ps_partkey, ps_suppkey)" in {e.what for e in proposal.left_out}
+    assert {entry.what for entry in proposal.left_out} == {
+        "partsupp.ps_partkey to part, as a part of the dimension",
+        "partsupp.ps_suppkey to supplier, as a part of the dimension",
+    }
     roles = {edge.role_play for edge in proposal.relationships if edge.reference.to_table == "calendar"}
     assert roles == {"Ship {0}", "Commit {0}", "Receipt {0}", "Order {0}"}
 

@@ -112,7 +112,7 @@ def test_traps_are_left_out_and_told(star: str) -> None:
     warehouse.close()
     told = {entry.what: entry.reason for entry in proposal.left_out}
 
-    assert {(found.table, found.column, found.to_table) for found in proposal.references} == {
+    assert {(found.table, *found.columns, found.to_table) for found in proposal.references} == {
         ("orders", "store_id", "stores"),
         ("orders", "staff_id", "staff"),
         ("orders", "Group Key", "Group"),

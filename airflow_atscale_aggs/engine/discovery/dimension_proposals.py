@@ -30,6 +30,9 @@ _LEAST_FREE_TEXT = 50
 _MOST_SECONDARY = 60
 _MOST_DEGENERATE_VALUES = 1000
 _MOST_DEGENERATE, _MOST_FACT_DATES = 12, 3
+_LONGEST_COLUMN = 60
+"""Characters; PostgreSQL cuts names off behind 63 bytes."""
+
 _UNIT_LABELS = {"year": "Year", "halfyear": "Half Year", "quarter": "Quarter", "month": "Month", "week": "Week"}
 
 
@@ -51,25 +54,31 @@ class DimensionMaker:
     calculated: dict[str, list[CalculatedColumn]] = field(default_factory=dict)
 
     def of_table(
-        self, table: TableProfile, keys: Sequence[str], foreign: Sequence[str], reason: str, calendar: Calendar | None
+        self,
+        table: TableProfile,
+        keys: Sequence[tuple[str, ...]],
+        foreign: Sequence[str],
+        reason: str,
+        calendar: Calendar | None,
     ) -> ProposedDimension:
         """The dimension of a table that others refer to.
 
         Args:
-            keys: the columns that are referred to, the most used first.
+            keys: those that are referred to, the most used first; each of one column or of several.
             foreign: its columns that refer to other tables.
         """
         label = label_of(_unsingular(table))
         subject = self.dimension_labels.give("Date" if calendar is not None else label, (label,))
+        of_keys = [column for key in keys for column in key]
         found = (
-            find_hierarchies(table, self.names, [*keys, *foreign], self.ask)
+            find_hierarchies(table, self.names, [*of_keys, *foreign], self.ask)
             if calendar is None
             else self._calendar_hierarchies(table, calendar)
         )
         used = {
             column for hierarchy in found for level in hierarchy.levels for column in (*level.keys, level.name_column)
         }
-        taken = {*keys, *foreign, *used}
+        taken = {*of_keys, *foreign, *used}
         leaves = [self._leaf(table, key, subject, taken, calendar) for key in keys]
         taken |= {leaf.name_column for leaf in leaves}
         levels, chains = self._levels_of(table, subject, found, calendar)
@@ -84,7 +93,7 @@ class DimensionMaker:
             hierarchies=hierarchies,
             levels=(*levels, *leaves),
             secondary=secondary,
-            leaves={leaf.keys[0]: leaf.name for leaf in leaves},
+            leaves={leaf.keys: leaf.name for leaf in leaves},
             is_time=calendar is not None,
             left_out=left_out,
         )
@@ -203,21 +212,42 @@ class DimensionMaker:
         return levels, chains
 
     def _leaf(
-        self, table: TableProfile, key: str, subject: str, taken: set[str], calendar: Calendar | None
+        self, table: TableProfile, key: tuple[str, ...], subject: str, taken: set[str], calendar: Calendar | None
     ) -> ProposedAttribute:
-        column = table.columns[key]
-        shown = calendar.day if calendar is not None and calendar.day else _name_column(table, column, taken)
+        if len(key) > 1:
+            return self._compound_leaf(table, key, subject, taken)
+        column = table.columns[key[0]]
+        shown = calendar.day if calendar is not None and calendar.day else _name_column(table, taken) or column.name
         reason = f"unique over {table.rows:,} rows"
         if column.values < table.looked_at:
             reason += f"; NULL in {table.looked_at - column.values:,}, which nothing refers to"
-        name = self.labels.give(subject, (f"{subject} {column_label(key, table.shared_prefix)}",))
+        name = self.labels.give(subject, (f"{subject} {column_label(key[0], table.shared_prefix)}",))
         return ProposedAttribute(
             name=name,
-            keys=(key,),
+            keys=key,
             name_column=shown,
             time_unit="day" if calendar is not None else "",
             is_unique_key=True,
             reason=reason,
+        )
+
+    def _compound_leaf(
+        self, table: TableProfile, key: tuple[str, ...], subject: str, taken: set[str]
+    ) -> ProposedAttribute:
+        """A level of several key columns. It is shown as all of them, since one alone names several members."""
+        shown = _name_column(table, taken) or self.calculate(
+            table.name,
+            "_and_".join(key)[:_LONGEST_COLUMN],
+            "string",
+            _compound_text([table.columns[column] for column in key]),
+        )
+        labels = " ".join(column_label(column, table.shared_prefix) for column in key)
+        return ProposedAttribute(
+            name=self.labels.give(subject, (f"{subject} {labels}",)),
+            keys=key,
+            name_column=shown,
+            is_unique_key=True,
+            reason=f"together unique over {table.rows:,} rows",
         )
 
     def _secondary(
@@ -291,15 +321,25 @@ def _unit_of(column: str, calendar: Calendar | None, calculated: Iterable[Calcul
     return column.rstrip("_").rpartition("_")[2] if column in names else ""
 
 
-def _name_column(table: TableProfile, key: ColumnProfile, taken: set[str]) -> str:
-    """A name that no two members share, since members are shown, and grouped, by their names; else the key itself."""
+def _compound_text(columns: Sequence[ColumnProfile]) -> str:
+    """Several columns as one text, which no two combinations share: what separates them is doubled within texts."""
+    texts = []
+    for column in columns:
+        name = f'"{_quoted(column.name)}"'
+        is_text = column.family is Family.TEXT
+        texts.append(f"REPLACE({name}, '/', '//')" if is_text else f"CAST({name} AS VARCHAR)")
+    return " || ' / ' || ".join(texts)
+
+
+def _name_column(table: TableProfile, taken: set[str]) -> str:
+    """A name that no two members share, since members are shown, and grouped, by their names; empty: there is none."""
     for column in table.in_order:
         words = words_of(column.name)
         is_name = bool(words) and words[-1].endswith(_NAME_WORDS)
         is_whole = not table.is_sampled and column.values == column.distinct == table.rows
         if is_name and is_whole and column.family is Family.TEXT and column.name not in taken:
             return column.name
-    return key.name
+    return ""
 
 
 def _why_no_attribute(column: ColumnProfile) -> str:

@@ -69,7 +69,7 @@ def propose(findings: Findings, ask: Violations) -> Proposal:
         maker.of_table(
             tables[name],
             _keys_of(name, used),
-            [reference.column for reference in findings.references if reference.table == name],
+            _foreign_columns(name, findings.references),
             reason,
             calendars.get(name),
         )
@@ -80,7 +80,8 @@ def propose(findings: Findings, ask: Violations) -> Proposal:
     by_table = {dimension.table: dimension for dimension in dimensions if not dimension.is_degenerate}
     taken = [metric.name for metric in metrics]
     taken += [level.name for dimension in dimensions if dimension.is_degenerate for level in dimension.levels]
-    relationships, embedded = _relationships(used, roles, by_table, taken)
+    direct = _said_already(used)
+    relationships, embedded = _relationships(used, roles, by_table, (taken, direct))
     return Proposal(
         model=findings.model,
         database=findings.database,
@@ -94,7 +95,7 @@ def propose(findings: Findings, ask: Violations) -> Proposal:
         calculated={table: tuple(columns) for table, columns in maker.calculated.items()},
         references=findings.references,
         questions=findings.questions,
-        left_out=(*findings.left_out, *roles.left_out, *unused),
+        left_out=(*findings.left_out, *roles.left_out, *unused, *direct.values()),
     )
 
 
@@ -115,7 +116,7 @@ def _used(
         if reference.table not in roles.facts and reference.table not in roles.dimensions:
             continue
         if reference.table not in roles.facts and reference.to_table in calendars:
-            what = f"{reference.table}.{reference.column} to {reference.to_table}"
+            what = f"{reference.origin} to {reference.to_table}"
             left_out.append(
                 LeftOut(what, f"{reference.reason}; it is a day of a dimension, and would bring a calendar")
             )
@@ -124,10 +125,15 @@ def _used(
     return used, left_out
 
 
-def _keys_of(table: str, references: Sequence[Reference]) -> list[str]:
-    """The columns of a table that are referred to, the most used first."""
-    number = Counter(reference.to_column for reference in references if reference.to_table == table)
-    return [column for column, _ in sorted(number.items(), key=lambda pair: (-pair[1], pair[0]))]
+def _keys_of(table: str, references: Sequence[Reference]) -> list[tuple[str, ...]]:
+    """The keys of a table that are referred to, the most used first."""
+    number = Counter(reference.to_columns for reference in references if reference.to_table == table)
+    return [columns for columns, _ in sorted(number.items(), key=lambda pair: (-pair[1], pair[0]))]
+
+
+def _foreign_columns(table: str, references: Sequence[Reference]) -> list[str]:
+    """The columns of a table that refer to others."""
+    return [column for reference in references if reference.table == table for column in reference.columns]
 
 
 def _own_dimensions(
@@ -137,7 +143,7 @@ def _own_dimensions(
     dimensions: list[ProposedDimension] = []
     for name in roles.facts:
         table = findings.tables[name]
-        foreign = [reference.column for reference in findings.references if reference.table == name]
+        foreign = _foreign_columns(name, findings.references)
         subject = _fact_label(name) if len(roles.facts) > 1 else ""
         if not any(reference.table == name and reference.to_table in calendars for reference in findings.references):
             dimensions += maker.of_dates(table, foreign, subject)
@@ -148,24 +154,53 @@ def _own_dimensions(
 
 
 def _relationships(
-    used: Sequence[Reference], roles: Roles, dimensions: Mapping[str, ProposedDimension], taken: Collection[str]
+    used: Sequence[Reference],
+    roles: Roles,
+    dimensions: Mapping[str, ProposedDimension],
+    names_and_direct: tuple[Collection[str], Collection[Reference]],
 ) -> tuple[tuple[ProposedRelationship, ...], dict[str, tuple[ProposedRelationship, ...]]]:
     """Those of the model and those of dimensions, in roles that no two ways from a fact share."""
-    templates = find_templates(used, roles.facts, dimensions, taken)
+    templates = find_templates(used, roles.facts, dimensions, *names_and_direct)
     names = Labels()
     made = {
         reference: ProposedRelationship(
-            names.give(f"{reference.table}_{reference.column}"),
+            names.give("_".join((reference.table, *reference.columns))),
             reference,
             dimensions[reference.to_table].name,
-            dimensions[reference.to_table].leaves[reference.to_column],
+            dimensions[reference.to_table].leaves[reference.to_columns],
             template,
         )
         for reference, template in templates.items()
     }
-    embedded = {table: tuple(made[reference] for reference in used if reference.table == table) for table in dimensions}
+    inner = [reference for reference in used if reference not in names_and_direct[1]]
+    embedded = {
+        table: tuple(made[reference] for reference in inner if reference.table == table) for table in dimensions
+    }
     model = tuple(made[reference] for reference in used if reference.table in roles.facts)
     return model, {table: edges for table, edges in embedded.items() if edges}
+
+
+def _said_already(used: Sequence[Reference]) -> dict[Reference, LeftOut]:
+    """References of columns of a compound key, where whatever refers to the key leads to the same members itself.
+
+    A line of an order has a part. What a supplier asks for the part has the same one, and would bring it a second time.
+    """
+    every = {(each.table, each.columns, each.to_table, each.to_columns) for each in used}
+    found: dict[Reference, LeftOut] = {}
+    for inner in used:
+        outer = [each for each in used if each.to_table == inner.table]
+        if outer and all(_leads_on(each, inner) in every for each in outer):
+            what = f"{inner.origin} to {inner.to_table}, as a part of the dimension"
+            found[inner] = LeftOut(what, f"what refers to `{inner.table}` refers to `{inner.to_table}` itself")
+    return found
+
+
+def _leads_on(outer: Reference, inner: Reference) -> tuple[str, tuple[str, ...], str, tuple[str, ...]] | None:
+    """The reference that says what one by a compound key and one from its columns say together; None: none can."""
+    ours = dict(zip(outer.to_columns, outer.columns, strict=True))
+    if len(ours) == 1 or not ours.keys() >= {*inner.columns}:
+        return None
+    return outer.table, tuple(ours[column] for column in inner.columns), inner.to_table, inner.to_columns
 
 
 def _metrics(
@@ -182,7 +217,7 @@ def _metrics_of(
     findings: Findings, table: TableProfile, used: Sequence[Reference], naming: tuple[str, DimensionMaker]
 ) -> list[ProposedMetric]:
     subject, maker = naming
-    foreign = {reference.column for reference in findings.references if reference.table == table.name}
+    foreign = set(_foreign_columns(table.name, findings.references))
     metrics: list[ProposedMetric] = []
 
     def add(label: str, column: str, method: str, reason: str) -> None:
@@ -203,11 +238,13 @@ def _metrics_of(
             add(f"{prefix}{label}", column.name, method, found.reason)
     for reference in used:
         size = findings.tables[reference.to_table].rows
-        if size >= _MANY_MEMBERS and table_stem(reference.to_table)[-1] in _PEOPLE:
-            label = f"Distinct {label_of(findings.names.stem(table.name, reference.column).words)}"
+        is_single = len(reference.columns) == 1
+        if is_single and size >= _MANY_MEMBERS and table_stem(reference.to_table)[-1] in _PEOPLE:
+            column_name = reference.columns[0]
+            label = f"Distinct {label_of(findings.names.stem(table.name, column_name).words)}"
             add(
                 label,
-                reference.column,
+                column_name,
                 "count distinct",
                 f"how many of {counted(size, 'row')} of `{reference.to_table}`",
             )

@@ -6,7 +6,7 @@ join, and two attributes of one name would be one column.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.discovery.column_names import words_of
@@ -36,40 +36,49 @@ def find_templates(
     facts: Collection[str],
     dimensions: Mapping[str, ProposedDimension],
     taken: Collection[str],
+    direct: Collection[Reference] = (),
 ) -> dict[Reference, str]:
     """The template of each reference; empty: the dimension plays no role.
 
     Args:
         dimensions: by table.
         taken: names of metrics and of attributes that no reference leads to.
+        direct: references that lead on from facts, and not from dimensions.
     """
     templates = {reference: role_template(reference.role) for reference in used}
     for _ in range(_MOST_ROUNDS):
-        reference = _same_role(templates, facts) or _same_name(templates, facts, dimensions, taken)
+        ways = [*_ways(templates, facts, direct)]
+        reference = _same_role(ways) or _same_name(templates, ways, dimensions, taken)
         if reference is None:
             break
         _rename(reference, templates, facts, dimensions)
     return templates
 
 
-def _ways(templates: Mapping[Reference, str], facts: Collection[str]) -> Iterator[tuple[str, _Way]]:
+def _ways(
+    templates: Mapping[Reference, str], facts: Collection[str], direct: Collection[Reference]
+) -> Iterator[tuple[str, _Way]]:
     """Each way from each fact, short ones first."""
     for fact in facts:
         waiting = [(fact, _Way((), _PLAIN))]
         while waiting:
             table, way = waiting.pop(0)
             for reference, template in templates.items():
-                if reference.table == table and reference not in way.references:
+                if (
+                    reference.table == table
+                    and reference not in way.references
+                    and not (way.references and reference in direct)
+                ):
                     role = way.role.replace(_PLAIN, template or _PLAIN)
                     longer = _Way((*way.references, reference), role)
                     yield fact, longer
                     waiting.append((reference.to_table, longer))
 
 
-def _same_role(templates: Mapping[Reference, str], facts: Collection[str]) -> Reference | None:
+def _same_role(ways: Iterable[tuple[str, _Way]]) -> Reference | None:
     """The end of a second way by which a fact meets a dimension in one role; None: there is none."""
     seen: dict[tuple[str, str, str], _Way] = {}
-    for fact, way in _ways(templates, facts):
+    for fact, way in ways:
         other = seen.setdefault((fact, way.last.to_table, way.role), way)
         if other is not way:
             return way.last
@@ -78,13 +87,13 @@ def _same_role(templates: Mapping[Reference, str], facts: Collection[str]) -> Re
 
 def _same_name(
     templates: Mapping[Reference, str],
-    facts: Collection[str],
+    ways: Iterable[tuple[str, _Way]],
     dimensions: Mapping[str, ProposedDimension],
     taken: Collection[str],
 ) -> Reference | None:
     """A reference whose role gives an attribute a name that another attribute or a metric has; None: there is none."""
     owners = {name.casefold(): ("", "") for name in taken}
-    for _, way in _ways(templates, facts):
+    for _, way in ways:
         dimension = dimensions[way.last.to_table]
         owner = dimension.name, way.role
         for attribute in (*dimension.levels, *dimension.secondary):
@@ -105,8 +114,9 @@ def _rename(
     own = templates[reference]
     dimension = dimensions.get(reference.table)
     is_of_fact = reference.table in facts or dimension is None
-    before = label_of(words_of(reference.column)) if is_of_fact and own else dimension.name if dimension else ""
-    other = f"{before or label_of(words_of(reference.column))} {own or _PLAIN}"
-    for same in [each for each in templates if each.column == reference.column and templates[each] == own]:
+    by_columns = label_of(word for column in reference.columns for word in words_of(column))
+    before = by_columns if is_of_fact and own else dimension.name if dimension else ""
+    other = f"{before or by_columns} {own or _PLAIN}"
+    for same in [each for each in templates if each.columns == reference.columns and templates[each] == own]:
         if same.table == reference.table or (is_of_fact and same.to_table == reference.to_table and own):
             templates[same] = other

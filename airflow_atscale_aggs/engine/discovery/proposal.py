@@ -54,7 +54,7 @@ class ProposedDimension:
     """A dimension on one table.
 
     Attributes:
-        leaves: the level that a relationship leads to, by key column.
+        leaves: the level that a relationship leads to, by the columns of the key.
         is_degenerate: it is made of columns of a fact.
     """
 
@@ -64,7 +64,7 @@ class ProposedDimension:
     hierarchies: tuple[ProposedHierarchy, ...]
     levels: tuple[ProposedAttribute, ...]
     secondary: tuple[ProposedAttribute, ...] = ()
-    leaves: Mapping[str, str]
+    leaves: Mapping[tuple[str, ...], str]
     is_time: bool = False
     is_degenerate: bool = False
     left_out: tuple[LeftOut, ...] = ()

@@ -40,9 +40,9 @@ def _dimension(dimension: ProposedDimension) -> Mapping[str, object]:
 def _relationship(edge: ProposedRelationship) -> Mapping[str, object]:
     return {
         "table": edge.reference.table,
-        "column": edge.reference.column,
+        "columns": list(edge.reference.columns),
         "to_table": edge.reference.to_table,
-        "to_column": edge.reference.to_column,
+        "to_columns": list(edge.reference.to_columns),
         "dimension": edge.dimension,
         "role_play": edge.role_play,
         "reason": edge.reference.reason,
@@ -50,11 +50,13 @@ def _relationship(edge: ProposedRelationship) -> Mapping[str, object]:
 
 
 def _question(question: Question) -> Mapping[str, object]:
-    options = [{"to_table": option.to_table, "to_column": option.to_column} for option in question.options]
+    options = [{"to_table": option.to_table, "to_column": option.to_columns[0]} for option in question.options]
     return {"table": question.table, "column": question.column, "options": options}
 
 
 def _all_relationships(proposal: Proposal) -> list[ProposedRelationship]:
     """Those of the model and of dimensions, each once: a table that is both a fact and a dimension has them twice."""
     every = [*proposal.relationships, *(edge for edges in proposal.embedded.values() for edge in edges)]
-    return list({(edge.reference.table, edge.reference.column): edge for edge in every}.values())
+    return list(
+        {(edge.reference.table, edge.reference.columns, edge.reference.to_table): edge for edge in every}.values()
+    )

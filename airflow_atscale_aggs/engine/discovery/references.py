@@ -21,7 +21,6 @@ from airflow_atscale_aggs.engine.discovery.column_names import (
     Stem,
     Words,
     best_match,
-    match_name,
     stem_of,
     table_stem,
 )
@@ -35,6 +34,9 @@ from airflow_atscale_aggs.engine.discovery.table_profiles import (
 
 ColumnKey = tuple[str, str]
 """(table, column)"""
+
+DECLARED = "declared as a foreign key"
+"""How a column leads to a key of which the warehouse knows that."""
 
 _SAME_KEY_WORDS, _NOT_AT_HOME, _NO_KEY_WORD = 0.02, 0.25, 0.1
 _LEAST_STRENGTH = 0.6
@@ -63,6 +65,16 @@ class Candidate:
     to_table: str
     to_column: str
     match: NameMatch
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredKey:
+    """A foreign key that the warehouse knows. Both sides have as many columns, in the same order."""
+
+    table: str
+    columns: tuple[str, ...]
+    to_table: str
+    to_columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +112,39 @@ class Inclusion:
         return f"{text}{' (in a sample)' if self.is_sampled else ''}"
 
 
+def said_columns(table: str, columns: Sequence[str]) -> str:
+    """Columns of a table, for people.
+
+    >>> said_columns("orders", ["id"]), said_columns("lines", ["no", "line"])
+    ('orders.id', 'lines (no, line)')
+    """
+    return f"{table}.{columns[0]}" if len(columns) == 1 else f"{table} ({', '.join(columns)})"
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A relationship: each value of a column stands for one row of a table, which its key is unique in."""
+    """A relationship: each value of a key stands for one row of a table, which the key is unique in.
+
+    Attributes:
+        columns, to_columns: one, or those of a compound key in the same order.
+    """
 
     table: str
-    column: str
+    columns: tuple[str, ...]
     to_table: str
-    to_column: str
+    to_columns: tuple[str, ...]
     role: Words
     reason: str
+
+    @property
+    def origin(self) -> str:
+        """The columns that refer, for people."""
+        return said_columns(self.table, self.columns)
+
+    @property
+    def target(self) -> str:
+        """The columns referred to, for people."""
+        return said_columns(self.to_table, self.to_columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,17 +219,28 @@ def likely_keys(tables: Mapping[str, TableProfile], names: Names) -> list[Column
     ]
 
 
-def find_candidates(tables: Mapping[str, TableProfile], names: Names, keys: Collection[ColumnKey]) -> list[Candidate]:
+def find_candidates(
+    tables: Mapping[str, TableProfile],
+    names: Names,
+    keys: Collection[ColumnKey],
+    declared: Iterable[DeclaredKey] = (),
+) -> list[Candidate]:
     """Pairs of a column and a key whose types are alike and whose names speak for a relationship.
 
     Args:
         keys: those that are unique over all rows.
+        declared: foreign keys; whatever a column is called, it refers to what it is declared to refer to.
     """
+    known = {(key.table, key.columns[0]): key for key in declared if len(key.columns) == 1}
     targets = [target for table in tables.values() for target in _targets_of(table, names, lambda key: key in keys)]
     candidates: list[Candidate] = []
     for table in tables.values():
         for column in table.in_order:
             if column.family not in KEY_FAMILIES or not column.values:
+                continue
+            key = known.get((table.name, column.name))
+            if key is not None and (key.to_table, key.to_columns[0]) in keys:
+                candidates.append(_declared(key, names))
                 continue
             if (table.name, column.name) in keys and names.is_at_home(table.name, column.name):
                 continue
@@ -254,7 +300,7 @@ def without_circles(references: Sequence[Reference]) -> tuple[tuple[Reference, .
     left_out: list[LeftOut] = []
     for reference in references:
         if reference.table in _reached(reference.to_table, kept):
-            what = f"{reference.table}.{reference.column} to {reference.to_table}"
+            what = f"{reference.origin} to {reference.to_table}"
             left_out.append(LeftOut(what, f"`{reference.to_table}` already leads to `{reference.table}`"))
         else:
             kept.append(reference)
@@ -268,18 +314,22 @@ def without_doubles(
     keys = {
         (reference.table, reference.to_table, reference.role): reference
         for reference in references
-        if tables[reference.table].columns[reference.column].family not in TIMES
+        if not _is_time(reference, tables)
     }
     kept: list[Reference] = []
     left_out: list[LeftOut] = []
     for reference in references:
         key = keys.get((reference.table, reference.to_table, reference.role), reference)
-        if key is not reference and tables[reference.table].columns[reference.column].family in TIMES:
-            what = f"{reference.table}.{reference.column} to {reference.to_table}"
-            left_out.append(LeftOut(what, f"`{key.column}` leads there already"))
+        if key is not reference and _is_time(reference, tables):
+            what = f"{reference.origin} to {reference.to_table}"
+            left_out.append(LeftOut(what, f"`{key.columns[0]}` leads there already"))
         else:
             kept.append(reference)
     return tuple(kept), tuple(left_out)
+
+
+def _is_time(reference: Reference, tables: Mapping[str, TableProfile]) -> bool:
+    return tables[reference.table].columns[reference.columns[0]].family in TIMES
 
 
 def _reached(table: str, references: Iterable[Reference]) -> set[str]:
@@ -325,6 +375,13 @@ def _candidate(table: str, column: ColumnProfile, target: _Target, names: Names)
     if strength < _LEAST_STRENGTH:
         return None
     return Candidate(table, column.name, target.table, target.column.name, NameMatch(strength, match.role, match.how))
+
+
+def _declared(key: DeclaredKey, names: Names) -> Candidate:
+    stem, target = names.stem(key.table, key.columns[0]), names.stem(key.to_table, key.to_columns[0])
+    match = best_match(stem.words, [words for words in (target.words, table_stem(key.to_table)) if words])
+    role = match.role if match else stem.words
+    return Candidate(key.table, key.columns[0], key.to_table, key.to_columns[0], NameMatch(EXACT, role, DECLARED))
 
 
 def _may_refer(stem: Stem, match: NameMatch, target: _Target) -> bool:
@@ -419,7 +476,7 @@ def _rivals(passing: Sequence[tuple[Candidate, Inclusion]]) -> list[tuple[Candid
 def _reference(candidate: Candidate, inclusion: Inclusion) -> Reference:
     reason = f"{candidate.match.how}; {inclusion.evidence}; unique over {counted(inclusion.target_values, 'row')}"
     return Reference(
-        candidate.table, candidate.column, candidate.to_table, candidate.to_column, candidate.match.role, reason
+        candidate.table, (candidate.column,), candidate.to_table, (candidate.to_column,), candidate.match.role, reason
     )
 
 
@@ -435,63 +492,3 @@ def _failures(pairs: Iterable[tuple[Candidate, Inclusion]]) -> list[LeftOut]:
         for candidate, inclusion in pairs
         if candidate.match.strength >= ROLE
     ]
-
-
-def composite_candidates(
-    tables: Mapping[str, TableProfile], names: Names, references: Sequence[Reference], single: Collection[ColumnKey]
-) -> list[tuple[str, str, tuple[ColumnKey, ...]]]:
-    """Pairs of columns of two tables that may be a compound key there and refer to it here.
-
-    Returns:
-        (table, table referred to, pairs of our column and theirs).
-    """
-    targets = {(reference.table, reference.column): reference.to_table for reference in references}
-    keyed = {table for table, column in single if names.is_at_home(table, column)}
-    found: list[tuple[str, str, tuple[ColumnKey, ...]]] = []
-    for ours in tables.values():
-        for theirs in tables.values():
-            if ours.name == theirs.name or theirs.name in keyed:
-                continue
-            shared = _shared_keys(ours, theirs, names, targets)
-            own = [pair for pair in shared if (theirs.name, pair[1]) not in targets]
-            pairs = _pairs(own, shared) if own or len(shared) == 2 else ()  # noqa: PLR2004
-            found += [(ours.name, theirs.name, pair) for pair in pairs if _may_be_unique(theirs, pair)]
-    return found
-
-
-_MOST_SHARED = 6
-
-
-def _may_be_unique(table: TableProfile, pairs: tuple[ColumnKey, ColumnKey]) -> bool:
-    """There are no more combinations than the product of the numbers of values."""
-    first, second = (table.columns[theirs] for _, theirs in pairs)
-    return first.distinct * second.distinct >= table.looked_at and min(first.values, second.values) == table.looked_at
-
-
-def _pairs(own: Sequence[ColumnKey], shared: Sequence[ColumnKey]) -> Iterable[tuple[ColumnKey, ColumnKey]]:
-    firsts = own or shared
-    seen: set[frozenset[ColumnKey]] = set()
-    for first in firsts[:_MOST_SHARED]:
-        for second in shared[:_MOST_SHARED]:
-            if first != second and frozenset((first, second)) not in seen:
-                seen.add(frozenset((first, second)))
-                yield first, second
-
-
-def _shared_keys(
-    ours: TableProfile, theirs: TableProfile, names: Names, targets: Mapping[ColumnKey, str]
-) -> list[ColumnKey]:
-    """Columns of one name that are keys in both tables: of the same other table, or named as keys."""
-    pairs: list[ColumnKey] = []
-    for left in ours.in_order:
-        stem = names.stem(ours.name, left.name)
-        for right in theirs.in_order:
-            other = names.stem(theirs.name, right.name)
-            both = targets.get((ours.name, left.name)), targets.get((theirs.name, right.name))
-            if left.family is not right.family or both[0] != both[1]:
-                continue
-            is_key = bool(stem.key_words and other.key_words) or None not in both
-            if is_key and stem.words and match_name(stem.words, other.words) and stem.words == other.words:
-                pairs.append((left.name, right.name))
-                break
-    return pairs

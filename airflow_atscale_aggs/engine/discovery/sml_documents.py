@@ -207,7 +207,7 @@ def _embedded(dimension: ProposedDimension, edge: ProposedRelationship) -> Noted
         "type": "embedded",
         "from": {
             "dataset": dimension.table,
-            "join_columns": [edge.reference.column],
+            "join_columns": list(edge.reference.columns),
             "hierarchy": leaf.name,
             "level": leaf.levels[-1],
         },
@@ -235,7 +235,7 @@ def _model(proposal: Proposal) -> str:
     for edge in proposal.relationships:
         document: dict[str, object] = {
             "unique_name": edge.name,
-            "from": {"dataset": edge.reference.table, "join_columns": [edge.reference.column]},
+            "from": {"dataset": edge.reference.table, "join_columns": list(edge.reference.columns)},
             "to": {"dimension": edge.dimension, "level": edge.level},
         }
         if edge.role_play:
@@ -257,8 +257,7 @@ def _model(proposal: Proposal) -> str:
     questions = [
         LeftOut(
             f"{question.table}.{question.column}",
-            "nothing decides between "
-            + " and ".join(f"{option.to_table}.{option.to_column}" for option in question.options),
+            "nothing decides between " + " and ".join(option.target for option in question.options),
         )
         for question in proposal.questions
     ]

@@ -62,7 +62,7 @@ def decide_roles(
 
 def measured_columns(table: TableProfile, names: Names, references: Sequence[Reference]) -> list[str]:
     """Numbers of a table that are neither keys nor codes."""
-    keys = {reference.column for reference in references if reference.table == table.name}
+    keys = {column for reference in references if reference.table == table.name for column in reference.columns}
     return [
         column.name
         for column in table.in_order
@@ -79,12 +79,18 @@ def _judge_table(
     """(reason, whether it is a fact); a reason without being one says why the table is left out."""
     references, without_days = every
     ours = [reference for reference in references if reference.table == table.name]
-    is_referred = any(reference.to_table == table.name for reference in references)
+    referring = [reference for reference in references if reference.to_table == table.name]
     if not table.rows:
         return "it has no rows, so nothing can be proven of it", False
     measured = measured_columns(table, names, references)
     others = sorted({reference.to_table for reference in ours})
-    if is_referred:
+    if referring and all(_is_of_foreign_keys(reference, ours) for reference in referring):
+        return (
+            (f"it measures {_listed(measured[:3])} for combinations of {_listed(others)}", True)
+            if measured
+            else ("", False)
+        )
+    if referring:
         totals = [name for name in measured if is_named_total(table.columns[name])]
         is_largest = all(
             table.rows > names.tables[found.to_table].rows for found in without_days if found.table == table.name
@@ -105,6 +111,12 @@ def _judge_table(
     return reason or f"it refers to {_listed(others)}, and no table refers to it", not reason
 
 
+def _is_of_foreign_keys(reference: Reference, ours: Sequence[Reference]) -> bool:
+    """Whether all columns of a compound key refer to other tables, so that its table has combinations of them."""
+    foreign = {column for each in ours for column in each.columns}
+    return len(reference.to_columns) > 1 and foreign >= {*reference.to_columns}
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
@@ -115,7 +127,7 @@ def _bridged(table: TableProfile, ours: Sequence[Reference], measured: Sequence[
     A key may be one that the table shares with a fact, such as an order's number and line.
     """
     has_day = any(column.family in TIMES for column in table.columns.values())
-    keys = {reference.column for reference in ours}
+    keys = {column for reference in ours for column in reference.columns}
     others = {column.casefold() for column in table.columns if column not in keys}
     linked = sorted({reference.to_table for reference in ours})
     if others:
@@ -144,6 +156,6 @@ def _reached_dimensions(facts: Collection[str], references: Sequence[Reference])
         table = waiting.pop()
         for reference in references:
             if reference.table == table and reference.to_table not in dimensions:
-                dimensions[reference.to_table] = f"`{reference.table}.{reference.column}` refers to it"
+                dimensions[reference.to_table] = f"`{reference.origin}` refers to it"
                 waiting.append(reference.to_table)
     return dimensions

@@ -227,6 +227,8 @@ class Dialect:
         columns: a query for the columns of tables, see `sql/table_catalog.py`.
         tables: a query for the names of the tables and views in the schema that stands at ``{schema}``.
         own_place: a query for the session's own database and schema.
+        foreign_keys: a query for the declared ones within the schema that stands at ``{schema}``, see
+            `sql/table_catalog.py`; None where there are none.
     """
 
     name: str
@@ -300,3 +302,4 @@ class Dialect:
     columns: str = STANDARD_COLUMNS
     tables: str = STANDARD_TABLES
     own_place: str = "SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()"
+    foreign_keys: str | None = None

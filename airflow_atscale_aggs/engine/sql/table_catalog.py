@@ -4,6 +4,9 @@
 schema, table, column, type, place of the schema among those that names without schema are looked for in (NULL: none of
 them), whether the database is the session's own, ``table`` or ``view`` or something else, what the session may not do
 (empty: it may read the column), and whether the rows that it sees depend on who it is.
+
+``foreign_keys`` queries give one row per column of each declared foreign key, in its order: what tells the
+key from others of its table, table, column, table referred to, column there.
 """
 
 from __future__ import annotations
@@ -63,3 +66,19 @@ WHERE LOWER(c.relname) IN ({names}) AND c.relkind IN ('r', 'p', 'm', 'v', 'f') O
 POSTGRES_TABLES = """\
 SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p', 'm', 'v', 'f')"""
+
+DUCKDB_FOREIGN_KEYS = """\
+SELECT constraint_index, table_name, UNNEST(constraint_column_names), referenced_table, UNNEST(referenced_column_names)
+FROM duckdb_constraints()
+WHERE constraint_type = 'FOREIGN KEY' AND database_name = CURRENT_DATABASE() AND schema_name = {schema}"""
+
+# A partition has a copy of its table's keys.
+POSTGRES_FOREIGN_KEYS = """\
+SELECT k.conname, c.relname, a.attname, f.relname, b.attname
+FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_class AS f ON f.oid = k.confrelid AND f.relnamespace = c.relnamespace
+CROSS JOIN LATERAL UNNEST(k.conkey, k.confkey) WITH ORDINALITY AS p (ours, theirs, place)
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = p.ours
+JOIN pg_attribute AS b ON b.attrelid = f.oid AND b.attnum = p.theirs
+WHERE k.contype = 'f' AND k.conparentid = 0 AND n.nspname = {schema}
+ORDER BY c.relname, k.conname, p.place"""

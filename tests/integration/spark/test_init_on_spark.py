@@ -34,7 +34,7 @@ def test_a_star_on_sail_gets_its_model(sail_address: str, tmp_path: Path) -> Non
     proposal = discover(warehouse, DiscoverRequest(schema="init_star", model="shop", sample=1000))
     warehouse.close()
 
-    assert [(found.table, found.column, found.to_table) for found in proposal.references] == [
+    assert [(found.table, *found.columns, found.to_table) for found in proposal.references] == [
         ("sales", "shop_id", "shops")
     ]
     assert {dimension.name for dimension in proposal.dimensions} == {"Shops", "Sold On"}

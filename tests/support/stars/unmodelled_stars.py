@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 Truth = frozenset[tuple[str, str, str]]
-"""(table, column, table referred to), in lower case."""
+"""(table, column, table referred to), in lower case; a compound key's columns are separated by commas."""
 
 SSB = (
     """CREATE TABLE dates AS SELECT CAST(strftime(d, '%Y%m%d') AS INTEGER) AS d_datekey,
@@ -57,6 +57,7 @@ TPCH_TRUTH: Truth = frozenset(
         ("lineitem", "l_orderkey", "orders"),
         ("lineitem", "l_partkey", "part"),
         ("lineitem", "l_suppkey", "supplier"),
+        ("lineitem", "l_partkey, l_suppkey", "partsupp"),
         ("orders", "o_orderdate", "calendar"),
         ("lineitem", "l_shipdate", "calendar"),
         ("lineitem", "l_commitdate", "calendar"),

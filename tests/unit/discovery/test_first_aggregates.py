@@ -26,10 +26,10 @@ def _proposal(*, attributes: int) -> Proposal:
         hierarchies=(ProposedHierarchy("Months", ("Year", "Month", "Day")),),
         levels=levels,
         secondary=secondary,
-        leaves={"day": "Day"},
+        leaves={("day",): "Day"},
         is_time=True,
     )
-    edge = ProposedRelationship("sold", Reference("sales", "day", "days", "day", (), ""), "Date", "Day", "")
+    edge = ProposedRelationship("sold", Reference("sales", ("day",), "days", ("day",), (), ""), "Date", "Day", "")
     metrics = (
         ProposedMetric("Amount", "sales", "a", "sum", ""),
         ProposedMetric("U", "sales", "a", "count distinct", ""),

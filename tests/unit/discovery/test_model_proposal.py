@@ -22,7 +22,7 @@ _EDGES = (
 
 
 def _propose(tables: dict[str, Columns], edges: tuple[tuple[str, str, str], ...]) -> Proposal:
-    references = tuple(Reference(table, column, target, column, (), "why") for table, column, target in edges)
+    references = tuple(Reference(table, (column,), target, (column,), (), "why") for table, column, target in edges)
     findings = Findings(
         model="m",
         database="",

@@ -22,7 +22,7 @@ _DIMENSIONS = {
 
 
 def _reference(table: str, column: str, to_table: str, *role: str) -> Reference:
-    return Reference(table, column, to_table, "k", role, "")
+    return Reference(table, (column,), to_table, ("k",), role, "")
 
 
 def test_a_role_stays_where_nothing_clashes() -> None:

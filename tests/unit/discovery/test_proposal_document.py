@@ -16,8 +16,8 @@ _TABLES: dict[str, Columns] = {
 
 
 def test_programs_get_each_relationship_once_with_its_reason() -> None:
-    found = Reference("sales", "shop_id", "shops", "shop_id", (), "why")
-    day = tuple(Reference("sales", "day_id", table, "day_id", (), "") for table in ("days", "dates"))
+    found = Reference("sales", ("shop_id",), "shops", ("shop_id",), (), "why")
+    day = tuple(Reference("sales", ("day_id",), table, ("day_id",), (), "") for table in ("days", "dates"))
     findings = Findings(
         model="m",
         database="",
@@ -30,7 +30,7 @@ def test_programs_get_each_relationship_once_with_its_reason() -> None:
     )
     document = json.loads(json.dumps(proposal_document(propose(findings, violations_in(_TABLES)))))
 
-    assert [(entry["column"], entry["reason"]) for entry in document["relationships"]] == [("shop_id", "why")]
+    assert [(entry["columns"], entry["reason"]) for entry in document["relationships"]] == [(["shop_id"], "why")]
     assert [option["to_table"] for option in document["questions"][0]["options"]] == ["days", "dates"]
     assert document["left_out"] == [{"what": "x", "reason": "no reason"}]
     assert [dimension["name"] for dimension in document["dimensions"]] == ["Shops"]

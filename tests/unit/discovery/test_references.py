@@ -7,10 +7,10 @@ from datetime import date
 
 from airflow_atscale_aggs.engine.discovery.references import (
     Decisions,
+    DeclaredKey,
     Names,
     Reference,
     choose_references,
-    composite_candidates,
     find_candidates,
     likely_keys,
     without_circles,
@@ -29,8 +29,8 @@ def _decide(tables: Mapping[str, Columns]) -> Decisions:
     return choose_references([(found, inclusion_of(found, tables)) for found in candidates], profiles, 0.25)
 
 
-def _pairs(decisions: Decisions) -> list[tuple[str, str, str, str]]:
-    return [(found.table, found.column, found.to_table, found.to_column) for found in decisions.references]
+def _pairs(decisions: Decisions) -> list[tuple[str, ...]]:
+    return [(found.table, *found.columns, found.to_table, *found.to_columns) for found in decisions.references]
 
 
 def test_a_column_named_as_a_key_whose_values_are_found_refers_to_it() -> None:
@@ -124,31 +124,31 @@ def test_a_date_that_says_again_what_a_key_says_is_left_out() -> None:
     }
     kept, left_out = without_doubles(
         [
-            Reference("sales", "orderdate", "dim_date", "date", ("order",), ""),
-            Reference("sales", "order_date_key", "dim_date", "date_key", ("order",), ""),
+            Reference("sales", ("orderdate",), "dim_date", ("date",), ("order",), ""),
+            Reference("sales", ("order_date_key",), "dim_date", ("date_key",), ("order",), ""),
         ],
         profiles_of(tables),
     )
 
-    assert [reference.column for reference in kept] == ["order_date_key"]
+    assert [reference.columns for reference in kept] == [("order_date_key",)]
     assert [entry.reason for entry in left_out] == ["`order_date_key` leads there already"]
 
 
 def test_a_chain_that_comes_back_is_cut() -> None:
-    there, back = (Reference(a, "x", b, "y", (), "") for a, b in (("a", "b"), ("b", "a")))
+    there, back = (Reference(a, ("x",), b, ("y",), (), "") for a, b in (("a", "b"), ("b", "a")))
 
     assert without_circles([there, back])[0] == (there,)
 
 
-def test_a_compound_key_of_two_references_is_recognised() -> None:
-    tables: dict[str, Columns] = {
-        "lines": {"l_partkey": [1, 1, 2], "l_suppkey": [1, 2, 2], "l_n": [1, 1, 1]},
-        "partsupp": {"ps_partkey": [1, 1, 2], "ps_suppkey": [1, 2, 2], "ps_qty": [1, 1, 1]},
-        "part": {"p_partkey": [1, 2], "p_size": [1, 1]},
-        "supplier": {"s_suppkey": [1, 2], "s_size": [1, 1]},
-    }
+def test_a_column_refers_to_what_it_is_declared_to_refer_to_if_the_data_bears_it_out() -> None:
+    tables: dict[str, Columns] = {"orders": {"n": [1, 1, 1], "buyer": [1, 2, 50]}, "customers": _CUSTOMERS}
     profiles = profiles_of(tables)
     names = Names(profiles)
-    found = composite_candidates(profiles, names, _decide(tables).references, likely_keys(profiles, names))
+    declared = [DeclaredKey("orders", ("buyer",), "customers", ("customer_id",))]
+    (candidate,) = find_candidates(profiles, names, likely_keys(profiles, names), declared)
+    decisions = choose_references([(candidate, inclusion_of(candidate, tables))], profiles, 0.25)
 
-    assert ("lines", "partsupp", (("l_partkey", "ps_partkey"), ("l_suppkey", "ps_suppkey"))) in found
+    (found,) = decisions.references
+    assert (found.columns, found.to_table, found.role) == (("buyer",), "customers", ("buyer",))
+    assert found.reason.startswith("declared as a foreign key; 3 of 3 values found")
+    assert find_candidates(profiles, names, [], declared) == []

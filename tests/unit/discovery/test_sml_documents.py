@@ -24,7 +24,7 @@ def _findings() -> Findings:
         schema="main",
         names=Names(profiles_of(_TABLES)),
         keys=[("order", "Order")],
-        references=(Reference("Select", "Order", "order", "Order", ("sold",), "why\nso"),),
+        references=(Reference("Select", ("Order",), "order", ("Order",), ("sold",), "why\nso"),),
         questions=(),
         left_out=(LeftOut("x", "no reason"),),
     )

@@ -16,7 +16,7 @@ _TABLES: dict[str, Columns] = {
     "future": {"shop_id": []},
 }
 _REFERENCES = [
-    Reference(table, column, to_table, column, (), "")
+    Reference(table, (column,), to_table, (column,), (), "")
     for table, column, to_table in (
         ("sales", "shop_id", "shops"),
         ("sales", "tag_id", "tags"),
@@ -64,10 +64,33 @@ def test_a_large_table_that_measures_is_a_fact_and_a_dimension() -> None:
     lines: Columns = {"order_id": [1, 1, 2, 3], "amount": [1, 2, 5, 9]}
     names = Names(profiles_of({"orders": orders, "order_lines": lines, "shops": _TABLES["shops"]}))
     references = [
-        Reference("orders", "shop_id", "shops", "shop_id", (), ""),
-        Reference("order_lines", "order_id", "orders", "order_id", (), ""),
+        Reference("orders", ("shop_id",), "shops", ("shop_id",), (), ""),
+        Reference("order_lines", ("order_id",), "orders", ("order_id",), (), ""),
     ]
     roles = decide_roles(names.tables, names, references, [("orders", "order_id")])
 
     assert sorted(roles.facts) == ["order_lines", "orders"]
     assert sorted(roles.dimensions) == ["orders", "shops"]
+
+
+def test_a_table_of_combinations_that_others_refer_to_is_a_fact_only_where_it_measures() -> None:
+    tables: dict[str, Columns] = {
+        "lines": {"part_id": [1, 2, 2], "shop_id": [1, 1, 2], "amount": [1, 2, 3]},
+        "offers": {"part_id": [1, 2, 2], "shop_id": [1, 1, 2], "quantity": [5, 6, 7]},
+        "parts": {"part_id": [1, 2]},
+        "shops": _TABLES["shops"],
+    }
+    edges = [
+        Reference(table, (f"{name}_id",), f"{name}s", (f"{name}_id",), (), "")
+        for table in ("lines", "offers")
+        for name in ("part", "shop")
+    ]
+    edges.append(Reference("lines", ("part_id", "shop_id"), "offers", ("part_id", "shop_id"), (), ""))
+    names = Names(profiles_of(tables))
+    roles = decide_roles(names.tables, names, edges, [])
+    tables["offers"] = {"part_id": [1, 2, 2], "shop_id": [1, 1, 2], "grade": ["a", "b", "b"]}
+    others = Names(profiles_of(tables))
+
+    assert roles.facts["offers"] == "it measures `quantity` for combinations of `parts`, `shops`"
+    assert sorted(roles.dimensions) == ["offers", "parts", "shops"]
+    assert list(decide_roles(others.tables, others, edges, []).facts) == ["lines"]

@@ -6,7 +6,7 @@ inclusion, then roles, hierarchies and metrics. Nothing is written into the ware
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.counted_nouns import counted
@@ -14,18 +14,18 @@ from airflow_atscale_aggs.engine.discovery.model_proposal import Findings, propo
 from airflow_atscale_aggs.engine.discovery.proposal import Proposal
 from airflow_atscale_aggs.engine.discovery.references import (
     ColumnKey,
-    LeftOut,
+    DeclaredKey,
     Names,
     Question,
     Reference,
     choose_references,
-    composite_candidates,
     find_candidates,
     likely_keys,
     without_circles,
     without_doubles,
 )
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnknownNameError, near_names
+from airflow_atscale_aggs.engine.lifecycle.discover.compound_keys import CompoundKeys, declared_keys
 from airflow_atscale_aggs.engine.lifecycle.discover.table_questions import Listen, TableQuestions, chosen_names
 from airflow_atscale_aggs.engine.model.datasets import TableColumns
 from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
@@ -39,8 +39,6 @@ MOST_ORPHANS = 0.25
 """Share of a column's rows that may lead nowhere; told of each relationship that has any."""
 
 DEFAULT_SAMPLE = 100_000
-_COMPLETE = 0.99
-_MOST_COMPOSITES = 40
 
 
 def leave_out(_question: Question) -> Reference | None:
@@ -136,16 +134,26 @@ def _named_facts(wanted: tuple[str, ...], questions: TableQuestions) -> tuple[st
     return tuple(facts)
 
 
+def _declared_targets(declared: Iterable[DeclaredKey], questions: TableQuestions) -> Iterator[ColumnKey]:
+    """Columns that are declared to be referred to, and that nothing seen so far speaks against."""
+    for key in declared:
+        table = questions.tables[key.to_table]
+        if len(key.to_columns) == 1 and table.seems_unique(table.columns[key.to_columns[0]]):
+            yield key.to_table, key.to_columns[0]
+
+
 def _propose(questions: TableQuestions, request: DiscoverRequest, chosen: tuple[str, tuple[str, ...]]) -> Proposal:
     schema, facts = chosen
     names = Names(questions.tables)
-    keys = questions.prove_keys(likely_keys(questions.tables, names))
-    candidates = find_candidates(questions.tables, names, keys)
+    declared = declared_keys(questions, schema)
+    keys = questions.prove_keys({*likely_keys(questions.tables, names), *_declared_targets(declared, questions)})
+    candidates = find_candidates(questions.tables, names, keys, declared)
     decisions = choose_references(questions.inclusions(candidates), questions.tables, request.most_orphans)
     answers = {question: request.answer(question) for question in decisions.questions}
     answered = tuple(reference for reference in answers.values() if reference is not None)
     distinct, doubles = without_doubles((*decisions.references, *answered), questions.tables)
-    references, circles = without_circles(distinct)
+    compound, told = CompoundKeys(questions, names, keys, declared, request.most_orphans).references(distinct)
+    references, circles = without_circles((*distinct, *compound))
     findings = Findings(
         model=request.model or schema or "model",
         database=questions.database,
@@ -159,31 +167,8 @@ def _propose(questions: TableQuestions, request: DiscoverRequest, chosen: tuple[
             *decisions.left_out,
             *doubles,
             *circles,
-            *_composites(questions, names, references, keys),
+            *told,
         ),
         wanted_facts=facts,
     )
     return propose(findings, questions.determines)
-
-
-def _composites(
-    questions: TableQuestions, names: Names, references: tuple[Reference, ...], keys: frozenset[ColumnKey]
-) -> list[LeftOut]:
-    """Compound keys that another table refers to: recognised, and told."""
-    told: dict[tuple[str, str], LeftOut] = {}
-    unique: dict[tuple[str, tuple[str, ...]], bool] = {}
-    candidates = composite_candidates(questions.tables, names, references, keys)
-    for table, target, pairs in candidates[:_MOST_COMPOSITES]:
-        ours, theirs = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
-        if (table, target) in told:
-            continue
-        if (target, theirs) not in unique:
-            unique[target, theirs] = questions.are_unique(target, theirs)
-        if not unique[target, theirs]:
-            continue
-        inclusion = questions.inclusion((table, ours), (target, theirs))
-        if inclusion.share >= _COMPLETE:
-            what = f"{table} ({', '.join(ours)}) to {target} ({', '.join(theirs)})"
-            reason = f"a compound key: {inclusion.evidence}; join it by hand where you need it"
-            told[table, target] = LeftOut(what, reason)
-    return list(told.values())
