@@ -219,17 +219,17 @@ def test_ctrl_c_says_how_to_go_on(folder: Path) -> None:
     """The statement is interrupted, what was built is kept, and the command that is told goes on."""
     run_command(folder, "deploy", "m")
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
-        # A measure takes seconds each time that it is read, by the mark of the facts too, and is what it was.
+        # A measure takes a second each time that it is read, by the mark of the facts too, and is what it was.
         connection.execute("ALTER TABLE sales RENAME TO sales_table")
         connection.execute(
             "CREATE VIEW sales AS SELECT day_id, shop_id, quantity, CAST(amount + 0 * (SELECT COUNT(*) "
-            "FROM range(10000) a, "
+            "FROM range(4000) a, "
             "range(100000) b WHERE (a.range * b.range) % 7 = 3) AS DECIMAL(9,2)) AS amount FROM sales_table"
         )
     process = start_command(folder, "build", "tiny_sales")
     assert process.stderr is not None
     assert "Begun batch" in process.stderr.readline()
-    time.sleep(0.5)
+    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
 
