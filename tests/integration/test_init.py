@@ -170,6 +170,16 @@ def test_a_proposal_is_shown_without_writing(
     assert not (tmp_path / "m").exists()
 
 
+def test_the_schema_that_has_tables_is_told(
+    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run("init", str(tmp_path / "m"), "--from-schema", "shops", "--yes", *options) == 1
+    told = capsys.readouterr().err
+    assert "schema `shops` has no tables that this user can see; there are tables in `shop` (9 tables)" in told
+    assert "Did you mean `shop`? Try --from-schema shop" in told
+    assert not (tmp_path / "m").exists()
+
+
 def test_without_a_terminal_nothing_is_asked(
     options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from airflow_atscale_aggs.engine.sql import view_catalog as catalogs
 from airflow_atscale_aggs.engine.sql.session_settings import SessionSettings
-from airflow_atscale_aggs.engine.sql.table_catalog import STANDARD_COLUMNS, STANDARD_TABLES
+from airflow_atscale_aggs.engine.sql.table_catalog import STANDARD_COLUMNS, STANDARD_SCHEMAS, STANDARD_TABLES
 
 
 class CreateTableStyle(StrEnum):
@@ -227,6 +227,8 @@ class Dialect:
         columns: a query for the columns of tables, see `sql/table_catalog.py`.
         tables: a query for the names of the tables and views in the schema that stands at ``{schema}``.
         own_place: a query for the session's own database and schema.
+        schemas: a query for the schemas with tables or views that people have made; behind each name, how many, where
+            it tells that.
         foreign_keys: a query for the declared ones within the schema that stands at ``{schema}``, see
             `sql/table_catalog.py`; None where there are none.
     """
@@ -302,4 +304,5 @@ class Dialect:
     columns: str = STANDARD_COLUMNS
     tables: str = STANDARD_TABLES
     own_place: str = "SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()"
+    schemas: str = STANDARD_SCHEMAS
     foreign_keys: str | None = None

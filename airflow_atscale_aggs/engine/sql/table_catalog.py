@@ -21,6 +21,10 @@ WHERE LOWER(c.table_name) IN ({names}) ORDER BY c.ordinal_position"""
 
 STANDARD_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = {schema}"
 
+STANDARD_SCHEMAS = """\
+SELECT table_schema, COUNT(*) FROM information_schema.tables
+WHERE LOWER(table_schema) NOT IN ('information_schema', 'pg_catalog') GROUP BY table_schema"""
+
 # Types have their digits beside them. Of timestamps it does not tell how many they have: nine, unless somebody said less.
 SNOWFLAKE_COLUMNS = """\
 SELECT c.table_catalog, c.table_schema, c.table_name, c.column_name,
@@ -66,6 +70,18 @@ WHERE LOWER(c.relname) IN ({names}) AND c.relkind IN ('r', 'p', 'm', 'v', 'f') O
 POSTGRES_TABLES = """\
 SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p', 'm', 'v', 'f')"""
+
+DUCKDB_SCHEMAS = """\
+SELECT schema_name, COUNT(*) FROM (
+  SELECT schema_name FROM duckdb_tables() WHERE database_name = CURRENT_DATABASE() AND NOT internal
+  UNION ALL SELECT schema_name FROM duckdb_views() WHERE database_name = CURRENT_DATABASE() AND NOT internal) AS t
+GROUP BY schema_name"""
+
+POSTGRES_SCHEMAS = """\
+SELECT n.nspname, COUNT(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+  AND HAS_SCHEMA_PRIVILEGE(n.oid, 'USAGE')
+GROUP BY n.nspname"""
 
 DUCKDB_FOREIGN_KEYS = """\
 SELECT constraint_index, table_name, UNNEST(constraint_column_names), referenced_table, UNNEST(referenced_column_names)

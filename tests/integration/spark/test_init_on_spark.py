@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from sail_server import shared_session
 
 from airflow_atscale_aggs.engine.discovery.sml_documents import make_documents
+from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.discover.discover import DiscoverRequest, discover
@@ -31,6 +33,8 @@ def test_a_star_on_sail_gets_its_model(sail_address: str, tmp_path: Path) -> Non
         session.execute("CREATE SCHEMA init_star")
         for statement in _STATEMENTS:
             session.execute(statement)
+    with pytest.raises(WarehouseError, match=r"tables in .*`init_star` \(2 tables\).*Did you mean `init_star`"):
+        discover(warehouse, DiscoverRequest(schema="init_stars"))
     proposal = discover(warehouse, DiscoverRequest(schema="init_star", model="shop", sample=1000))
     warehouse.close()
 

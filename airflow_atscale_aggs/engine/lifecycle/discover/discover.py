@@ -24,12 +24,11 @@ from airflow_atscale_aggs.engine.discovery.references import (
     without_circles,
     without_doubles,
 )
-from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnknownNameError, near_names
+from airflow_atscale_aggs.engine.errors import UnknownNameError, WarehouseError, near_names
 from airflow_atscale_aggs.engine.lifecycle.discover.compound_keys import CompoundKeys, declared_keys
+from airflow_atscale_aggs.engine.lifecycle.discover.other_schemas import of_others, told_elsewhere
 from airflow_atscale_aggs.engine.lifecycle.discover.table_questions import Listen, TableQuestions, chosen_names
 from airflow_atscale_aggs.engine.model.datasets import TableColumns
-from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
-from airflow_atscale_aggs.engine.sql.physical_names import is_instance_table, is_view_name
 from airflow_atscale_aggs.engine.warehouse.base import Warehouse, WarehouseSession
 
 Answer = Callable[[Question], Reference | None]
@@ -76,44 +75,35 @@ def discover(warehouse: Warehouse, request: DiscoverRequest) -> Proposal:
     """Look at a schema and propose a model.
 
     Raises:
-        PermanentWarehouseError: there are no tables, or none has a row; tells where tables were looked for.
+        WarehouseError: there are no tables, or none has a row; tells where tables were looked for, and which schemas
+            have some. Or the warehouse does not answer.
         UnknownNameError: a fact that somebody names is not there; tells near names.
-        WarehouseError: the warehouse does not answer.
     """
     with warehouse.session() as session:
         schema = request.schema or session.own_place()[1]
         questions = TableQuestions(session, request.sample, request.listen, {}, [])
         questions.look_at_all(_find_tables(session, schema, request))
         if not any(table.rows for table in questions.tables.values()):
-            raise PermanentWarehouseError(session.dialect.name, "", _nothing_to_see(schema, questions))
+            raise WarehouseError(session.dialect.name, "", _nothing_to_see(schema, questions))
         facts = _named_facts(request.facts, questions)
         return _propose(questions, request, (schema, facts))
 
 
 def _find_tables(session: WarehouseSession, schema: str, request: DiscoverRequest) -> dict[str, TableColumns]:
     """The tables of a schema, as the warehouse spells them."""
-    there = _of_others(session.tables(schema))
+    there = of_others(session.tables(schema))
     names = chosen_names(there, request.include, request.exclude)
     where = f"schema `{schema}`" if schema else "the session's own schema"
     if not names:
         reason = (
             f"none of {counted(len(there), 'table')} of {where} is chosen; correct --tables or --exclude"
             if there
-            else f"{where} has no tables that this user can see; name another one with --from-schema"
+            else f"{where} has no tables that this user can see; {told_elsewhere(session, schema)}"
         )
-        raise PermanentWarehouseError(session.dialect.name, "", reason)
+        raise WarehouseError(session.dialect.name, "", reason)
     keys = {name: (None, schema or None, name) for name in names}
     found = session.columns(list(keys.values()))
     return {name: found[key] for name, key in keys.items() if key in found}
-
-
-def _of_others(names: frozenset[str]) -> list[str]:
-    """The names without aggregates that we have made, where they share the schema with their facts."""
-    if not any(name.casefold() == MARK_TABLE for name in names):
-        return sorted(names)
-    return sorted(
-        name for name in names if not (is_instance_table(name) or is_view_name(name) or name.casefold() == MARK_TABLE)
-    )
 
 
 def _nothing_to_see(schema: str, questions: TableQuestions) -> str:

@@ -70,4 +70,6 @@ CLICKHOUSE = Dialect(
     settings_at_start=_SETTINGS,
     version="SELECT version()",
     has_information_schema=False,
+    schemas="SELECT database, COUNT(*) FROM system.tables WHERE NOT is_temporary AND LOWER(database) NOT IN "
+    "('system', 'information_schema') GROUP BY database",
 )

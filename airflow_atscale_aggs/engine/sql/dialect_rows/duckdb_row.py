@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.sql.capabilities import (
 )
 from airflow_atscale_aggs.engine.sql.column_types import DUCKDB_UNMEASURED
 from airflow_atscale_aggs.engine.sql.session_settings import DUCKDB_SETTINGS
-from airflow_atscale_aggs.engine.sql.table_catalog import DUCKDB_COLUMNS, DUCKDB_FOREIGN_KEYS
+from airflow_atscale_aggs.engine.sql.table_catalog import DUCKDB_COLUMNS, DUCKDB_FOREIGN_KEYS, DUCKDB_SCHEMAS
 
 _DUCKDB_DESCRIPTIONS = """\
 SELECT database_name, schema_name, table_name, column_name,
@@ -78,5 +78,6 @@ DUCKDB = Dialect(
     session_settings=DUCKDB_SETTINGS,
     fence=RowFence.VOLATILE,
     columns=DUCKDB_COLUMNS,
+    schemas=DUCKDB_SCHEMAS,
     foreign_keys=DUCKDB_FOREIGN_KEYS,
 )

@@ -14,7 +14,12 @@ from airflow_atscale_aggs.engine.sql.capabilities import (
 )
 from airflow_atscale_aggs.engine.sql.column_types import POSTGRES_UNMEASURED
 from airflow_atscale_aggs.engine.sql.session_settings import POSTGRES_SETTINGS
-from airflow_atscale_aggs.engine.sql.table_catalog import POSTGRES_COLUMNS, POSTGRES_FOREIGN_KEYS, POSTGRES_TABLES
+from airflow_atscale_aggs.engine.sql.table_catalog import (
+    POSTGRES_COLUMNS,
+    POSTGRES_FOREIGN_KEYS,
+    POSTGRES_SCHEMAS,
+    POSTGRES_TABLES,
+)
 
 _POSTGRES_STATISTICS = """\
 SELECT n.nspname, c.relname, CAST(c.reltuples AS BIGINT), a.attname, s.n_distinct, s.correlation,
@@ -117,5 +122,6 @@ POSTGRES = Dialect(
     fence=RowFence.OFFSET,
     columns=POSTGRES_COLUMNS,
     tables=POSTGRES_TABLES,
+    schemas=POSTGRES_SCHEMAS,
     foreign_keys=POSTGRES_FOREIGN_KEYS,
 )

@@ -45,6 +45,7 @@ DATABRICKS = Dialect(
     replace_view=ReplaceViewStyle.ALTER,
     session_settings=SPARK_SETTINGS,
     has_information_schema=False,
+    schemas="SHOW SCHEMAS",
     hash_columns="XXHASH64",
     hashes_nulls=False,
     # Whenever one part of a statement has run, Spark plans all others anew with what it has learnt.
