@@ -20,6 +20,9 @@ _GAP = "  "
 _LEAST_WIDTH = 10
 """A column of text is not made narrower than this; rather the last column is left out."""
 
+_SHARE_OF_NAMES = 2
+"""The first column says which row it is, and keeps so many times the width of other shortened columns."""
+
 _USUAL = 80
 """The width of a terminal that does not tell its own."""
 
@@ -128,6 +131,8 @@ def fitting_widths(natural: Sequence[int], least: Sequence[int], width: int, *, 
     [12, 10, 0]
     >>> fitting_widths([20, 40, 5], [10, 10, 5], 24, spare=[1])
     [17, 0, 5]
+    >>> fitting_widths([40, 40, 5], [10, 10, 5], 54)
+    [30, 15, 5]
     """
     widths = list(natural)
     kept = list(range(len(natural)))
@@ -142,7 +147,7 @@ def fitting_widths(natural: Sequence[int], least: Sequence[int], width: int, *, 
         can_give = [index for index in kept if widths[index] > least[index]]
         if not can_give:
             return [min(size, room) for size in widths]
-        widths[max(can_give, key=widths.__getitem__)] -= 1
+        widths[max(can_give, key=lambda index: widths[index] / (_SHARE_OF_NAMES if index == 0 else 1))] -= 1
     return widths
 
 
@@ -157,14 +162,19 @@ def _lines(
     """The header and a line for each row."""
     sides = [name in right for name in columns]
 
-    def line(values: Sequence[str]) -> str:
-        shown = zip(values, widths, sides, strict=True)
-        return _GAP.join(_aligned(value, width, is_right=side) for value, width, side in shown if width).rstrip()
+    def line(values: Sequence[str], keeps_end: Sequence[bool]) -> str:
+        shown = zip(values, widths, sides, keeps_end, strict=True)
+        return _GAP.join(
+            _aligned(_shortened(value, width, keeps_end=end), width, is_right=side)
+            for value, width, side, end in shown
+            if width
+        ).rstrip()
 
-    header = line([_cell(name) for name in columns])
+    header = line([_cell(name) for name in columns], [False] * len(columns))
     yield click.style(header, bold=True) if _is_styled() else header
+    name_ends = [index == 0 and _differs_by_end([row[0] for row in cells], widths[0]) for index in range(len(widths))]
     for row in cells:
-        yield line(row)
+        yield line(row, name_ends)
 
 
 def _blocks(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterable[str]:
@@ -179,15 +189,35 @@ def _blocks(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterable[
             yield f"{click.style(label, bold=True) if _is_styled() else label}{_GAP}{value}".rstrip()
 
 
+def _differs_by_end(values: Sequence[str], width: int) -> bool:
+    """Whether the ends of names tell them apart better than their beginnings, once they are shortened.
+
+    Names of aggregates that were made for the same attributes begin alike.
+    """
+    if all(_width(value) <= width for value in values):
+        return False
+    by_beginning, by_end = (
+        len({_shortened(value, width, keeps_end=keeps_end) for value in values}) for keeps_end in (False, True)
+    )
+    return by_end > by_beginning
+
+
+def _shortened(text: str, width: int, *, keeps_end: bool = False) -> str:
+    """A text that is at most this wide; ``…`` stands for its end, or for its beginning.
+
+    >>> _shortened("sales_by_year", 8), _shortened("sales_by_year", 8, keeps_end=True)
+    ('sales_b…', '…by_year')
+    """
+    if _width(text) <= width:
+        return text
+    while text and _width(text) > width - 1:
+        text = text[1:] if keeps_end else text[:-1]
+    return (f"…{text}" if keeps_end else f"{text}…")[:width]
+
+
 def _aligned(text: str, width: int, *, is_right: bool) -> str:
-    """A text of exactly this width, shortened by ``…`` if it is longer."""
-    size = _width(text)
-    if size > width:
-        while text and _width(text) > width - 1:
-            text = text[:-1]
-        text = f"{text}…"[:width]
-        size = _width(text)
-    padding = " " * (width - size)
+    """A text with spaces, as wide as this at least."""
+    padding = " " * (width - _width(text))
     return padding + text if is_right else text + padding
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from airflow_atscale_aggs.cli.main import run
-from airflow_atscale_aggs.cli.printed_tables import fitting_widths
+from airflow_atscale_aggs.cli.printed_tables import fitting_widths, table_lines
 from tests.support.stars.tiny_folder import build_folder
-from tests.support.terminal import printed_on_terminal
+from tests.support.terminal import Conversation, printed_on_terminal
 
 _QUERY = 'SELECT "Day", "Amount" FROM tiny_sales ORDER BY 1'
 _VERBS = {
@@ -137,6 +138,32 @@ def test_columns_fit_into_any_width(width: int) -> None:
 
     assert widths[0]
     assert sum(shown) + 2 * (len(shown) - 1) <= width
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["sales_by_year_city", "sales_by_year_shop"], ["…y_year_city", "…y_year_shop"]),
+        (["city_by_year_of_sale", "shop_by_year_of_sale"], ["city_by_yea…", "shop_by_yea…"]),
+    ],
+    ids=["by their ends", "by their beginnings"],
+)
+def test_shortened_names_are_told_apart(names: list[str], shown: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with printed_on_terminal(27, monkeypatch):
+        lines, _ = table_lines(["aggregate", "reason"], [(name, "a long reason") for name in names], whole=["reason"])
+        printed = [line.split()[0] for line in list(lines)[1:]]
+
+    assert printed == shown
+
+
+def test_a_terminal_is_told_of_each_aggregate_what_a_log_is(folder: Path) -> None:
+    lines = [f"[{number}/4] " for number in range(1, 5)]
+    command = [str(Path(sys.executable).parent / "atscale-aggs"), "build", "tiny_sales"]
+    with Conversation(command, folder=folder, columns=60) as build:
+        build.wait_for("Begun batch ")
+        assert build.wait_for("Activated 4 aggregates").count("as_agg_") == 4
+        assert [line for line in lines if line not in build.seen] == []
+        assert build.close() == 0
 
 
 def test_statements_of_a_file_are_answered_in_order(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
