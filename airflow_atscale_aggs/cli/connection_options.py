@@ -118,11 +118,24 @@ def warehouse_name(ctx: click.Context) -> str:
 
 
 def open_only_warehouse(ctx: click.Context, given: Mapping[str, str | None]) -> DbApiWarehouse:
-    """The warehouse that options and environment name, for verbs that remember nothing."""
+    """The warehouse that options and environment name, for verbs that only read and remember nothing.
+
+    Raises:
+        click.ClickException: none is named, and the file is not there that stands for one then. DuckDB would make an
+            empty one, and who has another warehouse may not have DuckDB.
+    """
     from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 
     remember_connection(ctx, given)
-    return open_warehouse(_option_or_environment(ctx.find_root().obj, "warehouse") or DEFAULT_WAREHOUSE)
+    named = _option_or_environment(ctx.find_root().obj, "warehouse")
+    file = DEFAULT_WAREHOUSE.partition(":///")[2]
+    if not named and not Path(file).exists():
+        message = (
+            f"No warehouse is named, and this folder has no {file}; "
+            "name one by --warehouse URL or the variable ATSCALE_AGGS_WAREHOUSE"
+        )
+        raise click.ClickException(message)
+    return open_warehouse(named or DEFAULT_WAREHOUSE)
 
 
 def repeat_options(ctx: click.Context) -> str:

@@ -34,6 +34,18 @@ def test_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert list(tmp_path.iterdir()) == []
 
 
+def test_init_without_a_warehouse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says how to name one, in place of making an empty file and finding no tables in that."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ATSCALE_AGGS_WAREHOUSE", raising=False)
+
+    assert run(["init", "models/shop", "--yes"]) == 1
+    assert "name one by --warehouse URL" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_with_sml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     make_folder(tmp_path)
