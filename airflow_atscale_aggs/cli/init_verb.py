@@ -50,6 +50,28 @@ def init(ctx: click.Context, /, folder: Path, *, yes: bool, dry_run: bool, as_js
         raise click.UsageError(message, ctx)
     if not dry_run:
         check_target(folder, force=options["force"])
+    texts: dict[str, str] = {}
+    try:
+        proposal = _agree(ctx, folder, options, (asks, dry_run, as_json))
+        if proposal is None:
+            say("Nothing was written.")
+            return 0
+        gone = _write(folder, proposal, texts, force=options["force"])
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        from airflow_atscale_aggs.engine.lifecycle.discover.model_files import is_written
+
+        done = f"The model is in {folder}." if is_written(folder, texts) else "Nothing was written."
+        say(f"Interrupted. {done}")
+        return 130
+    _tell_next(ctx, folder, proposal, (len(texts), gone))
+    return 0
+
+
+def _agree(
+    ctx: click.Context, folder: Path, options: dict[str, Any], chosen: tuple[bool, bool, bool]
+) -> Proposal | None:
+    """Look, show what is proposed, and ask whether it is to be written; None: it is not."""
+    asks, dry_run, as_json = chosen
     proposal = _look(ctx, folder, options, asks=asks)
     if as_json:
         from airflow_atscale_aggs.engine.discovery.proposal_document import proposal_document
@@ -57,13 +79,9 @@ def init(ctx: click.Context, /, folder: Path, *, yes: bool, dry_run: bool, as_js
         print_json(proposal_document(proposal))
     else:
         _show(proposal)
-    if dry_run or (
-        asks and not click.confirm(f"Write this model into {visible(str(folder))}?", default=True, err=True)
-    ):
-        say("Nothing was written.")
-        return 0
-    _write(ctx, folder, proposal, options)
-    return 0
+    question = f"Write this model into {visible(str(folder))}?"
+    is_wanted = not dry_run and (not asks or click.confirm(question, default=True, err=True))
+    return proposal if is_wanted else None
 
 
 def _look(ctx: click.Context, folder: Path, options: dict[str, Any], *, asks: bool) -> Proposal:
@@ -96,8 +114,6 @@ def _look(ctx: click.Context, folder: Path, options: dict[str, Any], *, asks: bo
                 return discover(warehouse, request)
             finally:
                 interruptible.check()
-    except KeyboardInterrupt:
-        raise click.exceptions.Abort from None
     finally:
         _Progress.end()
         warehouse.close()
@@ -166,14 +182,26 @@ def _show_left_out(proposal: Proposal) -> None:
         say(f"left out: {len(proposal.left_out) - _MOST_LEFT_OUT} more; the model's file and --json have all")
 
 
-def _write(ctx: click.Context, folder: Path, proposal: Proposal, options: dict[str, Any]) -> None:
-    """Write the files, then tell what to run next."""
+def _write(folder: Path, proposal: Proposal, texts: dict[str, str], *, force: bool) -> tuple[str, ...]:
+    """Write the files, all or none; which ones of an earlier run were taken away.
+
+    Args:
+        texts: gets the text of each file before the first one is written.
+    """
+    from airflow_atscale_aggs.cli.interruption import Interruptible
     from airflow_atscale_aggs.engine.discovery.sml_documents import make_documents
     from airflow_atscale_aggs.engine.lifecycle.discover.model_files import write_files
 
-    texts = make_documents(proposal)
-    gone = write_files(folder, texts, force=options["force"])
-    say(f"Wrote {counted(len(texts), 'file')} into {folder}.")
+    # SIGTERM leaves as little behind as Ctrl-C.
+    with Interruptible(lambda: None):
+        texts.update(make_documents(proposal))
+        return write_files(folder, texts, force=force)
+
+
+def _tell_next(ctx: click.Context, folder: Path, proposal: Proposal, written: tuple[int, tuple[str, ...]]) -> None:
+    """Tell what was written, and what to run next."""
+    number, gone = written
+    say(f"Wrote {counted(number, 'file')} into {folder}.")
     if gone:
         say(f"Took away {counted(len(gone), 'file')} of an earlier init: {', '.join(gone)}")
     same = repeat_options(ctx)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import secrets
 import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from airflow_atscale_aggs.engine.discovery.sml_documents import MARK
@@ -26,9 +26,10 @@ def check_target(folder: Path, *, force: bool) -> None:
 
 
 def write_files(folder: Path, texts: Mapping[str, str], *, force: bool) -> tuple[str, ...]:
-    """Write all files. Where the folder is new or empty it appears as a whole.
+    """Write all files, or leave everything as it was. Where the folder is new or empty it appears as a whole.
 
     With ``force``, files that an earlier run has written and that are no longer wanted are taken away; others stay.
+    Whatever ends it on the way, also Ctrl-C, what was there before is there again.
 
     Returns:
         What was taken away.
@@ -38,23 +39,38 @@ def write_files(folder: Path, texts: Mapping[str, str], *, force: bool) -> tuple
         OSError: the folder cannot be written.
     """
     check_target(folder, force=force)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    with _new_folders([folder.parent]):
+        # Its name is known before it is there, so that nothing can come between it and its end.
+        scratch = folder.parent / f".{folder.name}.{secrets.token_hex(6)}"
+        try:
+            try:
+                return _write_at_once(folder, scratch, texts)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+        finally:
+            # Ctrl-C may have come there.
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _write_at_once(folder: Path, scratch: Path, texts: Mapping[str, str]) -> tuple[str, ...]:
+    new = scratch / "new"
+    for path, text in texts.items():
+        file = new / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    if folder.is_dir() and any(folder.iterdir()):
+        return _replace_files(folder, scratch, texts)
+    # One step, also where an empty folder is there.
+    new.replace(folder)
+    return ()
+
+
+def is_written(folder: Path, texts: Mapping[str, str]) -> bool:
+    """Whether a folder has all the files with these texts. False where there are none."""
     try:
-        for path, text in texts.items():
-            file = scratch / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
-        if folder.is_dir() and any(folder.iterdir()):
-            return _replace_files(folder, scratch, texts)
-        # A folder made by mkdtemp is its owner's alone; a model is shared.
-        scratch.chmod(0o777 & ~_umask())
-        if folder.is_dir():
-            folder.rmdir()
-        scratch.rename(folder)
-        return ()
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        return bool(texts) and all((folder / path).read_text(encoding="utf-8") == text for path, text in texts.items())
+    except OSError:
+        return False
 
 
 def _replace_files(folder: Path, scratch: Path, texts: Mapping[str, str]) -> tuple[str, ...]:
@@ -69,12 +85,48 @@ def _replace_files(folder: Path, scratch: Path, texts: Mapping[str, str]) -> tup
         for file in sorted(folder.rglob("*.yml"))
         if file.relative_to(folder).as_posix() not in texts and _is_ours(file)
     )
-    for path in texts:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (scratch / path).replace(folder / path)
-    for path in gone:
-        (folder / path).unlink()
+    old = scratch / "old"
+    for path in (*gone, *(path for path in texts if (folder / path).exists())):
+        (old / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(folder / path, old / path)
+    with _new_folders(sorted({(folder / path).parent for path in texts})):
+        try:
+            for path in texts:
+                (scratch / "new" / path).replace(folder / path)
+            for path in gone:
+                (folder / path).unlink()
+        except BaseException:
+            _put_back(folder, old, (*texts, *gone))
+            raise
     return gone
+
+
+def _put_back(folder: Path, old: Path, paths: Sequence[str]) -> None:
+    """Give each file the text that it had, or take it away. A second Ctrl-C does not stop it half-way."""
+    waiting = [*paths]
+    while waiting:
+        with contextlib.suppress(KeyboardInterrupt):
+            path = waiting[-1]
+            if (old / path).exists():
+                shutil.copy2(old / path, folder / path)
+            else:
+                (folder / path).unlink(missing_ok=True)
+            waiting.pop()
+
+
+@contextlib.contextmanager
+def _new_folders(wanted: Iterable[Path]) -> Iterator[None]:
+    """Folders that are there in the block, and are gone again if the block fails and nobody has put anything in."""
+    made = [folder for one in wanted for folder in reversed((one, *one.parents)) if not folder.exists()]
+    try:
+        for folder in made:
+            folder.mkdir(exist_ok=True)
+        yield
+    except BaseException:
+        for folder in reversed(made):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _is_ours(file: Path) -> bool:
@@ -83,9 +135,3 @@ def _is_ours(file: Path) -> bool:
             return file.is_file() and lines.readline().startswith(MARK)
     except OSError:
         return False
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
