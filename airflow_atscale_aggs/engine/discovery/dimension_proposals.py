@@ -14,6 +14,7 @@ from airflow_atscale_aggs.engine.discovery.hierarchies import (
     find_hierarchies,
     prove_units,
 )
+from airflow_atscale_aggs.engine.discovery.joined_words import JoinedWords
 from airflow_atscale_aggs.engine.discovery.labels import Labels, column_label, label_of, with_subject
 from airflow_atscale_aggs.engine.discovery.proposal import (
     CalculatedColumn,
@@ -45,6 +46,7 @@ class DimensionMaker:
         labels: names of attributes and metrics that are taken.
         dimension_labels: names of dimensions that are taken.
         calculated: columns that were added to tables on the way.
+        joined: takes words apart that are written together.
     """
 
     names: Names
@@ -52,6 +54,14 @@ class DimensionMaker:
     labels: Labels = field(default_factory=Labels)
     dimension_labels: Labels = field(default_factory=Labels)
     calculated: dict[str, list[CalculatedColumn]] = field(default_factory=dict)
+    joined: JoinedWords = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.joined = JoinedWords({name: list(table.columns) for name, table in self.names.tables.items()})
+
+    def label_of_column(self, table: TableProfile, column: str) -> str:
+        """A column's name for people."""
+        return column_label(column, table.shared_prefix, self.joined)
 
     def of_table(
         self,
@@ -110,7 +120,7 @@ class DimensionMaker:
         for column in table.in_order:
             if column.name in foreign or column.name in measured or not _is_code(column):
                 continue
-            label = column_label(column.name, table.shared_prefix)
+            label = self.label_of_column(table, column.name)
             name = self.labels.give(with_subject(label, subject) if subject else label, (with_subject(label, subject),))
             level = ProposedAttribute(
                 name=name, keys=(column.name,), name_column=column.name, reason=f"{column.distinct:,} different values"
@@ -130,7 +140,7 @@ class DimensionMaker:
         return [self._of_date(table, column, subject) for column in columns[:_MOST_FACT_DATES]]
 
     def _of_date(self, table: TableProfile, column: ColumnProfile, subject: str) -> ProposedDimension:
-        label = column_label(column.name, table.shared_prefix)
+        label = self.label_of_column(table, column.name)
         name = with_subject(label, subject) if subject else label
         levels = [
             ProposedAttribute(
@@ -198,7 +208,7 @@ class DimensionMaker:
             chain = []
             for level in hierarchy.levels:
                 unit = _unit_of(level.keys[-1], calendar, self.calculated.get(table.name, ()))
-                label = _UNIT_LABELS.get(unit) or column_label(level.name_column, table.shared_prefix)
+                label = _UNIT_LABELS.get(unit) or self.label_of_column(table, level.name_column)
                 name = self.labels.give(
                     label if unit else with_subject(label, subject), (with_subject(label, subject),)
                 )
@@ -221,7 +231,7 @@ class DimensionMaker:
         reason = f"unique over {table.rows:,} rows"
         if column.values < table.looked_at:
             reason += f"; NULL in {table.looked_at - column.values:,}, which nothing refers to"
-        name = self.labels.give(subject, (f"{subject} {column_label(key[0], table.shared_prefix)}",))
+        name = self.labels.give(subject, (f"{subject} {self.label_of_column(table, key[0])}",))
         return ProposedAttribute(
             name=name,
             keys=key,
@@ -241,7 +251,7 @@ class DimensionMaker:
             "string",
             _compound_text([table.columns[column] for column in key]),
         )
-        labels = " ".join(column_label(column, table.shared_prefix) for column in key)
+        labels = " ".join(self.label_of_column(table, column) for column in key)
         return ProposedAttribute(
             name=self.labels.give(subject, (f"{subject} {labels}",)),
             keys=key,
@@ -264,7 +274,7 @@ class DimensionMaker:
             if reason:
                 left_out.append(LeftOut(column.name, reason))
                 continue
-            label = with_subject(column_label(column.name, table.shared_prefix), subject)
+            label = with_subject(self.label_of_column(table, column.name), subject)
             attributes.append(
                 ProposedAttribute(name=self.labels.give(label), keys=(column.name,), name_column=column.name)
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from airflow_atscale_aggs.engine.discovery.column_names import Words, words_of
+from airflow_atscale_aggs.engine.discovery.joined_words import JoinedWords
 
 _KEPT_UPPER = frozenset({"id", "sk", "url", "ip", "sku", "vat"})
 _LONGEST = 60
@@ -20,14 +21,19 @@ def label_of(words: Iterable[str]) -> str:
     return " ".join(word.upper() if word in _KEPT_UPPER else word[:1].upper() + word[1:] for word in words)
 
 
-def column_label(column: str, prefix: str = "") -> str:
+def column_label(column: str, prefix: str = "", joined: JoinedWords | None = None) -> str:
     """A column's name for people, without the prefix that its table's columns share.
+
+    Args:
+        joined: takes words apart that are written together; None: they stay.
 
     >>> column_label("ss_net_paid", "ss"), column_label("OrderDateKey")
     ('Net Paid', 'Order Date Key')
     """
     words = words_of(column)
-    return label_of(words[1:] if prefix and len(words) > 1 and words[0] == prefix else words) or column
+    words = words[1:] if prefix and len(words) > 1 and words[0] == prefix else words
+    parts = words if joined is None else [part for word in words for part in joined.split(word)]
+    return label_of(parts) or column
 
 
 def with_subject(label: str, subject: str) -> str:

@@ -12,7 +12,7 @@ from airflow_atscale_aggs.engine.discovery.calendars import Calendar, find_calen
 from airflow_atscale_aggs.engine.discovery.column_names import table_stem, words_of
 from airflow_atscale_aggs.engine.discovery.dimension_proposals import DimensionMaker
 from airflow_atscale_aggs.engine.discovery.hierarchies import Violations
-from airflow_atscale_aggs.engine.discovery.labels import Labels, column_label, label_of, with_subject
+from airflow_atscale_aggs.engine.discovery.labels import Labels, label_of, with_subject
 from airflow_atscale_aggs.engine.discovery.played_roles import find_templates
 from airflow_atscale_aggs.engine.discovery.proposal import (
     Proposal,
@@ -233,7 +233,7 @@ def _metrics_of(
     add(f"{_fact_label(table.name)} Rows", counted_column, "count non-null", reason)
     for column in table.in_order:
         found = judge(column, findings.names.stem(table.name, column.name), foreign)
-        label = column_label(column.name, table.shared_prefix)
+        label = maker.label_of_column(table, column.name)
         for prefix, method in _methods(found):
             add(f"{prefix}{label}", column.name, method, found.reason)
     for reference in used:
