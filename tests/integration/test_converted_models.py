@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -14,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs.cli.main import run
-from airflow_atscale_aggs.engine.errors import ModelFileError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
@@ -23,8 +19,6 @@ from airflow_atscale_aggs.engine.lifecycle.transfer.convert_model import (
     convert_ossie_file,
 )
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
-from airflow_atscale_aggs.engine.model.resolving import ModelResolver
 from tests.support.stars.bakery import PROJECT, deployed_bakery
 from tests.support.stars.library import FILE, make_library
 
@@ -183,27 +177,3 @@ def test_a_hostile_file_is_a_sentence(
     assert told.startswith(f"Error: {file}")
     assert "Traceback" not in told
     assert "not foreseen" not in told
-
-
-@pytest.mark.skipif("ATSCALE_AGGS_OSSIE" not in os.environ, reason="ATSCALE_AGGS_OSSIE names no clone of apache/ossie")
-def test_published_examples_of_ossie_are_deployed(tmp_path: Path) -> None:
-    """Every semantic model of the project's own repository converts, and its SML has no error."""
-    clone = ["git", "-C", os.environ["ATSCALE_AGGS_OSSIE"]]
-    names = subprocess.run(
-        [*clone, "ls-tree", "-r", "--name-only", "HEAD"], check=True, capture_output=True, text=True
-    ).stdout.splitlines()
-    converted = 0
-    for place, name in enumerate(name for name in names if name.endswith((".yaml", ".yml"))):
-        data = subprocess.run([*clone, "show", f"HEAD:{name}"], check=True, capture_output=True).stdout
-        if b"\nsemantic_model:" not in data:
-            continue
-        file = tmp_path / f"{place}.yaml"
-        file.write_bytes(data)
-        with contextlib.suppress(ModelFileError):
-            convert_ossie_file(file, tmp_path / str(place), ConversionWish())
-            folder = read_model_folder(tmp_path / str(place))
-            for model in folder.of_type("model"):
-                ModelResolver(folder).resolve(model)
-            assert [str(issue) for issue in folder.issues.all() if issue.is_error] == [], name
-            converted += 1
-    assert converted > 0

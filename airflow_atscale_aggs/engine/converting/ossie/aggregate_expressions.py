@@ -42,11 +42,13 @@ class BaseAggregate:
         dataset: whose rows are aggregated.
         sql: the column.
         properties: of the SML metric.
+        is_assumed: nothing says which dataset is meant; it is the only one that no relationship leads to.
     """
 
     dataset: OssieDataset
     sql: str
     properties: dict[str, Any]
+    is_assumed: bool = False
 
 
 def split_aggregates(sql: str, model: OssieModel) -> tuple[exp.Expr, list[BaseAggregate]]:
@@ -94,7 +96,8 @@ def _aggregate(node: exp.Expr, model: OssieModel) -> BaseAggregate:
     text = _on_columns(operand, dataset)
     if condition is not None:
         text = f"CASE WHEN {_on_columns(condition, dataset)} THEN {text} END"
-    return BaseAggregate(dataset, text, {"calculation_method": method, **_quantile(node)})
+    is_assumed = len(model.datasets) > 1 and next(operand.find_all(exp.Column), None) is None and condition is None
+    return BaseAggregate(dataset, text, {"calculation_method": method, **_quantile(node)}, is_assumed)
 
 
 def _quantile(node: exp.Expr) -> dict[str, Any]:
@@ -119,8 +122,10 @@ def _dataset_of(parts: list[exp.Expr], model: OssieModel) -> OssieDataset:
         if dataset is None:
             raise ExpressionError(f"`{column.sql()}` is a field of no dataset")
         datasets[dataset.name] = dataset
-    if not datasets and len(model.datasets) == 1:
-        return model.datasets[0]
+    led_to = {relationship.target.casefold() for relationship in model.relationships}
+    starts = [dataset for dataset in model.datasets if dataset.name.casefold() not in led_to]
+    if not datasets and len(starts) == 1:
+        return starts[0]
     if len(datasets) != 1:
         names = " and ".join(f"`{name}`" for name in datasets) or "no dataset"
         raise ExpressionError(f"one of its aggregates is over rows of {names}; it must be one")

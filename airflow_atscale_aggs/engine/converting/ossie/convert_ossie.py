@@ -73,6 +73,7 @@ class _Conversion:
     _facts: set[str] = field(default_factory=set)
     _keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _names: dict[tuple[str, str], str] = field(default_factory=dict)
+    _played: frozenset[str] = frozenset()
 
     def make(self) -> None:
         """Everything, metrics first: they tell which datasets are facts."""
@@ -86,6 +87,7 @@ class _Conversion:
         for relationship in usable:
             self._keys.setdefault(_name_of(self.model, relationship.target), relationship.to_columns)
         edges = [relationship for relationship in usable if self._leads_to_key(relationship)]
+        self._played = self._several_ways(edges)
         for dataset in self.model.datasets:
             if dataset.name in self._keys:
                 self._dimension(dataset, [edge for edge in edges if _name_of(self.model, edge.origin) == dataset.name])
@@ -93,7 +95,7 @@ class _Conversion:
                 self._own_attributes(dataset)
         for edge in edges:
             if _name_of(self.model, edge.origin) in self._facts:
-                self.relationships.append(self._edge(edge, edges))
+                self.relationships.append(self._edge(edge))
 
     def _name_attributes(self) -> None:
         """A field's own name where no other field and no metric has it, else with its dataset's."""
@@ -134,6 +136,9 @@ class _Conversion:
             self._add("metric_calc", metric.name, metric, {"expression": expression}, is_hidden=False)
         if expression and has_division(rest):
             self.findings.partly("metric", metric.name, metric.where, _DIVIDED)
+        for name in sorted({aggregate.dataset.name for aggregate in aggregates if aggregate.is_assumed}):
+            why = f"it counts rows of `{name}`, the only dataset that no relationship leads to"
+            self.findings.partly("metric", metric.name, metric.where, why)
         if len({aggregate.dataset.name for aggregate in aggregates}) > 1:
             why = "each of its aggregates is of all rows of its own table that a query's attributes lead to"
             self.findings.partly("metric", metric.name, metric.where, why)
@@ -197,7 +202,7 @@ class _Conversion:
             "is_hidden": True,
             "custom_empty_member": dict(NO_MEMBER),
         }
-        embedded = [self._embedded(dataset, edge, edges) for edge in edges]
+        embedded = [self._embedded(dataset, edge) for edge in edges]
         value = {
             "unique_name": dataset.name,
             "object_type": "dimension",
@@ -210,9 +215,7 @@ class _Conversion:
         }
         self.objects.append(SmlObject(value, (f"From the dataset at {dataset.where}.",)))
 
-    def _embedded(
-        self, dataset: OssieDataset, edge: OssieRelationship, edges: list[OssieRelationship]
-    ) -> dict[str, Any]:
+    def _embedded(self, dataset: OssieDataset, edge: OssieRelationship) -> dict[str, Any]:
         """A join from a dimension to another one."""
         columns = [self._column_named(dataset, column) for column in edge.from_columns]
         place = {"hierarchy": dataset.name, "level": f"{dataset.name} key"}
@@ -220,7 +223,7 @@ class _Conversion:
             "unique_name": edge.name,
             "type": "embedded",
             "from": {"dataset": dataset.name, "join_columns": columns, **place},
-            **self._target(edge, edges),
+            **self._target(edge),
         }
 
     def _own_attributes(self, dataset: OssieDataset) -> None:
@@ -272,26 +275,36 @@ class _Conversion:
             **({"description": field_.description} if field_.description else {}),
         }
 
-    def _edge(self, edge: OssieRelationship, edges: list[OssieRelationship]) -> dict[str, Any]:
+    def _edge(self, edge: OssieRelationship) -> dict[str, Any]:
         origin = self.model.dataset(edge.origin)
         assert origin is not None  # noqa: S101 - `_is_usable` has looked
         columns = [self._column_named(origin, column) for column in edge.from_columns]
         return {
             "unique_name": edge.name,
             "from": {"dataset": origin.name, "join_columns": columns},
-            **self._target(edge, edges),
+            **self._target(edge),
         }
 
-    def _target(self, edge: OssieRelationship, edges: list[OssieRelationship]) -> dict[str, Any]:
-        """Where an edge leads; several edges from one dataset to another are told apart by their names."""
+    def _several_ways(self, edges: list[OssieRelationship]) -> frozenset[str]:
+        """Names of relationships that end different ways from one fact to one dataset, which must be told apart."""
+        ends = [(_name_of(self.model, edge.origin), _name_of(self.model, edge.target), edge.name) for edge in edges]
+        played: set[str] = set()
+        for fact in self._facts:
+            reached, waiting = {fact}, [fact]
+            while waiting:
+                place = waiting.pop()
+                new = {target for origin, target, _ in ends if origin == place} - reached
+                reached |= new
+                waiting += new
+            for target in reached:
+                last = [name for origin, end, name in ends if end == target and origin in reached]
+                played |= {*last} if len(last) > 1 else set()
+        return frozenset(played)
+
+    def _target(self, edge: OssieRelationship) -> dict[str, Any]:
+        """Where an edge leads; several ways from a fact to a dataset are told apart by the names of the last edges."""
         target = _name_of(self.model, edge.target)
-        parallel = [
-            other
-            for other in edges
-            if _name_of(self.model, other.target) == target
-            and _name_of(self.model, other.origin) == _name_of(self.model, edge.origin)
-        ]
-        role = {"role_play": f"{edge.name} {{0}}"} if len(parallel) > 1 else {}
+        role = {"role_play": f"{edge.name} {{0}}"} if edge.name in self._played else {}
         if role:
             why = f"its attributes are named `{edge.name} …`, since several relationships lead to `{target}`"
             self.findings.partly("relationship", edge.name, edge.where, why)

@@ -62,3 +62,39 @@ def test_a_compound_key_stays_compound(converted: Converted) -> None:
     towns = read_yaml(converted.texts["dimensions/towns.yml"])
 
     assert towns["level_attributes"][0]["key_columns"] == ["country", "town"]
+
+
+_DIAMOND = """
+semantic_model:
+  - name: diamond
+    datasets:
+      - {name: sales, source: s.sales, fields: []}
+      - {name: shops, source: s.shops, primary_key: [id], fields: []}
+      - {name: goods, source: s.goods, primary_key: [id], fields: []}
+      - name: places
+        source: s.places
+        primary_key: [id]
+        fields: [{name: place, expression: {dialects: [{dialect: ANSI_SQL, expression: place}]}}]
+    relationships:
+      - {name: sold_in, from: sales, to: shops, from_columns: [shop], to_columns: [id]}
+      - {name: sold, from: sales, to: goods, from_columns: [good], to_columns: [id]}
+      - {name: shop_at, from: shops, to: places, from_columns: [place], to_columns: [id]}
+      - {name: made_at, from: goods, to: places, from_columns: [place], to_columns: [id]}
+    metrics:
+      - {name: rows, expression: {dialects: [{dialect: ANSI_SQL, expression: COUNT(*)}]}}
+"""
+
+
+def test_two_ways_over_other_datasets_are_told_apart() -> None:
+    """One name for the place of a shop and the place of a good would be one of them, by chance."""
+    made = convert_ossie(read_ossie(_DIAMOND.encode(), "d.yaml"), name="diamond", connection="warehouse")
+    roles = {
+        edge["unique_name"]: edge.get("role_play")
+        for file in ("models/diamond.yml", "dimensions/shops.yml", "dimensions/goods.yml")
+        for edge in read_yaml(made.texts[file])["relationships"]
+    }
+
+    assert roles == {"sold_in": None, "sold": None, "shop_at": "shop_at {0}", "made_at": "made_at {0}"}
+    told = {finding.name: finding.why for finding in made.findings if finding.outcome is Outcome.PARTLY}
+    assert told["rows"] == "it counts rows of `sales`, the only dataset that no relationship leads to"
+    assert set(told) == {"rows", "shop_at", "made_at"}
