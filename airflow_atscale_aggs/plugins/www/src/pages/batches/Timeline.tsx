@@ -4,6 +4,7 @@ import { type KeyboardEvent, type SyntheticEvent, useMemo, useRef, useState } fr
 
 import { useNarrow } from "src/hooks/useNarrow";
 import { useTimezone } from "src/hooks/useTimezone";
+import { useWidth } from "src/hooks/useWidth";
 import { formatSeconds } from "src/utils/numbers";
 import { formatTime } from "src/utils/times";
 
@@ -30,16 +31,21 @@ const MOVES: Record<string, (at: number, last: number) => number> = {
   End: (_, last) => last,
 };
 
-/** A tick's text is centred, unless it would leave the track at one of its ends. */
-const shiftOf = (place: number, isNarrow: boolean): string | undefined => {
-  const edge = isNarrow ? 14 : 4;
+/** How wide a tick's text is in pixels. */
+const textWidthOf = (tickSeconds: number): number => (tickSeconds < 1 ? 84 : 56);
+
+const MOST_TICKS = 8;
+
+/** A tick's text is centred, unless it would leave the track, which is so many pixels wide, at one of its ends. */
+const shiftOf = (place: number, tickSeconds: number, width: number): string | undefined => {
+  const edge = (100 * textWidthOf(tickSeconds)) / 2 / Math.max(width, 1);
   return place < edge ? undefined : place > 100 - edge ? "translateX(-100%)" : "translateX(-50%)";
 };
 
 const clockOf = (tickSeconds: number): string =>
   tickSeconds < 1 ? "HH:mm:ss.SSS" : tickSeconds < 60 ? "HH:mm:ss" : "HH:mm";
 
-const scaleOf = (batch: BatchDetail, rows: readonly TimedStep[], now: number, most: number) => {
+const scaleOf = (batch: BatchDetail, rows: readonly TimedStep[], now: number, width: number) => {
   const spans = rows.flatMap(({ span }) => (span === undefined ? [] : [span]));
   const isRunning = batch.status === "in_progress";
   const begun = Date.parse(batch.created_at);
@@ -49,7 +55,14 @@ const scaleOf = (batch: BatchDetail, rows: readonly TimedStep[], now: number, mo
   const from = Math.min(...starts, isRunning || spans.length === 0 ? begun : Infinity);
   const to = Math.max(...ends, isRunning ? now : -Infinity, spans.length === 0 ? ended : -Infinity);
   // Some air at the right, so that the last bar and its arrow are seen to end.
-  return timeScale(spans, { from, to: to + (to - from) * 0.02 }, most);
+  const all = { from, to: to + (to - from) * 0.02 };
+  // A text at an end is not centred, and takes half of its width more from its neighbour.
+  const scaleFor = (tickSeconds: number) => {
+    const room = Math.floor(width / (textWidthOf(tickSeconds) * 1.6));
+    return timeScale(spans, all, Math.max(2, Math.min(room, MOST_TICKS)));
+  };
+  const scale = scaleFor(1);
+  return scale.tickSeconds < 1 ? scaleFor(scale.tickSeconds) : scale;
 };
 
 const Legend = ({ batch }: { batch: BatchDetail }) => {
@@ -92,7 +105,8 @@ export const Timeline = ({ batch, onOpen }: Props) => {
     () => timedSteps(batch.steps, now, isRunning, end),
     [batch.steps, now, isRunning, end],
   );
-  const scale = useMemo(() => scaleOf(batch, rows, now, isNarrow ? 2 : 8), [batch, rows, now, isNarrow]);
+  const [track, width] = useWidth();
+  const scale = useMemo(() => scaleOf(batch, rows, now, width), [batch, rows, now, width]);
 
   const scroller = useRef<HTMLDivElement>(null);
   const virtualizer = useVirtualizer({
@@ -188,12 +202,12 @@ export const Timeline = ({ batch, onOpen }: Props) => {
           <Text fontWeight="semibold" px={3} py={1.5}>
             In build order
           </Text>
-          <Box aria-hidden me={3} overflow="hidden" position="relative">
+          <Box aria-hidden me={3} overflow="hidden" position="relative" ref={track}>
             {scale.ticks.map(({ time, place }) => (
               <span
                 className="tick"
                 key={time}
-                style={{ left: `${place}%`, transform: shiftOf(place, isNarrow) }}
+                style={{ left: `${place}%`, transform: shiftOf(place, scale.tickSeconds, width) }}
                 title={say(time)}
               >
                 {say(time, clockOf(scale.tickSeconds))}

@@ -1,11 +1,12 @@
 import { Box, Button, HStack, Link, Table, Text, VisuallyHidden } from "@chakra-ui/react";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useMemo } from "react";
 import { LuLayoutGrid, LuTable } from "react-icons/lu";
 import { Link as RouterLink } from "react-router-dom";
 
 import { EmptyState } from "src/components/EmptyState";
 import { type Model, pageAddress } from "src/frame/models";
 import { useAddressParam } from "src/hooks/useAddress";
+import { useWidth } from "src/hooks/useWidth";
 import { formatBytes, formatCount, formatRows, formatShare, plural } from "src/utils/numbers";
 
 import type { SizeTile } from "./overview";
@@ -27,27 +28,6 @@ const ALL_STEPS: readonly UseStep[] = [0, 1, 2, 3, 4];
 
 // Stripes tell what nobody uses to those who do not see its colour.
 const STRIPES = "repeating-linear-gradient(135deg, transparent 0 6px, var(--chakra-colors-border) 6px 7px)";
-
-const useWidth = () => {
-  const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
-  useEffect(() => {
-    const element = box.current;
-    if (element === null) {
-      return undefined;
-    }
-    const measure = () => {
-      setWidth(element.clientWidth);
-    };
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    measure();
-    return () => {
-      observer.disconnect();
-    };
-  }, []);
-  return [box, width] as const;
-};
 
 /** Size and use of an aggregate: `4.0 KB, answered 12 queries`. */
 const figures = (tile: SizeTile): string =>

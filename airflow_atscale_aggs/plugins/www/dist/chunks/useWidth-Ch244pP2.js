@@ -1,0 +1,1 @@
+import{S as e,d as t,g as n,x as r}from"./jsx-runtime-NKdNowKg.js";t();var i=()=>{let t=r(null),[i,a]=e(0);return n(()=>{let e=t.current;if(e===null)return;let n=()=>{a(e.clientWidth)},r=new ResizeObserver(n);return r.observe(e),n(),()=>{r.disconnect()}},[]),[t,i]};export{i as t};
