@@ -29,9 +29,9 @@ _NOTHING = {
 """What is said where there is nothing to base recommendations on, by the report's source."""
 
 _ASKED = {
-    "history": "{:,.0f} queries of the log",
-    "queries": "the {:,.0f} queries",
-    "structure": "{:,.0f} likely queries",
+    "history": "{:,.0f} {} of the log",
+    "queries": "the {:,.0f} {}",
+    "structure": "{:,.0f} likely {}",
 }
 """What the recommendations are based on, by the report's source."""
 
@@ -152,8 +152,9 @@ def _show(report: RecommendReport, *, is_applied: bool) -> None:
         say(f"Nothing to recommend: no further aggregate saves more than it costs. {_budget(report)}")
         return
     before = max(report.cost_before, 1)
+    noun = "query" if round(report.queries) == 1 else "queries"
     say(
-        f"With {len(report.recommendations)} more, {_ASKED[report.source].format(report.queries)} would read "
+        f"With {len(report.recommendations)} more, {_ASKED[report.source].format(report.queries, noun)} would read "
         f"{report.cost_after:,} rows instead of {report.cost_before:,} ({1 - report.cost_after / before:.0%} less)."
     )
     say(_budget(report))
