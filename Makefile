@@ -19,7 +19,7 @@ COSMOS := .cache/cosmos
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help test suite lint style types downloads unit docs screenshots page browser chromium clients fuzz spark snowflake superset chaos install-check newcomer demo spark-demo bench clean
+.PHONY: help test suite lint style types downloads unit docs screenshots page browser chromium clients fuzz spark snowflake superset chaos install-check newcomer walk demo spark-demo bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -159,6 +159,9 @@ install-check: $(STAMP) ## Install the wheel of the tree beside a fresh Airflow 
 
 newcomer: $(STAMP) ## Go from an empty environment and tables without a model to a green batch in a real Airflow, without editing a file
 	PYTHONPATH=dags/demo $(BIN)/python -m tests.newcomer.newcomer
+
+walk: $(STAMP) ## Follow tutorial, README and installing.md to the letter in an empty Debian root (needs root and mmdebstrap; eight minutes)
+	PYTHONPATH=dags/demo $(BIN)/python -m tests.newcomer.walk
 
 demo: $(STAMP) ## Start a real Airflow with our DAGs on generated data (WAIT=0 exits when done)
 	$(BIN)/python dags/demo/run_demo.py

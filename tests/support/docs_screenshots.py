@@ -146,6 +146,7 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("No Chromium is installed here; `make chromium` installs Debian's.")
+    print("Following the tutorial, whose Airflow the pictures show; the first one comes in two minutes ...", flush=True)
     with (
         tempfile.TemporaryDirectory(prefix="pictures") as home,
         terminated_by_signals(),
