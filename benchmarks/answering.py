@@ -18,6 +18,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -56,34 +57,60 @@ def postgres(url: str | None) -> Iterator[str]:
         server.cleanup()
 
 
-def compare(workspace: Workspace, queries: Mapping[str, str]) -> None:
-    """One line a query, then hits and the geometric mean over hits and over all."""
+@dataclass(frozen=True)
+class Answered:
+    """A query on facts and on aggregates.
+
+    Attributes:
+        facts: least seconds of its SQL on the facts.
+        aggregates: least seconds of the SQL that the router chose.
+        is_hit: whether that reads an aggregate.
+        is_same: whether both gave the same answer.
+    """
+
+    name: str
+    facts: float
+    aggregates: float
+    source: str
+    is_hit: bool
+    is_same: bool
+
+
+def answers(workspace: Workspace, queries: Mapping[str, str]) -> list[Answered]:
+    """Run each query both ways, several times."""
     router = QueryRouter(workspace)
-    hits, ratios = 0, []
+    answered = []
     for name, sql in queries.items():
-        took, answers = {}, {}
+        took, rows = {}, {}
         for use in (False, True):
             plan = router.plan(sql, use_aggregates=use)
             with workspace.warehouse.session() as session:
                 runs = []
                 for _ in range(RUNS):
                     begun = time.perf_counter()
-                    answers[use] = session.fetch_all(plan.sql)
+                    rows[use] = session.fetch_all(plan.sql)
                     runs.append(time.perf_counter() - begun)
             took[use] = min(runs)
-        is_same = is_same_answer(answers[False], answers[True])
-        hits += plan.uses_aggregates
-        ratios.append((took[False] / took[True], plan.uses_aggregates))
         source = ", ".join(source_part.aggregate or "facts" for source_part in plan.sources) or "as it stands"
-        alike = "" if is_same else "  ANSWERS DIFFER"
+        is_same = is_same_answer(rows[False], rows[True])
+        answered.append(Answered(name, took[False], took[True], source, plan.uses_aggregates, is_same))
+    return answered
+
+
+def compare(workspace: Workspace, queries: Mapping[str, str]) -> None:
+    """One line a query, then hits and the geometric mean over hits and over all."""
+    answered = answers(workspace, queries)
+    for query in answered:
+        alike = "" if query.is_same else "  ANSWERS DIFFER"
         print(
-            f"{name[:34]:34} {took[False] * 1e3:9.1f} ms {took[True] * 1e3:9.1f} ms {ratios[-1][0]:7.1f}x  "
-            f"{source}{alike}"
+            f"{query.name[:34]:34} {query.facts * 1e3:9.1f} ms {query.aggregates * 1e3:9.1f} ms "
+            f"{query.facts / query.aggregates:7.1f}x  {query.source}{alike}"
         )
+    hits = [query.facts / query.aggregates for query in answered if query.is_hit]
+    everything = [query.facts / query.aggregates for query in answered]
     print(
-        f"hits {hits} of {len(queries)}; geometric mean "
-        f"{statistics.geometric_mean([ratio for ratio, is_hit in ratios if is_hit]):.1f}x over hits, "
-        f"{statistics.geometric_mean([ratio for ratio, _ in ratios]):.1f}x over all"
+        f"hits {len(hits)} of {len(queries)}; geometric mean {statistics.geometric_mean(hits):.1f}x over hits, "
+        f"{statistics.geometric_mean(everything):.1f}x over all"
     )
 
 
