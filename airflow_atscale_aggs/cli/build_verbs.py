@@ -39,6 +39,20 @@ def _pairs(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) 
     return duration_by_dataset
 
 
+def _slices(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """``a=1..2`` as pairs; a dataset may be given several times."""
+    slices = tuple((dataset, text) for dataset, _, text in (item.partition("=") for item in given))
+    if not all(dataset and text for dataset, text in slices):
+        raise click.BadParameter("write DATASET=FROM..THROUGH, such as sales=2026-01-03..2026-01-05", ctx, option)
+    return slices
+
+
+def _is_incremental(ctx: click.Context, build_type: str, changed: tuple[tuple[str, str], ...]) -> bool:
+    """Whether increments are asked for: outright, or by what has changed."""
+    is_given = ctx.get_parameter_source("build_type") is not click.core.ParameterSource.DEFAULT
+    return build_type == "incremental" or (bool(changed) and not is_given)
+
+
 @click.command(cls=Verb, example="atscale-aggs plan retail --sql")
 @click.argument("model")
 @_FULL
@@ -119,6 +133,14 @@ def _first_statement(step: BuildStep) -> str:
     callback=_pairs,
     help="Read this far back again, instead of what the model says; may be given several times.",
 )
+@click.option(
+    "--changed",
+    metavar="DATASET=FROM..THROUGH",
+    multiple=True,
+    callback=_slices,
+    help="Make this range of the indicator anew, however old it is, such as sales=2026-01-03..2026-01-05; may be given "
+    "several times. The build is incremental then, unless --full is given.",
+)
 @click.option("--resume", metavar="BATCH_ID", help="Finish this interrupted or failed batch instead of beginning one.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Aggregates built at the same time.  [setting; 1]")
 @details_option
@@ -132,6 +154,7 @@ def build(
     build_type: str,
     aggregates: tuple[str, ...],
     grace_periods: dict[str, str],
+    changed: tuple[tuple[str, str], ...],
     resume: str | None,
     jobs: int | None,
     *,
@@ -150,8 +173,11 @@ def build(
     from airflow_atscale_aggs.engine.errors import BatchFailedError
     from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport
     from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_batch
+    from airflow_atscale_aggs.engine.lifecycle.build.named_slices import read_slices
     from airflow_atscale_aggs.engine.lifecycle.workspace import process_owner
 
+    if resume and changed:
+        raise click.UsageError("--resume finishes a batch as it was asked for. Leave --changed out, or --resume.")
     with (
         workspace(ctx, connection) as place,
         BuildProgress(is_silent=as_json) as progress,
@@ -164,11 +190,11 @@ def build(
             report = run_batch(
                 place,
                 model,
-                build_type=BuildType(build_type),
+                build_type=BuildType.INCREMENTAL if _is_incremental(ctx, build_type, changed) else BuildType.FULL,
                 jobs=jobs,
                 owner=process_owner(),
                 resume=resume,
-                request=BatchRequest(aggregates=aggregates, grace_periods=grace_periods),
+                request=BatchRequest(aggregates=aggregates, grace_periods=grace_periods, changed=read_slices(changed)),
                 on_event=lambda event: _on_event(event, interruptible, progress),
             )
         except (Exception, KeyboardInterrupt) as error:

@@ -18,6 +18,7 @@ AtScaleAggsError
 │     └─ OutOfReachError          reads what whoever asks may not read
 ├─ SettingError                   an unknown key or a value outside its range
 ├─ GracePeriodError               a grace period of a batch cannot be used; carries dataset, value and reason
+├─ SliceError                     a range that is named as changed cannot be used; carries dataset, range and reason
 ├─ RegistryError
 │  ├─ RegistryUnavailableError    the registry's database cannot be reached; worth retrying
 │  ├─ RegistryVersionError        schema older or newer than the code; names both and what to run
@@ -60,11 +61,7 @@ class Issue(Protocol):
 
 
 def near_names(name: str, candidates: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
-    """The names that a mistyped name may stand for, the most similar first. Case does not matter.
-
-    >>> near_names("Store Sale", ["Store Sales", "Item", "Customer"])
-    ('Store Sales',)
-    """
+    """The names that a mistyped name may stand for, the most similar first. Case does not matter."""
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
     return tuple(by_folded[near] for near in difflib.get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.6))
 
@@ -153,10 +150,8 @@ class AggregatesRefusedError(AtScaleAggsError):
 
     def __str__(self) -> str:
         lines = "\n".join(f"  {aggregate}: {reason}" for aggregate, reason in self.refused)
-        return (
-            f"Model `{self.model}`: none of what was asked for can be built; no batch was begun and the old instances "
-            f"keep serving.\n{lines}"
-        )
+        what = "none of what was asked for can be built; no batch was begun and the old instances keep serving"
+        return f"Model `{self.model}`: {what}.\n{lines}"
 
 
 class ImportRefusedError(AtScaleAggsError):
@@ -250,6 +245,17 @@ class GracePeriodError(AtScaleAggsError):
         )
 
 
+class SliceError(AtScaleAggsError):
+    """A range that was named as changed cannot be used. Arguments: dataset, range, reason with what to do."""
+
+    def __init__(self, dataset: str, value: str, reason: str) -> None:
+        super().__init__(dataset, value, reason)
+        self.dataset, self.value, self.reason = dataset, value, reason
+
+    def __str__(self) -> str:
+        return f"The changed range `{self.value}` of dataset `{self.dataset}` is refused: {self.reason}."
+
+
 class RegistryError(AtScaleAggsError):
     """An error of the registry."""
 
@@ -298,10 +304,8 @@ class StaleStatusError(RegistryError):
         self.kind, self.id, self.expected, self.found = kind, id_, expected, found
 
     def __str__(self) -> str:
-        return (
-            f"{self.kind} {self.id} was expected to be {self.expected} but is {self.found}: "
-            "somebody else moved it first; what this process did was discarded."
-        )
+        what = "somebody else moved it first; what this process did was discarded"
+        return f"{self.kind} {self.id} was expected to be {self.expected} but is {self.found}: {what}."
 
 
 class BatchHeldError(RegistryError):
@@ -312,10 +316,9 @@ class BatchHeldError(RegistryError):
         self.model, self.batch_id, self.owner, self.until = model, batch_id, owner, until
 
     def __str__(self) -> str:
-        return (
-            f"Batch {self.batch_id} of model `{self.model}` is under way: {self.owner} holds the lease until "
-            f"{self.until}. Wait for it, or cancel it with `atscale-aggs cancel {self.batch_id}`."
-        )
+        holder = f"{self.owner} holds the lease until {self.until}"
+        remedy = f"Wait for it, or cancel it with `atscale-aggs cancel {self.batch_id}`."
+        return f"Batch {self.batch_id} of model `{self.model}` is under way: {holder}. {remedy}"
 
 
 class BatchDamagedError(RegistryError):
@@ -339,10 +342,9 @@ class SchemaOwnedError(RegistryError):
 
     def __str__(self) -> str:
         name = f"schema `{self.schema}`" if self.schema else "the default schema"
-        return (
-            f"Nothing was changed in {name} of the warehouse: {self.evidence}. Give this registry a schema of its own "
-            "(`--schema`); or, if that registry is gone, take the schema over: `atscale-aggs adopt`."
-        )
+        what = f"Nothing was changed in {name} of the warehouse: {self.evidence}"
+        remedy = "or, if that registry is gone, take the schema over: `atscale-aggs adopt`"
+        return f"{what}. Give this registry a schema of its own (`--schema`); {remedy}."
 
 
 class ModelRetiredError(RegistryError):
@@ -429,15 +431,13 @@ class VerificationError(AtScaleAggsError):
         self.measure, self.group, self.expected, self.found = self.differences[0]
 
     def __str__(self) -> str:
-        lines = [
+        lines = "; ".join(
             f"`{measure}`{f' of group ({group})' if group else ''} should be {expected} but is {found}"
             for measure, group, expected, found in self.differences
-        ]
-        return (
-            f"The table built for aggregate `{self.aggregate}` does not agree with its facts `{self.fact}`: "
-            f"{'; '.join(lines)}. It was dropped, the old one serves on. Look for a dimension whose key is no longer "
-            "unique, then build again."
         )
+        what = f"The table built for aggregate `{self.aggregate}` does not agree with its facts `{self.fact}`: {lines}."
+        remedy = "Look for a dimension whose key is no longer unique, then build again."
+        return f"{what} It was dropped, the old one serves on. {remedy}"
 
 
 class ViewStaysError(AtScaleAggsError):

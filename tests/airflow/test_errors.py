@@ -52,6 +52,7 @@ _EXAMPLES: dict[type[errors.AtScaleAggsError], tuple[errors.AtScaleAggsError, bo
         (errors.BuildFailedError("Q2", "1", 1, 3, "deadlock"), True),
         (errors.BatchFailedError("retail", "b", ("Q2",), 0), False),
         (errors.GracePeriodError("sales", "2 days", "it is not of the form 12h"), False),
+        (errors.SliceError("sales", "5..3", "it ends before it begins"), False),
         (errors.BatchEndedError("m", "Q2", "b", "done"), False),
         (errors.ImportRefusedError("a.json", "it is damaged", "Export it again."), False),
         (errors.InstanceNeededError("i", "Q2", "it serves", "retire its definition first"), False),

@@ -127,6 +127,7 @@ _SENTENCES: list[tuple[e.AtScaleAggsError, str]] = [
 ]
 _PARTS = [
     (e.GracePeriodError("sales", "2x", "it is none"), ["`2x` of dataset `sales`: it is none", "s, m, h, d or w"]),
+    (e.SliceError("sales", "5..3", "why"), ["The changed range `5..3` of dataset `sales` is refused: why."]),
     (e.SchemaOwnedError("", "why"), ["in the default schema of the warehouse: why"]),
     (e.BatchEndedError("m", "Q1", "b", "done"), ["its batch b is live", "`atscale-aggs build m --aggregate Q1`"]),
     (e.BatchEndedError("m", "Q1", "b", "cancelled"), ["its batch b was cancelled or closed by a newer one"]),

@@ -35,6 +35,7 @@ class BatchPlan:
         surroundings: settings, tables and proven constraints at the time of planning.
         sources: the state of the datasets before the plan was made; empty when nobody asked for it.
         cost: what the batch reads and writes; None when nobody asked for it.
+        slices_through: number of the last slice that had been named before anything was read.
     """
 
     model_id: str
@@ -50,3 +51,4 @@ class BatchPlan:
     surroundings: Surroundings = field(default_factory=Surroundings)
     sources: tuple[SourceMark, ...] = ()
     cost: BatchCost | None = None
+    slices_through: int = 0

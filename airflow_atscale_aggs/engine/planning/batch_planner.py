@@ -20,7 +20,8 @@ from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.verification import Verification
 from airflow_atscale_aggs.engine.errors import DefinitionError, NotMeasurableError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan, RefusedPart
-from airflow_atscale_aggs.engine.planning.increments import Decision, FullTable, Segmented, refusal
+from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
+from airflow_atscale_aggs.engine.planning.increments import refusal
 from airflow_atscale_aggs.engine.planning.ordering import (
     Waiting,
     derivability_order,
@@ -82,6 +83,7 @@ class PlanningInput:
         surroundings: kept with the batch.
         rows: of tables by dataset, as the catalog estimates them; none where nobody asked.
         refusals: why the warehouse cannot compute a part, by (definition id, fact).
+        slices_through: number of the last slice that had been named before anything was read.
     """
 
     model: str
@@ -101,6 +103,7 @@ class PlanningInput:
     surroundings: Surroundings = field(default_factory=Surroundings)
     rows: Mapping[str, int] = field(default_factory=dict)
     refusals: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    slices_through: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +159,7 @@ def make_batch_plan(given: PlanningInput) -> BatchPlan:
         ordering=off or "derivability",
         notes=given.notes,
         surroundings=given.surroundings,
+        slices_through=given.slices_through,
     )
 
 
@@ -253,7 +257,7 @@ def _is_like(child: Segmented | None, parent: Segmented | None, settings: Settin
         return child is parent
     if not (child.is_first or settings.derive_increments):
         return False
-    return child.ranges == parent.ranges and not parent.may_be_unchanged
+    return child.made == parent.made and not parent.may_be_unchanged
 
 
 def _waiting(candidate: Candidate) -> Waiting:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, IndicatorUnit, moment_of, render_bound
-from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.counted_nouns import counted
-from airflow_atscale_aggs.engine.planning.increments import (
-    Decision,
-    FullTable,
-    IncrementsInput,
-    Segmented,
+from airflow_atscale_aggs.engine.aggregates.indicator import (
+    IndicatorKind,
+    IndicatorUnit,
+    RowRange,
+    moment_of,
+    render_bound,
 )
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.aggregates.provenance import add_checksums
+from airflow_atscale_aggs.engine.aggregates.segment import Segment
+from airflow_atscale_aggs.engine.counted_nouns import counted
+from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
+from airflow_atscale_aggs.engine.planning.increments import IncrementsInput
+from airflow_atscale_aggs.engine.planning.slices import join_ranges, range_of
 from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting
 from airflow_atscale_aggs.engine.sql.indicator_lookup import is_finer_than_kept
+
+_AS_MANY = "; as many rows as before"
 
 LATE_ROWS = "came later than the grace period of"
 """By these words a note about late rows is known."""
@@ -52,7 +59,7 @@ def _describe_indicator(fact: str, decision: Segmented, given: IncrementsInput) 
         steps = grace.seconds * indicator.unit.per_second
         sentences.append(
             f"Indicator `{indicator.column}` of {fact}: epoch {indicator.unit} ({how} from "
-            f"{decision.ranges[-1].through if decision.newest is None else decision.newest}); a grace period of "
+            f"{decision.window.through if decision.newest is None else decision.newest}); a grace period of "
             f"{grace} is {steps:,} of them."
         )
     if is_finer_than_kept(indicator.data_type):
@@ -61,15 +68,16 @@ def _describe_indicator(fact: str, decision: Segmented, given: IncrementsInput) 
             "rounded "
             "up to whole microseconds."
         )
-    greatest = decision.ranges[-1].through
+    greatest = decision.window.through
     if greatest is not None and _is_far_ahead(decision, greatest, given):
         sentences.append(
             f"The greatest `{indicator.column}` of {fact} is {render_bound(indicator.kind, greatest)}, in the future. "
             "The window "
             "stays where the other rows are; those in the future are read with every increment until their time comes."
         )
+    sentences += _describe_named(fact, decision)
     if decision.late and decision.late > 0:
-        start = decision.ranges[0].after
+        start = decision.window.after
         bound = "" if start is None else render_bound(indicator.kind, start)
         sentences.append(
             f"{counted(decision.late, 'row')} of {fact} {LATE_ROWS} {grace} allows, with "
@@ -77,6 +85,39 @@ def _describe_indicator(fact: str, decision: Segmented, given: IncrementsInput) 
             f"to {bound}. Increments do not read that far back; a full rebuild does."
         )
     return sentences
+
+
+def _describe_named(fact: str, decision: Segmented) -> list[str]:
+    """What was named as changed, and what is found to have changed there: one sentence for each range that is read."""
+    names = ", ".join(dict.fromkeys(str(named) for named in decision.named))
+    checksums = dict(zip(decision.made, decision.checksums, strict=False))
+    sentences = []
+    for rows, count in zip(join_ranges(decision.anew), decision.counts, strict=True):
+        replaced = [segment for segment in decision.replaced if _is_within(segment, rows)]
+        now = add_checksums(checksums.get(range_of(segment, rows)) for segment in replaced)
+        before = add_checksums(segment.checksum for segment in replaced)
+        found = _describe_counts([segment.fact_rows for segment in replaced], count)
+        if found == _AS_MANY and before is not None and now is not None and before.columns:
+            found += ", nothing is found to have changed there" if before == now else ", with other values"
+        sentences.append(f"`{fact}` was named as changed ({names}): segments of {rows} are made anew{found}.")
+    return sentences
+
+
+def _is_within(segment: Segment, rows: RowRange) -> bool:
+    is_after = rows.after is None or (segment.after is not None and segment.after >= rows.after)
+    return is_after and (rows.through is None or segment.through <= rows.through)
+
+
+def _describe_counts(before: Sequence[int | None], now: int | None) -> str:
+    """How many fact rows there are in comparison with before; empty when nobody counted them."""
+    known = [rows for rows in before if rows is not None]
+    if now is None or len(known) < len(before):
+        return ""
+    difference = now - sum(known)
+    if not difference:
+        return _AS_MANY
+    direction = "more" if difference > 0 else "fewer"
+    return f"; {counted(now, 'row')}, {abs(difference):,} {direction} than when they were built"
 
 
 def _is_far_ahead(decision: Segmented, greatest: int, given: IncrementsInput) -> bool:

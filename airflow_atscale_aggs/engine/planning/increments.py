@@ -25,6 +25,7 @@ from airflow_atscale_aggs.engine.aggregates.indicator import (
     settled_bound,
 )
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.aggregates.named_slice import NamedSlice, bounds_of
 from airflow_atscale_aggs.engine.aggregates.provenance import (
     Checksum,
     SourceState,
@@ -37,6 +38,8 @@ from airflow_atscale_aggs.engine.aggregates.segment import Increment, Segment, r
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
+from airflow_atscale_aggs.engine.planning.slices import find_reach, join_ranges, newest_run, range_of
 from airflow_atscale_aggs.engine.planning.windows import GracePeriods, UnknownUnit, clock_in, unit_of
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.indicator_lookup import (
@@ -68,6 +71,7 @@ class LastBuild:
         are_there: all tables of the segments are in the warehouse.
         damage: what is wrong with one of these tables; empty where no damage is known.
         moved: how the settings of the session or the tables behind its names have changed since; empty: they have not.
+        named: slices of its fact that were named as changed, and that it was not built with.
     """
 
     deployment_id: str
@@ -76,6 +80,7 @@ class LastBuild:
     are_there: bool = True
     damage: str = ""
     moved: str = ""
+    named: tuple[NamedSlice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +116,8 @@ class Prospect:
         kept: settled segments that stay.
         start: rows above this bound are read again; None when all rows are.
         state: the sources as they are now; None when nobody looked.
+        anew: settled segments that are made anew, because slices of them were named as changed.
+        is_window_named: a slice above ``start`` was named.
     """
 
     part: FactPart
@@ -124,6 +131,22 @@ class Prospect:
     kept: tuple[Segment, ...] = ()
     start: int | None = None
     state: SourceState | None = None
+    anew: tuple[Segment, ...] = ()
+    is_window_named: bool = False
+
+    @property
+    def kept_ranges(self) -> tuple[RowRange, ...]:
+        """The ranges of the fact rows that an increment does not read; those that touch are one."""
+        return join_ranges(range_of(segment, self._rows) for segment in self.kept)
+
+    @property
+    def anew_ranges(self) -> tuple[RowRange, ...]:
+        """The ranges of the settled segments that are made anew; those that touch are one."""
+        return join_ranges(range_of(segment, self._rows) for segment in self.anew)
+
+    @property
+    def _rows(self) -> RowRange:
+        return RowRange(column=self.column, kind=self.kind)
 
     @property
     def settled_checksum(self) -> Checksum | None:
@@ -145,56 +168,6 @@ class _Base:
     segments: tuple[Segment, ...]
     increment: Increment
     start: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FullTable:
-    """The aggregate is built as one table; the reason. ``is_refused``: a setting forbids to build it at all."""
-
-    reason: str
-    is_refused: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segmented:
-    """The aggregate is built in segments.
-
-    Attributes:
-        full_reason: why all are made anew; empty for an increment.
-        ranges: of the segments to be made from the facts, the unsettled one last.
-        kept: settled segments that stay.
-        merged: settled segments that become one.
-        may_be_unchanged: as far as is known, the rows of the last unsettled segment have not changed.
-        last: all segments of the last build.
-        late: fact rows below what is read that were not there when it was built; None when nobody counted.
-        is_first: it has never been built.
-        newest: greatest indicator that is not in the future; None where there is none.
-        sources: what its segments are made from; None when nobody looked.
-        checksums: of the fact rows of each range, None where there is none; none at all before they are asked for.
-    """
-
-    indicator: Indicator
-    grace: GracePeriod
-    full_reason: str
-    full_at: datetime
-    ranges: tuple[RowRange, ...]
-    kept: tuple[Segment, ...] = ()
-    merged: tuple[Segment, ...] = ()
-    may_be_unchanged: bool = False
-    last: tuple[Segment, ...] = ()
-    late: int | None = None
-    is_first: bool = False
-    newest: int | None = None
-    sources: SourceState | None = None
-    checksums: tuple[Checksum | None, ...] = ()
-
-    @property
-    def covered_range(self) -> RowRange:
-        """The range of the fact rows that are read."""
-        return replace(self.ranges[-1], after=self.ranges[0].after)
-
-
-Decision = FullTable | Segmented
 
 
 def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsInput) -> Prospect | FullTable:
@@ -311,7 +284,17 @@ def _apply_grace_period(candidate: Prospect, given: IncrementsInput) -> Prospect
         settled = [segment for segment in settled if segment.through <= reach]
     if not settled:
         return replace(candidate, full_reason="the grace period reaches back to the first row")
-    return replace(candidate, kept=tuple(settled), start=settled[-1].through)
+    slices = {named: bounds_of(named, candidate.kind, last.increment.indicator.unit) for named in last.named}
+    if unknown := [str(named) for named, bounds in slices.items() if bounds is None]:
+        return replace(candidate, full_reason=f"`{unknown[0]}` was named, which is no range of `{candidate.column}`")
+    reached = find_reach(settled, [bounds for bounds in slices.values() if bounds is not None])
+    return replace(
+        candidate,
+        kept=reached.kept,
+        anew=reached.anew,
+        is_window_named=reached.is_window_named,
+        start=settled[-1].through,
+    )
 
 
 def decide(candidate: Prospect, lookup: IndicatorFacts, given: IncrementsInput) -> Decision:
@@ -367,18 +350,27 @@ def _increment(
     given: IncrementsInput,
 ) -> Segmented:
     greatest, newest = lookup.greatest, base.segments[-1]
-    is_all_kept = len(candidate.kept) == len(base.segments) - 1
+    is_all_settled = len(candidate.kept) + len(candidate.anew) == len(base.segments) - 1
     through = newest.through if greatest is None or greatest <= base.start else greatest
-    run = run_to_merge(candidate.kept, given.settings.max_static_segments, given.settings.small_segments_rows)
+    is_as_before = is_all_settled and lookup.above[base.start] == newest.fact_rows and through <= newest.through
+    # Who names what has changed, and names nothing of the window, leaves it alone as long as no row has come or gone.
+    is_window_kept = is_as_before and bool(candidate.anew) and not candidate.is_window_named
+    mergeable = () if is_window_kept else newest_run(candidate.kept, base.start)
+    run = run_to_merge(mergeable, given.settings.max_static_segments, given.settings.small_segments_rows)
+    kept = candidate.kept[: len(candidate.kept) - run]
     return replace(
         segmented,
-        ranges=_ranges(candidate, base.start, settled, max(through, base.start)),
+        ranges=() if is_window_kept else _ranges(candidate, base.start, settled, max(through, base.start)),
         newest=base.increment.newest if segmented.newest is None else segmented.newest,
-        kept=candidate.kept[: len(candidate.kept) - run],
+        kept=(*kept, newest) if is_window_kept else kept,
         merged=candidate.kept[len(candidate.kept) - run :],
-        may_be_unchanged=is_all_kept and lookup.above[base.start] == newest.fact_rows and through <= newest.through,
+        may_be_unchanged=is_as_before and not candidate.anew,
         last=base.segments,
         late=_late(candidate, lookup),
+        anew=tuple(range_of(segment, segmented.ranges[0]) for segment in candidate.anew),
+        replaced=candidate.anew,
+        named=() if candidate.last is None else candidate.last.named,
+        counts=tuple(_count(lookup, rows) for rows in candidate.anew_ranges),
     )
 
 
@@ -423,8 +415,9 @@ def _why_full_after_all(candidate: Prospect, base: _Base, lookup: IndicatorFacts
     before, start = base.increment.indicator, base.start
     if before.unit is not indicator.unit:
         return f"`{candidate.column}` was read in {before.unit} and is now in {indicator.unit}"
-    expected, counted = _expected_rows(candidate), lookup.up_to.get(start)
+    expected, counted = _expected_rows(candidate), _counted_rows(candidate, lookup)
     what = f"rows of `{candidate.part.fact}` with `{candidate.column}` up to {render_bound(candidate.kind, start)}"
+    what += ", outside of what was named," if candidate.anew else ""
     if expected is not None and counted is not None and counted < expected:
         return (
             f"{expected - counted:,} of the {expected:,} {what} are gone: it was truncated or reloaded, or rows older "
@@ -434,7 +427,7 @@ def _why_full_after_all(candidate: Prospect, base: _Base, lookup: IndicatorFacts
     if lookup.above[start] == 0 and base.segments[-1].fact_rows != 0 and (expected is None or counted is None):
         return f"all newer rows of `{candidate.part.fact}` are gone, and nobody knows whether the older ones are there"
     old_checksum = candidate.settled_checksum
-    new_checksum = None if old_checksum is None else lookup.checksums.get((start, old_checksum.columns))
+    new_checksum = None if old_checksum is None else lookup.checksums.get((candidate.kept_ranges, old_checksum.columns))
     changed = "" if old_checksum is None or new_checksum is None else changed_rows(old_checksum, new_checksum)
     return f"{what} {changed}" if changed else ""
 
@@ -444,15 +437,32 @@ def _expected_rows(candidate: Prospect) -> int | None:
     return None if None in counts else sum(count for count in counts if count is not None)
 
 
+def _counted_rows(candidate: Prospect, lookup: IndicatorFacts) -> int | None:
+    """The fact rows that an increment does not read, as they are now; None when nobody counted them."""
+    counts = [_count(lookup, rows) for rows in candidate.kept_ranges]
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
+def _count(lookup: IndicatorFacts, rows: RowRange) -> int | None:
+    below = 0 if rows.after is None else lookup.up_to.get(rows.after)
+    through = None if rows.through is None else lookup.up_to.get(rows.through)
+    return None if below is None or through is None else through - below
+
+
 def _late(candidate: Prospect, lookup: IndicatorFacts) -> int | None:
-    expected = _expected_rows(candidate)
-    counted = None if candidate.start is None else lookup.up_to.get(candidate.start)
+    expected, counted = _expected_rows(candidate), _counted_rows(candidate, lookup)
     return None if expected is None or counted is None else counted - expected
 
 
 def refusal(decision: FullTable) -> DefinitionError:
     """The error for an aggregate that a setting does not let be built."""
     return DefinitionError("", decision.reason, "Mark the dataset `immutable`, or switch the setting on.")
+
+
+def edges(candidates: Sequence[Prospect]) -> tuple[int, ...]:
+    """The bounds up to which rows must be counted, so that those of each range that stays or is made anew are known."""
+    ranges = [rows for candidate in candidates for rows in (*candidate.kept_ranges, *candidate.anew_ranges)]
+    return tuple(sorted({edge for rows in ranges for edge in (rows.after, rows.through) if edge is not None}))
 
 
 def starts(candidates: Sequence[Prospect]) -> tuple[int, ...]:

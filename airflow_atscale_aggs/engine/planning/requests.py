@@ -35,11 +35,13 @@ class Asked:
     Attributes:
         aggregates: names of those to build; empty: all of the model.
         grace_periods: durations by dataset, instead of the model's.
+        slices_through: number of the last slice that had been named by then.
     """
 
     build_type: BuildType
     aggregates: tuple[str, ...] = ()
     grace_periods: Mapping[str, str] = field(default_factory=dict)
+    slices_through: int = 0
 
 
 def is_begun_after(begun_at: datetime, requested_at: datetime) -> bool:
@@ -54,7 +56,7 @@ def covers(batch: Asked, request: Asked) -> bool:
     is_as_deep = batch.build_type is BuildType.FULL or (
         batch.build_type is request.build_type and not request.grace_periods
     )
-    return bool(is_as_wide and is_as_deep)
+    return bool(is_as_wide and is_as_deep and batch.slices_through >= request.slices_through)
 
 
 def difference(batch: Asked, request: Asked) -> str:
@@ -65,6 +67,8 @@ def difference(batch: Asked, request: Asked) -> str:
         return f"it builds {_describe_names(batch.aggregates)}, and {_describe_names(request.aggregates)} are asked for"
     if dict(batch.grace_periods) != dict(request.grace_periods):
         return f"its grace periods are {_describe_periods(batch)}, and {_describe_periods(request)} are asked for"
+    if batch.slices_through < request.slices_through:
+        return "it was begun before a range was named that has changed"
     return ""
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.model.paths import JoinStep
-from airflow_atscale_aggs.engine.planning.increments import Decision, Segmented
+from airflow_atscale_aggs.engine.planning.decisions import Decision, Segmented
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.member_codes import Coded, codable

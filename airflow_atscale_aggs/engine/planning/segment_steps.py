@@ -16,7 +16,7 @@ from airflow_atscale_aggs.engine.aggregates.provenance import add_checksums
 from airflow_atscale_aggs.engine.aggregates.segment import Increment, NewSegment, Segment
 from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
 from airflow_atscale_aggs.engine.model.paths import JoinStep
-from airflow_atscale_aggs.engine.planning.increments import Segmented
+from airflow_atscale_aggs.engine.planning.decisions import Segmented
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.derivations import combine_segments, select_from_instance, unite_segments
@@ -68,13 +68,13 @@ class SegmentComposer:
         self._part, self._decision, self._relation, self._context = part, decision, relation, context
         self._coded = coded
         first = 2 if decision.merged else 1
-        self._numbered = list(enumerate(decision.ranges, first))
+        self._numbered = list(enumerate(decision.made, first))
 
     def from_facts(self) -> tuple[str, ...]:
         """The statements that make the new segments from the facts."""
-        context = self._context
+        part, context, coded = self._part, self._context, self._coded
         return tuple(
-            self._create(number, select_by_codes(self._part, context.sources, context.constraints, self._coded, rows))
+            self._create(number, select_by_codes(part, context.sources, context.constraints, coded, (rows,)))
             for number, rows in self._numbered
         )
 
@@ -118,7 +118,7 @@ class SegmentComposer:
 
     def verification(self) -> Verification:
         """How the new segments together are compared with the facts of their range."""
-        context, only = self._context, self._decision.covered_range
+        context, only = self._context, self._decision.covered
         tables = [self._target(number) for number, _ in self._numbered]
         target = exp.Subquery(this=unite_segments(self._part, tables))
         groups = None
@@ -142,12 +142,12 @@ class SegmentComposer:
             number=number,
             table=segment_table(self._relation, number),
             rows=rows,
-            is_settled=rows is not self._decision.ranges[-1],
+            is_settled=rows not in self._decision.ranges[-1:],
             drop_sql=render(drop_table(target), dialect),
             count_sql=self._count_sql(target, self._fact_rows_sum()),
             fact_rows_sql=render(self._fact_rows(rows), dialect) if self._is_fanning else "",
             analyze_sql=render(analyze_table(target), dialect) if dialect.needs_analyze else "",
-            checksum=dict(zip(self._decision.ranges, self._decision.checksums, strict=False)).get(rows),
+            checksum=dict(zip(self._decision.made, self._decision.checksums, strict=False)).get(rows),
         )
 
     def _merging(self) -> NewSegment:
@@ -187,7 +187,7 @@ class SegmentComposer:
             return None
         newest = self._tables_of(self._decision.last[-1:])[0]
         return self._context.verifications.groups_query(
-            self._part, newest, is_sample=False, only=self._decision.covered_range
+            self._part, newest, is_sample=False, only=self._decision.covered
         )
 
     @property

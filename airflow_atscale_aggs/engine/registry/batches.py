@@ -137,6 +137,7 @@ class BatchWriter(RegistryPart):
         surroundings: Surroundings | None = None,
         grace_periods: Mapping[str, str] = _NO_OVERRIDES,
         sources: tuple[SourceMark, ...] = (),
+        slices_through: int = 0,
         closes: BatchRecord | None = None,
         now: datetime,
     ) -> BatchRecord:
@@ -151,6 +152,7 @@ class BatchWriter(RegistryPart):
             surroundings: what it was planned in; None where nobody looked.
             grace_periods: durations by dataset that were asked for.
             sources: the state in which the datasets were found.
+            slices_through: number of the last slice that had been named when it was planned.
             closes: a batch in progress that is closed as well, if its owner is still who the caller saw: the caller
                 decides that this one is silent.
 
@@ -172,6 +174,7 @@ class BatchWriter(RegistryPart):
             "surroundings": None if surroundings is None else documents.encode_surroundings(surroundings),
             "grace_periods": documents.encode_grace_periods(grace_periods) if grace_periods else None,
             "sources": documents.encode_sources(sources) if sources else None,
+            "slices_through": slices_through,
             "created_at": now,
         }
         rows = [

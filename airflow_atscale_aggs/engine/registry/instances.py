@@ -74,13 +74,14 @@ class InstanceReader(RegistryPart):
 
     def segments(self, instance_id: str) -> tuple[Segment, ...]:
         """The segments that an instance consists of, in order of their ranges; none where it is one table."""
-        query = (
-            select(segments)
-            .join(segment_uses, is_used())
-            .where(segment_uses.c.instance_id == instance_id)
-            .order_by(segment_uses.c.position)
+        query = select(segments).join(segment_uses, is_used()).where(segment_uses.c.instance_id == instance_id)
+        # An unsettled segment without rows ends where the last settled one does.
+        return tuple(
+            sorted(
+                (segment_record(row) for row in self._rows(query)),
+                key=lambda segment: (segment.through, not segment.is_settled),
+            )
         )
-        return tuple(segment_record(row) for row in self._rows(query))
 
     def outlines(self, batch_id: str) -> Mapping[str, StepOutline]:
         """What plans say of a batch's instances, by id; without their SQL."""

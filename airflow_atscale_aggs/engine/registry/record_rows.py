@@ -73,6 +73,7 @@ def batch_record(row: Any) -> BatchRecord:
         aggregates=documents.decode_notes(row.aggregates) if row.aggregates else (),
         grace_periods=documents.decode_grace_periods(row.grace_periods) if row.grace_periods else {},
         sources=documents.decode_sources(row.sources) if row.sources else (),
+        slices_through=row.slices_through,
     )
 
 

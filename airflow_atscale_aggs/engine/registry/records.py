@@ -177,6 +177,7 @@ class BatchRecord:
         aggregates: names of the aggregates it was asked to build; empty: all of the model.
         grace_periods: durations by dataset that it was asked to use instead of the model's.
         sources: the state in which it has found the datasets; none in batches of versions that did not note it.
+        slices_through: number of the last slice that had been named when it was planned; 0 where there was none.
     """
 
     id: str
@@ -195,6 +196,7 @@ class BatchRecord:
     aggregates: tuple[str, ...] = ()
     grace_periods: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[SourceMark, ...] = ()
+    slices_through: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

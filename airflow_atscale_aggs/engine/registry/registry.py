@@ -19,6 +19,7 @@ from airflow_atscale_aggs.engine.registry.models import ModelReader, ModelWriter
 from airflow_atscale_aggs.engine.registry.ownership import OwnershipReader, OwnershipWriter
 from airflow_atscale_aggs.engine.registry.query_records import QueryReader, QueryWriter
 from airflow_atscale_aggs.engine.registry.setting_records import SettingReader, SettingWriter
+from airflow_atscale_aggs.engine.registry.slice_records import SliceReader, SliceWriter
 from airflow_atscale_aggs.engine.registry.successions import SuccessionReader, SuccessionWriter
 from airflow_atscale_aggs.engine.registry.users import UserReader, UserWriter
 from airflow_atscale_aggs.engine.registry.warehouse_proofs import WarehouseProofReader, WarehouseProofWriter
@@ -42,6 +43,7 @@ class RegistryReader:
     ownership: OwnershipReader
     warehouse_proofs: WarehouseProofReader
     users: UserReader
+    slices: SliceReader
     lists: ListReader
 
     @classmethod
@@ -61,6 +63,7 @@ class RegistryReader:
             OwnershipReader(database),
             WarehouseProofReader(database),
             UserReader(database),
+            SliceReader(database),
             ListReader.over(database),
         )
 
@@ -87,6 +90,7 @@ class Registry:
     ownership: OwnershipWriter
     warehouse_proofs: WarehouseProofWriter
     users: UserWriter
+    slices: SliceWriter
 
     @classmethod
     def over(cls, database: RegistryDatabase) -> Self:
@@ -107,6 +111,7 @@ class Registry:
             OwnershipWriter(database),
             WarehouseProofWriter(database),
             UserWriter(database),
+            SliceWriter(database),
         )
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0016"
+SCHEMA_VERSION = "0017"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -172,6 +172,7 @@ batches = Table(
     Column("sources", LargeBinary),
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
+    Column("slices_through", Integer, nullable=False, server_default="0"),
     Index(f"ix_{_PREFIX}batches_created", "created_at", "id"),
     Index(f"ix_{_PREFIX}batches_model", "model_id", "created_at", "id"),
 )
@@ -333,6 +334,20 @@ signals = Table(
     PrimaryKeyConstraint("model_id", "identity"),
 )
 """Completion signals by the hash of their identity, and the batch that answers each: a signal has one effect."""
+
+named_slices = Table(
+    f"{_PREFIX}named_slices",
+    metadata,
+    Column("model_id", String(36), ForeignKey(models.c.id), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("first", Text, nullable=False),
+    Column("last", Text, nullable=False),
+    Column("named_by", Text, nullable=False),
+    Column("named_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("model_id", "number"),
+)
+"""Ranges of indicators that were named as changed, until all that serves was built with them."""
 
 queries = Table(
     f"{_PREFIX}queries",

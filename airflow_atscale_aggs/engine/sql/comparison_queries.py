@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.aggregates.verification import (
 )
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, join_tree
-from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
+from airflow_atscale_aggs.engine.sql.indicator_lookup import any_range_condition
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import (
     as_double,
@@ -66,14 +66,14 @@ class VerificationComposer:
         for part in parts:
             totalled = {measure for measure in part.measures if measure.function in _TOTALLED}
             self._measures.setdefault((part.fact, _fanning(part)), set()).update(totalled)
-        self._totals: dict[tuple[str, tuple[BoundAttribute, ...], RowRange | None], TotalsQuery] = {}
+        self._totals: dict[tuple[str, tuple[BoundAttribute, ...], tuple[RowRange, ...]], TotalsQuery] = {}
 
     def verification(
         self,
         part: FactPart,
         target: exp.Expr,
         groups: GroupsQuery | None = None,
-        only: RowRange | None = None,
+        only: tuple[RowRange, ...] = (),
     ) -> Verification:
         """How the table of a part is compared.
 
@@ -81,7 +81,7 @@ class VerificationComposer:
             part: one of the composer's.
             target: the qualified table, or a query that stands for it; names may hold the attempt token.
             groups: from `groups_query`, if groups are compared.
-            only: the fact rows that the table holds; None: all.
+            only: ranges of the fact rows that the table holds; none: all.
         """
         source = self._sources[part.fact]
         return Verification(
@@ -110,18 +110,18 @@ class VerificationComposer:
         return replace(whole, facts=_table_totals(part, merged, source))
 
     def groups_query(
-        self, part: FactPart, target: exp.Expr, *, is_sample: bool, only: RowRange | None = None
+        self, part: FactPart, target: exp.Expr, *, is_sample: bool, only: tuple[RowRange, ...] = ()
     ) -> GroupsQuery:
         """The comparison of every group, or of about `SAMPLED_GROUPS` of the table's."""
         return _GroupsComposer(part, self._sources, self._constraints, only).compose(target, is_sample=is_sample)
 
-    def _facts_totals(self, part: FactPart, only: RowRange | None) -> TotalsQuery:
+    def _facts_totals(self, part: FactPart, only: tuple[RowRange, ...]) -> TotalsQuery:
         fact, fanning = part.fact, _fanning(part)
         key = fact, fanning, only
         if key not in self._totals:
             source, select = self._sources[part.fact], exp.Select()
             alias, _ = JoinComposer(self._sources, self._constraints).root(join_tree(fact, fanning), select)
-            condition = range_condition(only, source, alias) if only is not None else None
+            condition = any_range_condition(only, source, alias)
             if condition is not None:
                 select.where(condition, copy=False)
             names = []
@@ -190,7 +190,9 @@ class _GroupsComposer:
     group with the values of both.
     """
 
-    def __init__(self, part: FactPart, sources: Sources, constraints: ProvenConstraints, only: RowRange | None) -> None:
+    def __init__(
+        self, part: FactPart, sources: Sources, constraints: ProvenConstraints, only: tuple[RowRange, ...]
+    ) -> None:
         self._part, self._sources = part, sources
         self._layout = stored_columns(part)
         self._measures = [m for m in part.measures if m.function not in SKETCHES]

@@ -73,6 +73,15 @@ def range_condition(rows: RowRange, source: DatasetSource, alias: str) -> exp.Ex
     return exp.and_(*tests, copy=False) if tests else None
 
 
+def any_range_condition(ranges: Sequence[RowRange], source: DatasetSource, alias: str) -> exp.Expr | None:
+    """The condition that a fact row is in one of some ranges; None when one of them has no bounds, or there is none."""
+    conditions = [range_condition(rows, source, alias) for rows in ranges]
+    if not conditions or None in conditions:
+        return None
+    known = [condition for condition in conditions if condition is not None]
+    return known[0] if len(known) == 1 else exp.or_(*known, copy=False)
+
+
 def literal(kind: IndicatorKind, bound: int, dialect: Dialect) -> exp.Expr:
     """A bound as a typed literal."""
     shown = render_bound(kind, bound)
@@ -96,7 +105,7 @@ class IndicatorFacts:
         up_to: rows up to each bound, where it was asked for.
         newest: greatest indicator up to each moment that was asked for, within the same bound as ``greatest``; a moment
             that no row has reached is not there.
-        checksums: of the rows up to a bound, by the bound and the columns that are hashed.
+        checksums: of the rows of some ranges together, by the ranges and the columns that are hashed.
     """
 
     greatest: int | None = None
@@ -105,7 +114,7 @@ class IndicatorFacts:
     above: Mapping[int, int] = field(default_factory=dict)
     up_to: Mapping[int, int] = field(default_factory=dict)
     newest: Mapping[int, int] = field(default_factory=dict)
-    checksums: Mapping[tuple[int, tuple[str, ...]], Checksum] = field(default_factory=dict)
+    checksums: Mapping[tuple[tuple[RowRange, ...], tuple[str, ...]], Checksum] = field(default_factory=dict)
 
 
 def lookup_statement(

@@ -17,7 +17,7 @@ Source: Yan and Larson, "Eager Aggregation and Lazy Aggregation" (VLDB 1995), wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -36,7 +36,7 @@ from airflow_atscale_aggs.engine.sql.fact_joins import (
     join_tree,
     left_join,
 )
-from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
+from airflow_atscale_aggs.engine.sql.indicator_lookup import any_range_condition
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import measure_expression, select_from_fact
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, fresh, identifier
@@ -117,14 +117,14 @@ def select_by_codes(
     sources: Sources,
     constraints: ProvenConstraints,
     coded: Collection[JoinStep],
-    only: RowRange | None = None,
+    only: Sequence[RowRange] = (),
 ) -> exp.Select:
     """The same rows as `queries.select_from_fact` gives, in the same columns.
 
     Args:
         coded: joins of dimensions that are grouped by code, some of `codable`'s; the others are grouped by what they
             show.
-        only: the fact rows that are read; None: all.
+        only: ranges of the fact rows that are read; none: all.
 
     Raises:
         DefinitionError: a column or table is not there, or a join would multiply rows.
@@ -172,11 +172,11 @@ class _CodedSelect:
         self._grouped = _Grouped()
         self._outer = exp.Select()
 
-    def compose(self, only: RowRange | None) -> exp.Select:
+    def compose(self, only: Sequence[RowRange]) -> exp.Select:
         """The whole SELECT; to be called once."""
         grouped = self._grouped
         alias, joined, coded = self._joined_facts()
-        condition = range_condition(only, self._sources[self._part.fact], alias) if only is not None else None
+        condition = any_range_condition(only, self._sources[self._part.fact], alias)
         if condition is not None:
             grouped.select.where(condition, copy=False)
         names = [self._join_codes(node, joined) for node in coded]

@@ -13,6 +13,7 @@ Source: DESIGN "Unknown members", "Keys and names"; SML, ``calculation_method``.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sqlglot import exp
 
@@ -23,7 +24,7 @@ from airflow_atscale_aggs.engine.errors import NotMeasurableError, UnsupportedMe
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.column_types import explain_unmeasurable, is_whole
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, groupable, join_tree
-from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
+from airflow_atscale_aggs.engine.sql.indicator_lookup import any_range_condition
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
@@ -58,7 +59,7 @@ def as_wide_decimal(expression: exp.Expr) -> exp.Cast:
 
 
 def select_from_fact(
-    part: FactPart, sources: Sources, constraints: ProvenConstraints, only: RowRange | None = None
+    part: FactPart, sources: Sources, constraints: ProvenConstraints, only: Sequence[RowRange] = ()
 ) -> exp.Select:
     """The rows of a part's table, computed from its fact dataset and the dimensions.
 
@@ -66,7 +67,7 @@ def select_from_fact(
     keys are NULL or lead nowhere. An empty grain gives one row, also for an empty fact.
 
     Args:
-        only: the fact rows that are read; None: all.
+        only: ranges of the fact rows that are read; none: all.
 
     Raises:
         DefinitionError: a column or table is not there, or a join would multiply rows.
@@ -76,7 +77,7 @@ def select_from_fact(
     tree = join_tree(part.fact, part.attributes)
     select = exp.Select()
     alias, joined = JoinComposer(sources, constraints).root(tree, select)
-    condition = range_condition(only, sources[part.fact], alias) if only is not None else None
+    condition = any_range_condition(only, sources[part.fact], alias)
     if condition is not None:
         select.where(condition, copy=False)
     group: list[exp.Expr] = []

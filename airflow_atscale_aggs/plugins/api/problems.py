@@ -36,6 +36,7 @@ _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (errors.ImportRefusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.SettingError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.GracePeriodError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (errors.SliceError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.AggregatesRefusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.TransientWarehouseError, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.WarehouseError, HTTPStatus.CONFLICT),

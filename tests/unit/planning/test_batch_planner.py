@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinitio
 from airflow_atscale_aggs.engine.aggregates.indicator import GracePeriod, RowRange
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 from airflow_atscale_aggs.engine.planning.batch_planner import Candidate, PlanningInput, make_batch_plan
-from airflow_atscale_aggs.engine.planning.increments import Decision, FullTable, Segmented
+from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact

@@ -15,8 +15,8 @@ from airflow_atscale_aggs.engine.aggregates.indicator import (
     RowRange,
 )
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
 from airflow_atscale_aggs.engine.planning.increment_notes import notes_of
-from airflow_atscale_aggs.engine.planning.increments import Decision, FullTable, Segmented
 from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting, Settings
 from tests.support.increment_cases import ID, NOW, increments_input
 

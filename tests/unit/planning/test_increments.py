@@ -9,17 +9,15 @@ from typing import Any
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
-from airflow_atscale_aggs.engine.aggregates.indicator import GracePeriod, IndicatorUnit
+from airflow_atscale_aggs.engine.aggregates.indicator import GracePeriod, IndicatorKind, IndicatorUnit, RowRange
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState
 from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
 from airflow_atscale_aggs.engine.planning.increments import (
-    Decision,
-    FullTable,
     LastBuild,
     Prospect,
-    Segmented,
     decide,
     moments,
     prospect,
@@ -245,7 +243,7 @@ def test_what_the_grace_period_cannot_reach_any_more_is_settled() -> None:
     decision = _segmented(last_build(50, 5), IndicatorFacts(greatest=130, above={START: 20}, up_to={START: 52}))
 
     assert [(rows.after, rows.through) for rows in decision.ranges] == [(START, 119), (119, 130)]
-    assert (decision.covered_range.after, decision.covered_range.through) == (START, 130)
+    assert [(rows.after, rows.through) for rows in decision.covered] == [(START, 130)]
     assert (decision.full_reason, decision.late, decision.may_be_unchanged) == ("", 2, False)
     assert [segment.through for segment in decision.kept] == [START]
 
@@ -334,9 +332,10 @@ def test_history_is_not_trusted_when_rows_below_the_window_may_be_gone(
 def test_history_is_not_trusted_when_its_checksum_is_another(
     buckets: dict[str, tuple[int, int]] | None, reason: str
 ) -> None:
-    checksums: dict[tuple[int, tuple[str, ...]], Checksum] = {}
+    checksums: dict[tuple[tuple[RowRange, ...], tuple[str, ...]], Checksum] = {}
     if buckets is not None:
-        checksums[START, ("id",)] = Checksum(columns=("id",), buckets=buckets)
+        up_to_start = RowRange(column="id", kind=IndicatorKind.INTEGER, through=START)
+        checksums[(up_to_start,), ("id",)] = Checksum(columns=("id",), buckets=buckets)
     lookup = IndicatorFacts(greatest=100, above={START: 5}, up_to={START: 50}, checksums=checksums)
 
     decision = _segmented(last_build(50, 5, checksum=_CHECKSUM), lookup)

@@ -16,7 +16,7 @@ from airflow_atscale_aggs.engine.aggregates.indicator import (
     IndicatorUnit,
     RowRange,
 )
-from airflow_atscale_aggs.engine.planning.increments import FullTable, Segmented
+from airflow_atscale_aggs.engine.planning.decisions import FullTable, Segmented
 from airflow_atscale_aggs.engine.planning.root_forms import (
     FACTS_PER_MEMBER,
     FACTS_PER_RANKED_MEMBER,

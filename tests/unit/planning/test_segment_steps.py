@@ -14,7 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.lattice import derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState
 from airflow_atscale_aggs.engine.aggregates.segment import Segment
-from airflow_atscale_aggs.engine.planning.increments import Segmented
+from airflow_atscale_aggs.engine.planning.decisions import Segmented
 from airflow_atscale_aggs.engine.planning.segment_steps import SegmentComposer, SegmentContext
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer

@@ -292,11 +292,11 @@ def test_a_segment_is_compared_with_the_fact_rows_of_its_range(star: SmallStar) 
     star.add("sales", "kind amount", "1, 1", "2, 2", "3, 4", "4, 8", "NULL, 16")
     rows = RowRange(column="kind", kind=IndicatorKind.INTEGER, after=1, through=3)
     sources, constraints = star.sources(), ProvenConstraints()
-    star.create("agg", select_from_fact(by_kind, sources, constraints, rows))
+    star.create("agg", select_from_fact(by_kind, sources, constraints, (rows,)))
     composer = VerificationComposer([by_kind], sources, constraints)
 
-    verification = composer.verification(by_kind, _AGG, only=rows)
-    groups = composer.groups_query(by_kind, _AGG, is_sample=False, only=rows)
+    verification = composer.verification(by_kind, _AGG, only=(rows,))
+    groups = composer.groups_query(by_kind, _AGG, is_sample=False, only=(rows,))
 
     assert _totals(star, verification.facts) == {_ROWS: 2, "sum(sales.amount)": 6}
     assert _totals(star, verification.table) == {TABLE_ROWS: 2, _ROWS: 2, "sum(sales.amount)": 6}

@@ -218,7 +218,8 @@ def test_segments_of_a_fact_combine_to_what_one_table_would_hold(star: SmallStar
     whole = part(CITY, measures=ROLLING)
     sources, constraints = star.sources(), star.constraints(whole)
     segments = [
-        star.create(f"s{number}", select_from_fact(whole, sources, constraints, _segment(number))) for number in (1, 2)
+        star.create(f"s{number}", select_from_fact(whole, sources, constraints, [_segment(number)]))
+        for number in (1, 2)
     ]
 
     assert len(star.rows(unite_segments(whole, segments))) == 5

@@ -20,7 +20,7 @@ _COUNTRY = attribute("country", "region", "country", "country", SHOP, _REGION)
 _ALL = measures("sum count minimum maximum count_distinct sum_distinct")
 
 
-def _by_codes(star: SmallStar, of: FactPart, only: RowRange | None = None) -> exp.Select:
+def _by_codes(star: SmallStar, of: FactPart, *only: RowRange) -> exp.Select:
     sources, proven = star.sources(), star.constraints(of)
     steps = [coded.step for coded in codable(of, sources, proven)]
     assert steps
@@ -122,7 +122,7 @@ def test_a_range_stands_on_the_facts_own_column_beside_its_scan(shops: SmallStar
     scan = next(scope for scope in select.find_all(exp.Select) if scope.args.get("where") and scope.args.get("group"))
     assert render(scan.args["where"].this, shops.sources().dialect) == '"sales"."number" > 2 AND "sales"."number" <= 6'
     assert shops.rows(select) == shops.rows(
-        select_from_fact(part(CITY), shops.sources(), shops.constraints(part(CITY)), rows)
+        select_from_fact(part(CITY), shops.sources(), shops.constraints(part(CITY)), (rows,))
     )
 
 

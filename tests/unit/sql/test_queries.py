@@ -33,10 +33,9 @@ def test_only_the_fact_rows_of_a_range_are_read(star: SmallStar) -> None:
     """The lower bound is left out, the upper one is in; rows without an indicator are in no range."""
     star.add("sales", "number amount", "1, 1", "2, 2", "3, 4", "4, 8", "NULL, 16")
     sources = star.sources()
+    rows = RowRange(column="number", kind=IndicatorKind.INTEGER, after=1, through=3)
 
-    select = select_from_fact(
-        part(), sources, ProvenConstraints(), RowRange(column="number", kind=IndicatorKind.INTEGER, after=1, through=3)
-    )
+    select = select_from_fact(part(), sources, ProvenConstraints(), (rows,))
 
     assert star.rows(select) == [(2, 6)]
 

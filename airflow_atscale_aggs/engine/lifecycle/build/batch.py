@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.named_slice import NamedSlice
 from airflow_atscale_aggs.engine.errors import (
     AggregatesRefusedError,
     BatchDamagedError,
@@ -29,6 +30,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.attempt import run_attempt
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent, OnEvent, ignore_event
 from airflow_atscale_aggs.engine.lifecycle.build.grace_periods import check_grace_periods
 from airflow_atscale_aggs.engine.lifecycle.build.lease import LeaseKeeper
+from airflow_atscale_aggs.engine.lifecycle.build.named_slices import name_slices
 from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
 from airflow_atscale_aggs.engine.lifecycle.build.resume import (
     asked_of,
@@ -66,6 +68,7 @@ class BatchRequest:
         is_signals_only: nothing but the signals asks for it, so that a batch that answers all of them answers the
             request; unless one of them stands for a person or a program (`planning.requests.is_request`).
         is_new: the owner asks for a batch, not for the end of one that it has begun before.
+        changed: slices of facts that have changed, see `check_slices`. They are recorded before anything else is done.
     """
 
     aggregates: tuple[str, ...] = ()
@@ -74,6 +77,7 @@ class BatchRequest:
     grace_periods: Mapping[str, str] = field(default_factory=dict)
     is_signals_only: bool = True
     is_new: bool = False
+    changed: tuple[NamedSlice, ...] = ()
 
 
 _EVERYTHING = BatchRequest()
@@ -126,13 +130,15 @@ def begin_batch(
         NotRegisteredError: no such model.
         BatchHeldError: another owner is at work; names it and the end of its lease.
         AggregatesRefusedError: no aggregate can be built; nothing was begun, nothing closed.
-        UnknownNameError: an aggregate is asked for that is not defined.
+        UnknownNameError: an aggregate or a dataset is asked for that is not defined.
+        SliceError: a slice is none of its dataset's indicator; nothing was recorded.
         SchemaOwnedError: another registry writes into the schema.
     """
     read = workspace.read
     record = read.models.get_deployed(model)
     check_schema(workspace, is_claiming=True)
     lease = lease or timedelta(seconds=workspace.settings_of(record.id).lease_seconds)
+    name_slices(workspace, record, request, owner=owner, now=now)
     switch_pending_views(workspace, record.id)
     opener = _BatchOpener(workspace, record, build_type, owner, now, lease, request)
     older, reason = _older_batch(read, record.id), ""
@@ -142,7 +148,7 @@ def begin_batch(
         if not reason:
             return opener.take_over(older)
     if older is None or older.status is not BatchStatus.IN_PROGRESS:
-        answering = _answering_batch(workspace, record.id, build_type, owner, request)
+        answering = opener.find_answer()
         if answering is not None:
             workspace.registry.batches.add_signals(answering.id, request.signals)
             return BegunBatch(answering, (), is_resumed=False, is_coalesced=True)
@@ -169,10 +175,19 @@ class _BatchOpener:
     lease: timedelta
     request: BatchRequest
 
+    @property
+    def asked(self) -> Asked:
+        """What is asked for, with all that is named by now."""
+        return Asked(
+            build_type=self.build_type,
+            aggregates=self.request.aggregates,
+            grace_periods=self.request.grace_periods,
+            slices_through=self.workspace.read.slices.newest(self.record.id),
+        )
+
     def find_reason_to_close(self, older: BatchRecord) -> str:
         """Why an older batch must give way; empty when it is continued."""
-        request = self.request
-        asked = Asked(build_type=self.build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
+        request, asked = self.request, self.asked
         if older.owner == self.owner and not request.is_new:
             # A DAG run that was restarted or cleared goes on with what it has begun.
             return (
@@ -183,6 +198,28 @@ class _BatchOpener:
         if older.status is BatchStatus.FAILED and older.owner != self.owner:
             return "it had failed, and only --resume, or its own run, goes on with a failed one"
         return find_reason_not_to_resume(self.workspace, older, asked, requested_at=request.requested_at, now=self.now)
+
+    def find_answer(self) -> BatchRecord | None:
+        """A batch of another owner that does what is asked for; also a failed one, which waits for its repair."""
+        read, request, model_id = self.workspace.read, self.request, self.record.id
+        recent = read.batches.find(model_id, _LOOK_BACK)
+        if any(batch.owner == self.owner for batch in recent):
+            return None
+        batch_by_signal = read.batches.of_signals(model_id, request.signals)
+        is_signals_only = request.is_signals_only and not any(map(is_request, request.signals))
+        if request.signals and is_signals_only and len(batch_by_signal) == len(set(request.signals)):
+            return max(
+                (read.batches.get(batch_id) for batch_id in set(batch_by_signal.values())),
+                key=lambda batch: batch.created_at,
+            )
+        if request.requested_at is None:
+            return None
+        asked = self.asked
+        for batch in recent:
+            is_over = batch.status in {BatchStatus.DONE, BatchStatus.FAILED}
+            if is_over and is_begun_after(batch.created_at, request.requested_at) and covers(asked_of(batch), asked):
+                return batch
+        return None
 
     def take_over(self, older: BatchRecord) -> BegunBatch:
         """Take an older batch over. One that had failed gets a fresh allowance of attempts."""
@@ -221,6 +258,7 @@ class _BatchOpener:
             surroundings=plan.surroundings,
             grace_periods=request.grace_periods,
             sources=plan.sources,
+            slices_through=plan.slices_through,
             closes=older if older is not None and older.status is BatchStatus.IN_PROGRESS else None,
             now=self.now,
         )
@@ -308,31 +346,6 @@ def run_batch(
         report = activate_batch(workspace, begun.batch.id, owner=owner, now=utc_now())
     on_event(BuildEvent(kind="activated", total=len(report.instances), text=f"Activated batch {begun.batch.id}"))
     return report
-
-
-def _answering_batch(
-    workspace: Workspace, model_id: str, build_type: BuildType, owner: str, request: BatchRequest
-) -> BatchRecord | None:
-    """A batch of another owner that does what is asked for; also a failed one, which waits for its repair."""
-    read = workspace.read
-    recent = read.batches.find(model_id, _LOOK_BACK)
-    if any(batch.owner == owner for batch in recent):
-        return None
-    batch_by_signal = read.batches.of_signals(model_id, request.signals)
-    is_signals_only = request.is_signals_only and not any(map(is_request, request.signals))
-    if request.signals and is_signals_only and len(batch_by_signal) == len(set(request.signals)):
-        return max(
-            (read.batches.get(batch_id) for batch_id in set(batch_by_signal.values())),
-            key=lambda batch: batch.created_at,
-        )
-    if request.requested_at is None:
-        return None
-    asked = Asked(build_type=build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
-    for batch in recent:
-        is_over = batch.status in {BatchStatus.DONE, BatchStatus.FAILED}
-        if is_over and is_begun_after(batch.created_at, request.requested_at) and covers(asked_of(batch), asked):
-            return batch
-    return None
 
 
 def _plan_batch(

@@ -11,7 +11,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState
+from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState, add_checksums
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.errors import DefinitionError, PermanentWarehouseError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.source_changes import (
@@ -28,19 +28,19 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.planning.batch_cost import IndicatorReads
 from airflow_atscale_aggs.engine.planning.batch_planner import Candidate
+from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable
 from airflow_atscale_aggs.engine.planning.increment_notes import notes_of
 from airflow_atscale_aggs.engine.planning.increments import (
-    Decision,
-    FullTable,
     IncrementsInput,
     LastBuild,
     Prospect,
     decide,
+    edges,
     moments,
     prospect,
     starts,
 )
-from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ModelRecord
+from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord, ModelRecord
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 from airflow_atscale_aggs.engine.sql.indicator_lookup import IndicatorFacts, lookup_statement, read_lookup
 from airflow_atscale_aggs.engine.sql.source_descriptions import ChecksumRequest, columns_of_part
@@ -56,12 +56,14 @@ class IncrementDecisions:
     """How the aggregates of a batch are built, and why some cannot be.
 
     Both are by (definition id, fact); notes are about them. ``reads``: of each fact, to decide.
+    ``slices_through``: number of the last slice that had been named before.
     """
 
     decisions: Mapping[Key, Decision]
     notes: tuple[str, ...] = ()
     refusals: Mapping[Key, str] = field(default_factory=dict)
     reads: Mapping[str, IndicatorReads] = field(default_factory=dict)
+    slices_through: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,15 +92,19 @@ def decide_increments(
     The indicator of a fact is read a second time only when no row lies above the last segments. The second query tells
     whether the older rows are still there.
     """
+    # Before the facts are read: what is named from now on may be newer than what is read.
+    slices_through = workspace.read.slices.newest(record.id)
     datasets = workspace.read.models.datasets(record.deployment_id)
     fact_names = {candidate.part.fact for candidate in candidates}
     if not any(fact in datasets and datasets[fact].incremental for fact in fact_names):
         is_asked = request.build_type is BuildType.INCREMENTAL
         return IncrementDecisions(
-            {}, ("Built in full: no fact dataset of the model has an incremental indicator.",) * is_asked
+            {},
+            ("Built in full: no fact dataset of the model has an incremental indicator.",) * is_asked,
+            slices_through=slices_through,
         )
     settings = workspace.settings_of(record.id)
-    last = _last_builds(workspace, session, record, candidates, request.surroundings, sources)
+    last = _last_builds(workspace, session, record, candidates, request, sources)
     if request.build_type is BuildType.INCREMENTAL:
         last = _with_damages(session, last, candidates, record, workspace.warehouse.aggregate_schema)
     planning = IncrementsInput(
@@ -120,6 +126,7 @@ def decide_increments(
         notes_of(decisions_by_name, planning, {name: fact for (_, fact), name in names.items()}),
         refusals,
         reads,
+        slices_through,
     )
 
 
@@ -170,10 +177,10 @@ def _with_checksums(
     """
     if isinstance(decision, FullTable) or aggregate_prospect.state is None or not planning.settings.check_older_rows:
         return decision
-    kept_checksum, kept_rows = aggregate_prospect.settled_checksum, _kept_rows(aggregate_prospect)
-    if kept_rows is not None:
+    kept_checksum = aggregate_prospect.settled_checksum
+    for request in _kept_rows(aggregate_prospect):
         # No increment is added to rows that cannot be compared any more: this raises the error.
-        checksums.of(kept_rows)
+        checksums.of(request)
     if decision.full_reason or not aggregate_prospect.kept:
         columns_of_fact = {
             column
@@ -189,7 +196,7 @@ def _with_checksums(
         if kept_checksum is None:
             return decision
         columns = kept_checksum.columns
-    *settled, _ = decision.ranges
+    settled = (*decision.anew, *decision.ranges[:-1])
     return replace(decision, checksums=(*(checksums.of(ChecksumRequest(rows, columns)) for rows in settled), None))
 
 
@@ -207,7 +214,7 @@ def _look_up(
 ) -> tuple[IndicatorFacts, int]:
     """The indicator of one fact, as far as its aggregates must know it, and how often the fact was read for it."""
     first, source = prospects[0], planning.sources[fact]
-    bounds = starts(prospects)
+    bounds, counted = starts(prospects), edges(prospects)
     rows = RowRange(column=first.column, kind=first.kind)
     clock = moments(first, planning)
     reads = 0
@@ -219,40 +226,38 @@ def _look_up(
         reads += 1 + len(list(statement.find_all(exp.Union)))
         return read_lookup(first.kind, session.fetch_all(render(statement, source.dialect)))
 
-    looked_up = look(bounds, bounds if planning.settings.count_late_rows else ())
+    looked_up = look(bounds, counted if planning.settings.count_late_rows else ())
     if planning.settings.check_older_rows:
         looked_up = replace(looked_up, checksums=_kept_checksums(prospects, checksums))
     if bounds and looked_up.greatest is None and looked_up.is_readable:
-        whole = look((), bounds)
+        whole = look((), counted)
         return replace(whole, above=looked_up.above, checksums=looked_up.checksums), reads
     return looked_up, reads
 
 
 def _kept_checksums(
     prospects: Sequence[Prospect], checksums: Checksums
-) -> Mapping[tuple[int, tuple[str, ...]], Checksum]:
+) -> Mapping[tuple[tuple[RowRange, ...], tuple[str, ...]], Checksum]:
     """Checksums of the rows that increments would not read, as they are now. Rows that cannot be read are left out."""
-    now: dict[tuple[int, tuple[str, ...]], Checksum] = {}
+    now: dict[tuple[tuple[RowRange, ...], tuple[str, ...]], Checksum] = {}
     for aggregate_prospect in prospects:
-        request = _kept_rows(aggregate_prospect)
-        if request is None or aggregate_prospect.start is None:
-            continue
+        requests = _kept_rows(aggregate_prospect)
         try:
-            checksum = checksums.of(request)
+            checksum = add_checksums(checksums.of(request) for request in requests)
         except PermanentWarehouseError:
             # `_with_checksums` asks again, so that this one is refused by name, and the others are not.
             continue
         if checksum is not None:
-            now[aggregate_prospect.start, request.columns] = checksum
+            now[aggregate_prospect.kept_ranges, requests[0].columns] = checksum
     return now
 
 
-def _kept_rows(aggregate_prospect: Prospect) -> ChecksumRequest | None:
+def _kept_rows(aggregate_prospect: Prospect) -> tuple[ChecksumRequest, ...]:
     """The rows that an increment would not read, as they were summed up when they were settled."""
-    if aggregate_prospect.start is None or aggregate_prospect.settled_checksum is None:
-        return None
-    rows = RowRange(column=aggregate_prospect.column, kind=aggregate_prospect.kind, through=aggregate_prospect.start)
-    return ChecksumRequest(rows, aggregate_prospect.settled_checksum.columns)
+    checksum = aggregate_prospect.settled_checksum
+    if aggregate_prospect.start is None or checksum is None:
+        return ()
+    return tuple(ChecksumRequest(rows, checksum.columns) for rows in aggregate_prospect.kept_ranges)
 
 
 def _states(
@@ -292,7 +297,9 @@ def _with_damages(
         if build is not None and build.are_there and build.deployment_id == record.deployment_id:
             settled = [segment for segment in build.segments if segment.is_settled]
             if settled:
-                kept_segments[key] = KeptSegments(part=candidate.part, schema=schema, segments=settled)
+                # The unsettled segment may stay, too, where slices are named.
+                segments = build.segments if build.named else settled
+                kept_segments[key] = KeptSegments(part=candidate.part, schema=schema, segments=segments)
     damaged = damages(session, kept_segments) if kept_segments else {}
     return {key: replace(build, damage=damaged.get(key, "")) for key, build in last.items()}
 
@@ -302,35 +309,35 @@ def _last_builds(
     session: WarehouseSession,
     record: ModelRecord,
     candidates: Sequence[Candidate],
-    now: Surroundings,
+    request: IncrementRequest,
     sources: Sources,
 ) -> Mapping[Key, LastBuild]:
-    """The instances that serve, with their segments.
-
-    Args:
-        now: the surroundings in which the batch is planned.
-    """
+    """The instances that serve, with their segments and the slices that they were not built with."""
     parts = {(candidate.definition.id, candidate.part.fact): candidate.part for candidate in candidates}
     read = workspace.read
+    slices = read.slices.due(record.id)
     existing: Mapping[str, frozenset[str]] = {}
-    deployments: dict[str, tuple[str, str]] = {}
+    batches: dict[str, BatchRecord] = {}
     builds: dict[Key, LastBuild] = {}
     for instance in read.instances.serving(record.id):
-        if instance.batch_id not in deployments:
-            batch = read.batches.get(instance.batch_id)
-            deployments[instance.batch_id] = batch.deployment_id, batch.schema
-        deployment, schema = deployments[instance.batch_id]
+        if instance.batch_id not in batches:
+            batches[instance.batch_id] = read.batches.get(instance.batch_id)
+        batch, fact = batches[instance.batch_id], instance.step.fact
+        schema = batch.schema
         segments = read.instances.segments(instance.id) if instance.step.increment is not None else ()
-        part = parts.get((instance.step.definition_id, instance.step.fact))
+        part = parts.get((instance.step.definition_id, fact))
         if segments and schema not in existing:
             existing = {**existing, schema: session.tables(schema)}
-        builds[instance.step.definition_id, instance.step.fact] = LastBuild(
-            deployment_id=deployment,
+        builds[instance.step.definition_id, fact] = LastBuild(
+            deployment_id=batch.deployment_id,
             increment=instance.step.increment,
             segments=segments,
-            moved="" if part is None or not segments else _describe_move(read, instance, part, now, sources),
+            moved=""
+            if part is None or not segments
+            else _describe_move(read, instance, part, request.surroundings, sources),
             are_there=schema == workspace.warehouse.aggregate_schema
             and all(segment.table in existing[schema] for segment in segments),
+            named=tuple(named for named in slices if named.dataset == fact and named.number > batch.slices_through),
         )
     return builds
 

@@ -99,6 +99,7 @@ def plan_batch(
             surroundings=surroundings,
             rows=read_rows(session, parts, sources),
             refusals={**refusals, **decided.refusals},
+            slices_through=decided.slices_through,
         )
         plan = replace(note_view_obstacles(workspace, session, make_batch_plan(planning)), sources=marks)
         return replace(plan, cost=cost_of(workspace, session, plan, planning, decided.reads)) if with_cost else plan

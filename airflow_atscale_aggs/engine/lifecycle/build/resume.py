@@ -27,7 +27,12 @@ _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 def asked_of(batch: BatchRecord) -> Asked:
     """What a batch was asked to do."""
-    return Asked(build_type=batch.build_type, aggregates=batch.aggregates, grace_periods=batch.grace_periods)
+    return Asked(
+        build_type=batch.build_type,
+        aggregates=batch.aggregates,
+        grace_periods=batch.grace_periods,
+        slices_through=batch.slices_through,
+    )
 
 
 def find_difference(batch: BatchRecord, record: ModelRecord, asked: Asked) -> str:

@@ -234,11 +234,11 @@ class _Run:
         return True
 
     def _of_tables(
-        self, instance: InstanceRecord, tables: Sequence[exp.Table], only: RowRange | None, undecided: list[str]
+        self, instance: InstanceRecord, tables: Sequence[exp.Table], only: tuple[RowRange, ...], undecided: list[str]
     ) -> Verification:
         """Of one table, or of segments together, with the fact rows that they hold."""
         part = self._parts[instance.id]
-        is_one = only is None
+        is_one = not only
         groups: GroupsQuery | None = None
         if self._level in {VerificationLevel.SAMPLE, VerificationLevel.FULL}:
             try:
@@ -285,12 +285,12 @@ class _Run:
         return next(part for part in definition.parts if part.fact == instance.step.fact)
 
 
-def _up_to(instance: InstanceRecord, segments: Sequence[Segment]) -> RowRange | None:
-    """The fact rows that segments were made from; None for one table, which holds all."""
+def _up_to(instance: InstanceRecord, segments: Sequence[Segment]) -> tuple[RowRange, ...]:
+    """The fact rows that segments were made from; none for one table, which holds all."""
     if instance.step.increment is None or not segments:
-        return None
+        return ()
     indicator = instance.step.increment.indicator
-    return RowRange(column=indicator.column, kind=indicator.kind, through=segments[-1].through)
+    return (RowRange(column=indicator.column, kind=indicator.kind, through=segments[-1].through),)
 
 
 def _uncompared_measures(part: FactPart, verification: Verification) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.lifecycle.proofs import prove
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import surroundings_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.planning.batch_planner import Candidate
-from airflow_atscale_aggs.engine.planning.increments import Decision, FullTable, Segmented
+from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from tests.support.stars import incremental_star as incremental
 from tests.support.stars import standing_star

@@ -1,0 +1,183 @@
+"""Slices that are named as changed: only the segments that they reach are made anew, however old they are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, cancel_batch
+from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, begin_batch
+from airflow_atscale_aggs.engine.lifecycle.build.named_slices import read_slices
+from airflow_atscale_aggs.engine.lifecycle.build.verify import Finding, verify
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.settings import VerificationLevel
+from tests.support.stars import incremental_star as star
+from tests.support.stars import tiny_star
+from tests.support.stars.incremental_star import MODEL, OWNER, START, DeployModel, Sale
+
+_END = START + 120
+
+
+def _written(at: int) -> str:
+    """A second as it is named: `loaded_at` has no time zone."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _request(*ranges: tuple[int, int]) -> BatchRequest:
+    texts = [("sales", f"{_written(first)}..{_written(last)}") for first, last in ranges]
+    return BatchRequest(changed=read_slices(texts))
+
+
+def _build(workspace: Workspace, *ranges: tuple[int, int], at: int = _END) -> BatchReport:
+    return star.build(workspace, at=at, request=_request(*ranges))
+
+
+def _keys(workspace: Workspace) -> list[tuple[str, int]]:
+    """Instance and number of each segment of ``by_city``."""
+    return [(segment.key.instance_id, segment.key.number) for segment in star.segments(workspace)]
+
+
+@pytest.fixture
+def long_star(deploy_model: DeployModel) -> Workspace:
+    """Five segments: all up to START - 10, three of 30 s more, and the unsettled one up to START + 120."""
+    workspace = deploy_model()
+    star.build(workspace, BuildType.FULL)
+    for number in range(1, 5):
+        at = START + 30 * number
+        star.load(workspace, *(Sale(at=at - age, day=age, shop=1 + age % 3, amount=age + number) for age in (0, 9, 18)))
+        star.build(workspace, at=at)
+    assert len(star.segments(workspace)) == 6
+    return workspace
+
+
+def test_only_the_segment_of_a_named_slice_is_made_anew(long_star: Workspace) -> None:
+    """A correction, a deletion and a late row in it are found; the unsettled segment stays, too."""
+    before = _keys(long_star)
+    old = star.segments(long_star)[2]
+    seq = old.through // 10**6 - START
+    tiny_star.run_sql(long_star, f"UPDATE sales SET amount = 500, shop_id = 3 WHERE seq = {seq}")
+    star.load(long_star, Sale(at=START + seq - 2, amount=900, shop=2), Sale(at=START + seq - 1, amount=-3))
+    tiny_star.run_sql(long_star, f"DELETE FROM sales WHERE seq = {seq - 9}")
+
+    report = _build(long_star, (START + seq - 9, START + seq))
+
+    assert set(star.reasons(report).values()) == {""}
+    star.check_views(long_star)
+    now = _keys(long_star)
+    assert [place for place, (was, is_) in enumerate(zip(before, now, strict=True)) if was != is_] == [2]
+    assert [(segment.after, segment.through) for segment in star.segments(long_star)][2] == (old.after, old.through)
+    assert all(
+        instance.finding is Finding.AGREES
+        for instance in verify(long_star, MODEL, level=VerificationLevel.FULL).instances
+    )
+    # What comes then goes on from there.
+    star.load(long_star, Sale(at=_END + 30, amount=8))
+    report = star.build(long_star, at=_END + 30)
+    assert set(star.reasons(report).values()) == {""}
+    star.check_views(long_star)
+
+
+def test_a_slice_of_the_window_and_new_rows_are_read_with_an_old_slice(long_star: Workspace) -> None:
+    """The first segment reaches back to the first row; the window is read when it is named, or has got rows."""
+    tiny_star.run_sql(long_star, "UPDATE sales SET amount = amount + 1 WHERE seq < -20 OR seq = 120")
+
+    _build(long_star, (START - 60, START - 30), (START + 115, START + 200))
+
+    star.check_views(long_star)
+    star.load(long_star, Sale(at=_END + 5, amount=4))
+    tiny_star.run_sql(long_star, "DELETE FROM sales WHERE seq = -60")
+    _build(long_star, (START - 60, START - 60), at=_END + 5)
+    star.check_views(long_star)
+
+
+def test_all_settled_segments_can_be_named(long_star: Workspace) -> None:
+    tiny_star.run_sql(long_star, "UPDATE sales SET amount = amount * 2")
+
+    report = _build(long_star, (START - 1000, _END))
+
+    assert set(star.reasons(report).values()) == {""}
+    star.check_views(long_star)
+
+
+def test_what_changed_and_was_not_named_is_told(long_star: Workspace) -> None:
+    """A late row is counted outside of the named slice, and a lost one means a full rebuild."""
+    star.load(long_star, Sale(at=START - 40, amount=7), Sale(at=START + 31, amount=9))
+
+    report = _build(long_star, (START + 30, START + 32))
+
+    assert any("1 row of sales came later than the grace period" in note for note in report.batch.notes)
+    assert any(note.startswith("`sales` was named as changed") and "1 more" in note for note in report.batch.notes)
+    tiny_star.run_sql(long_star, "DELETE FROM sales WHERE seq BETWEEN -60 AND -30")
+    report = _build(long_star, (START + 30, START + 32))
+    assert all("outside of what was named, are gone" in reason for reason in star.reasons(report).values())
+    star.check_views(long_star)
+
+
+def test_what_was_named_and_has_not_changed_is_told(long_star: Workspace) -> None:
+    report = _build(long_star, (START + 30, START + 32))
+
+    assert any("nothing is found to have changed there" in note for note in report.batch.notes), report.batch.notes
+
+
+def test_a_slice_stays_due_until_a_batch_with_it_serves(long_star: Workspace) -> None:
+    """A cancelled batch, one that names other things and one that was begun before lose nothing."""
+    model_id = long_star.read.models.get(MODEL).id
+    tiny_star.run_sql(long_star, "UPDATE sales SET amount = amount + 5 WHERE seq = -60")
+    begun = begin_batch(
+        long_star,
+        MODEL,
+        build_type=BuildType.INCREMENTAL,
+        owner=OWNER,
+        now=datetime.fromtimestamp(_END, UTC),
+        request=_request((START - 60, START - 60)),
+    )
+    assert begun.batch.slices_through == 1
+    cancel_batch(long_star, begun.batch.id, now=datetime.fromtimestamp(_END, UTC))
+    assert [named.number for named in long_star.read.slices.due(model_id)] == [1]
+
+    # No range is named now; a subset of the aggregates is built first.
+    star.build(long_star, at=_END, request=BatchRequest(aggregates=("by_city",)))
+    star.check_views(long_star, ["by_city"])
+    assert [named.number for named in long_star.read.slices.due(model_id)] == [1]
+    report = star.build(long_star, at=_END)
+
+    star.check_views(long_star)
+    assert report.batch.slices_through == 1
+    assert long_star.read.slices.due(model_id) == ()
+
+
+def test_a_batch_that_was_begun_before_is_not_gone_on_with(long_star: Workspace) -> None:
+    """Its own run, which names the same slice again, goes on with it; a slice that is named meanwhile closes it."""
+    now = datetime.fromtimestamp(_END, UTC)
+    asked = _request((START - 60, START - 60))
+
+    def begin(request: BatchRequest, owner: str = OWNER) -> tuple[str, bool]:
+        begun = begin_batch(long_star, MODEL, build_type=BuildType.INCREMENTAL, owner=owner, now=now, request=request)
+        return begun.batch.id, begun.is_resumed
+
+    first, _ = begin(asked)
+    assert begin(asked) == (first, True)
+    second, is_resumed = begin(_request((START - 60, START - 60), (START, START)))
+    assert not is_resumed
+    later = BatchRequest(changed=asked.changed, is_new=True)
+    now += timedelta(days=1)
+    third, is_resumed = begin(later, "somebody else")
+    assert (len({first, second, third}), is_resumed) == (3, False)
+    assert long_star.read.batches.get(third).slices_through == 3
+
+
+@pytest.mark.parametrize(
+    ("indicator", "grace", "text"),
+    [("plain", "10", "-60..-55"), ("milliseconds", "10s", "2025-10-09"), ("instant", "10s", "2025-10-09T08:52+00:00")],
+)
+def test_every_kind_of_indicator_can_be_named(deploy_model: DeployModel, indicator: str, grace: str, text: str) -> None:
+    workspace = deploy_model(indicator=indicator, grace=grace)
+    star.build(workspace, BuildType.FULL)
+    tiny_star.run_sql(workspace, "UPDATE sales SET amount = amount + 3 WHERE seq = -60")
+
+    report = star.build(workspace, request=BatchRequest(changed=read_slices([("sales", text)])))
+
+    assert set(star.reasons(report).values()) == {""}
+    star.check_views(workspace)
