@@ -52,7 +52,26 @@ _BAKERY = {
             WHERE CAST(b.ordered_at AS DATE) <= d.day AND CAST(b.ordered_at AS DATE) > d.day - INTERVAL 7 DAY)
         FROM bakery.days d""",
     'SELECT "metric_time__year", revenue_of_week FROM bakery GROUP BY 1': """
-        SELECT * FROM (VALUES (TIMESTAMP '2023-01-01', NULL), (TIMESTAMP '2024-01-01', NULL))""",
+        SELECT DISTINCT DATE_TRUNC('year', CAST(day AS TIMESTAMP)), NULL FROM bakery.days""",
+    'SELECT "metric_time__day", growth_of_month FROM bakery GROUP BY 1': """
+        SELECT d.day, (SELECT SUM(amount) FROM bakery.baskets b WHERE CAST(b.ordered_at AS DATE) = d.day)
+            - (SELECT SUM(amount) FROM bakery.baskets b WHERE CAST(b.ordered_at AS DATE) = d.day - INTERVAL 1 MONTH)
+        FROM bakery.days d""",
+    'SELECT "metric_time__month", revenue_two_months_before FROM bakery GROUP BY 1': """
+        SELECT d.m, (SELECT SUM(amount) FROM bakery.baskets b
+            WHERE DATE_TRUNC('month', b.ordered_at) = d.m - INTERVAL 2 MONTH)
+        FROM (SELECT DISTINCT DATE_TRUNC('month', CAST(day AS TIMESTAMP)) AS m FROM bakery.days) d""",
+    'SELECT "metric_time__day", buyers_year_before FROM bakery GROUP BY 1': """
+        SELECT d.day, (SELECT COUNT(DISTINCT customer_id) FROM bakery.baskets b
+            WHERE CAST(b.ordered_at AS DATE) = d.day - INTERVAL 1 YEAR) FROM bakery.days d
+        WHERE d.day - INTERVAL 1 YEAR IN (SELECT CAST(ordered_at AS DATE) FROM bakery.baskets)
+        UNION ALL SELECT d.day, NULL FROM bakery.days d
+        WHERE d.day - INTERVAL 1 YEAR NOT IN (SELECT CAST(ordered_at AS DATE) FROM bakery.baskets)""",
+    'SELECT "metric_time__day", growth_in_the_month FROM bakery GROUP BY 1': """
+        SELECT d.day, (SELECT SUM(amount) FROM bakery.baskets b WHERE CAST(b.ordered_at AS DATE) = d.day)
+            - (SELECT SUM(amount) FROM bakery.baskets b
+                WHERE CAST(b.ordered_at AS DATE) = DATE_TRUNC('month', CAST(d.day AS TIMESTAMP)))
+        FROM bakery.days d""",
     'SELECT delivered_revenue, "metric_time__month" FROM bakery GROUP BY 2': """
         SELECT SUM(amount), DATE_TRUNC('month', delivered_at) FROM bakery.baskets GROUP BY 2""",
 }
@@ -139,7 +158,7 @@ def test_the_verb_tells_what_it_left_out(tmp_path: Path, capsys: pytest.CaptureF
 
     assert run(["convert", "dbt", str(PROJECT), str(out)]) == 0
     told = capsys.readouterr()
-    assert "left out: metric `growth_of_month` (models/metrics.yml:" in told.out
+    assert "left out: metric `joined_then_bought` (models/metrics.yml:" in told.out
     assert f"Next: atscale-aggs deploy {out}" in told.err
     assert run(["convert", "ossie", str(FILE), str(tmp_path / "library"), "--strict", "--json"]) == 1
     document = json.loads(capsys.readouterr().out)

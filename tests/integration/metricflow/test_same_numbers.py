@@ -65,7 +65,6 @@ def test_the_numbers_are_those_of_metricflow(both: _Both, question: Question) ->
 def test_what_is_left_out_is_left_out(both: _Both) -> None:
     """Nothing else is missing from the model."""
     assert both.left_out == {
-        "growth_of_month",
         "joined_then_bought",
         "norwegian_revenue",
         "p90_amount_discrete",

@@ -84,6 +84,12 @@ _GROUPS = (
     ("basket__state", "customer__country", "branch__branch_name"),
 )
 
+_BY_DAY_AND_MONTH = (
+    ("metric_time__day",),
+    ("metric_time__month",),
+    ("metric_time__month", "customer__country"),
+)
+
 QUESTIONS = (
     *(Question((*_BASKETS, *_DERIVED), group) for group in _GROUPS),
     *(Question(("paid_revenue",), group, has_empty_groups=True) for group in _GROUPS),
@@ -109,6 +115,18 @@ QUESTIONS = (
         for metric in ("revenue_of_week", "revenue_to_date", "revenue_so_far")
     ),
     Question(("growth_of_week",), ("metric_time__day",), has_empty_groups=True),
+    *(
+        Question((metric,), group, has_empty_groups=True)
+        for metric, groups in {
+            "growth_of_month": _BY_DAY_AND_MONTH,
+            "revenue_two_months_before": (("metric_time__month",),),
+            "revenue_quarter_before": (("metric_time__day",), ("metric_time__month",), ("metric_time__quarter",)),
+            "buyers_year_before": (*_BY_DAY_AND_MONTH[:2], ("metric_time__quarter",), ("metric_time__year",)),
+            "growth_in_the_month": _BY_DAY_AND_MONTH,
+            "buyers_at_first_of_year": (("metric_time__day",), ("metric_time__year",)),
+        }.items()
+        for group in groups
+    ),
     Question(
         ("revenue", "buyers"),
         ("basket__state",),

@@ -11,13 +11,20 @@ Rows without a member stay, under NULL, as in dbt's left joins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_atscale_aggs.engine.converting.dbt.fact_columns import Fact, FactColumns
 from airflow_atscale_aggs.engine.converting.dbt.project_index import ProjectIndex
-from airflow_atscale_aggs.engine.converting.dbt.semantic_project import GRAINS, Dimension, Entity, SemanticTable
+from airflow_atscale_aggs.engine.converting.dbt.semantic_project import (
+    GRAINS,
+    Dimension,
+    Entity,
+    SemanticTable,
+    TimeSpine,
+)
+from airflow_atscale_aggs.engine.converting.dbt.time_sets import PERIODS, earlier_column
 from airflow_atscale_aggs.engine.converting.dbt.where_filters import truncated
 from airflow_atscale_aggs.engine.converting.findings import FindingList
 from airflow_atscale_aggs.engine.converting.sml_objects import NO_MEMBER, SmlObject
@@ -42,15 +49,16 @@ class AttributeObjects:
     relationships: list[dict[str, Any]] = field(default_factory=list)
     degenerate: list[str] = field(default_factory=list)
 
-    def make(self, *, on_spine: bool) -> None:
+    def make(self, *, on_spine: bool, offsets: Collection[str] = ()) -> None:
         """Everything that the facts reach.
 
         Args:
             on_spine: `metric_time` is the time spine, joined by day.
+            offsets: periods, one of which earlier metrics are taken.
         """
         facts = self.columns.facts
         if on_spine:
-            self._spine(facts)
+            self._spine(facts, offsets)
         else:
             self._degenerate_time("metric_time", {fact: fact.time for fact in facts if fact.has_time})
         self._entities(facts)
@@ -64,7 +72,7 @@ class AttributeObjects:
             if self._has_dimension(fact.table):
                 self._join_itself(fact, dataset, made)
 
-    def _spine(self, facts: Mapping[Fact, str]) -> None:
+    def _spine(self, facts: Mapping[Fact, str], offsets: Collection[str]) -> None:
         spine = self.index.day_spine
         assert spine is not None  # noqa: S101 - whoever asks for it has looked
         dataset = self.columns.spine(spine)
@@ -79,12 +87,16 @@ class AttributeObjects:
             }
             for grain in grains
         ]
+        hierarchies = _time_hierarchies("metric_time", grains)
+        for level in hierarchies[0]["levels"]:
+            periods = self._earlier_periods(spine, level["unique_name"].removeprefix("metric_time__"), offsets)
+            level.update({"parallel_periods": periods} if periods else {})
         value = {
             "unique_name": "metric_time",
             "object_type": "dimension",
             "label": "metric_time",
             "type": "time",
-            "hierarchies": _time_hierarchies("metric_time", grains),
+            "hierarchies": hierarchies,
             "level_attributes": levels,
         }
         self.objects.append(SmlObject(value, (f"The time of each fact, by the time spine at {spine.where}.",)))
@@ -100,6 +112,22 @@ class AttributeObjects:
                 time.where,
                 "as metric_time it is looked up in the time spine: days that the spine lacks have no metric_time",
             )
+
+    def _earlier_periods(self, spine: TimeSpine, finer: str, offsets: Collection[str]) -> list[Attribute]:
+        """Which columns of the spine hold the key of a level one coarser period earlier."""
+        dataset = self.columns.spine(spine)
+        return [
+            {
+                "level": f"metric_time__{grain}",
+                "key_columns": [
+                    self.columns.column(
+                        dataset, earlier_column(spine.column, finer, grain), f"{finer}_one_{grain}_earlier"
+                    )
+                ],
+            }
+            for grain in PERIODS
+            if grain in offsets and GRAINS.index(grain) > GRAINS.index(finer)
+        ]
 
     def _degenerate_time(self, name: str, times: Mapping[Fact, str]) -> None:
         """A time dimension on columns of facts, each fact with the grains that its own time has."""

@@ -29,7 +29,7 @@ def convert_dbt(project: SemanticProject, *, model: str, connection: str) -> Con
     metrics = MetricObjects(index, columns, findings)
     metrics.make()
     attributes = AttributeObjects(index, columns, findings)
-    attributes.make(on_spine=metrics.on_spine)
+    attributes.make(on_spine=metrics.on_spine, offsets=metrics.offsets)
     _tell_the_rest(index, project, columns, findings)
     value: dict[str, object] = {
         "unique_name": model,

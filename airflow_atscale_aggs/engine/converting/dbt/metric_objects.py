@@ -30,10 +30,14 @@ _FILTERED = "where no row of a group meets its filter the group is shown, with a
 _DISTINCT = "where no row of a group meets its filter, 0 is shown instead of nothing"
 _DIVIDED = "`/` keeps fractions and is empty for a divisor of 0; what a warehouse does with those differs"
 _BY_DAY = "it is answered by metric_time__day, with other attributes beside it; by coarser times it is empty"
+_BY_PERIOD = "it is answered by metric_time__{grain} and what is finer but weeks; by other times it is empty"
+_BY_PERIOD_ALONE = "it is answered by metric_time__{grain}, of whole periods; by other times it is empty"
+_BY_OPENING = "it is answered by metric_time__day, and by metric_time__{grain} for whole periods; else it is empty"
 _ONE_NAME = "MetricFlow takes numerator and denominator for each other where both are one metric and none has an alias"
 _BETWEEN = "a value between two is a floating number; some warehouses round it to the digits of the column"
-_ITS_DAYS = (
-    "by day alone all days of the spine are shown, empty ones too; beside other attributes only days with facts are"
+_ITS_TIMES = (
+    "by metric_time alone all times of the spine are shown, empty ones too; beside other attributes only groups with "
+    "facts are"
 )
 
 
@@ -51,6 +55,7 @@ class MetricObjects:
 
     Attributes:
         on_spine: the time spine is needed.
+        offsets: periods by one of which a metric is taken earlier.
     """
 
     index: ProjectIndex
@@ -58,6 +63,7 @@ class MetricObjects:
     findings: FindingList
     objects: list[SmlObject] = field(default_factory=list)
     on_spine: bool = False
+    offsets: set[str] = field(default_factory=set)
     _made: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
     _differences: dict[str, list[str]] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
@@ -212,19 +218,44 @@ class MetricObjects:
         for difference in self._differences.get(made, ()):
             self._differ(name, f"it stands on `{entry.name}`: {difference}")
         mdx = measure_mdx(made)
-        if entry.offset_to_grain:
-            raise _CannotCarryError(f"it takes `{entry.name}` at the beginning of each {entry.offset_to_grain}")
-        if not entry.offset_window:
+        if not (entry.offset_window or entry.offset_to_grain):
             return mdx
-        days = time_sets.window_days(entry.offset_window)
-        if days is None:
-            raise _CannotCarryError(
-                f"it takes `{entry.name}` {entry.offset_window} earlier; only days and weeks are counted"
-            )
         self._need_spine()
         self.on_spine = True
-        self._differ(name, _BY_DAY)
-        return time_sets.earlier(mdx, days)
+        self._differ(name, _ITS_TIMES)
+        if entry.offset_to_grain:
+            return self._at_opening(entry, (metric, (*entry.filters, *filters)), above, name)
+        return self._earlier(entry, mdx, name)
+
+    def _earlier(self, entry: Input, mdx: str, name: str) -> str:
+        """A metric some days or periods earlier."""
+        window = time_sets.window_of(entry.offset_window)
+        if window is None:
+            raise _CannotCarryError(f"it takes `{entry.name}` {entry.offset_window} earlier, which is no window")
+        number, grain = window
+        days = time_sets.window_days(entry.offset_window)
+        if days is not None:
+            self._differ(name, _BY_DAY)
+            return time_sets.earlier(mdx, days)
+        if number == 1:
+            self.offsets.add(grain)
+        self._differ(name, (_BY_PERIOD if number == 1 else _BY_PERIOD_ALONE).format(grain=grain))
+        return time_sets.periods_earlier(mdx, number, grain)
+
+    def _at_opening(
+        self, entry: Input, wanted: tuple[DbtMetric, tuple[str, ...]], above: tuple[str, ...], name: str
+    ) -> str:
+        """A metric at the first day of the period."""
+        metric, filters = wanted
+        grain = entry.offset_to_grain
+        if not time_sets.is_period(grain):
+            raise _CannotCarryError(f"it takes `{entry.name}` at the beginning of each {grain}")
+        if metric.type != "simple" or (metric.measure is not None and metric.measure.fill):
+            raise _CannotCarryError(f"it takes `{entry.name}`, which is itself calculated, at an earlier time")
+        whole = self._metric(metric, filters, above)
+        opening = self._metric(metric, (*filters, time_sets.opening_filter(grain)), above)
+        self._differ(name, _BY_OPENING.format(grain=grain))
+        return time_sets.at_opening(measure_mdx(whole), measure_mdx(opening), grain)
 
     def _cumulative(self, metric: DbtMetric, name: str, filters: tuple[str, ...], above: tuple[str, ...]) -> None:
         base = self._cumulated_base(metric, name, filters, above)
@@ -239,7 +270,7 @@ class MetricObjects:
         self._differ(name, _BY_DAY)
         self._differ(
             name,
-            _ITS_DAYS,
+            _ITS_TIMES,
         )
 
     def _cumulated_base(self, metric: DbtMetric, name: str, filters: tuple[str, ...], above: tuple[str, ...]) -> str:

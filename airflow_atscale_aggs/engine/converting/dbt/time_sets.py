@@ -4,9 +4,13 @@
     grain_to_date: month      the days of the month until this one
     neither                   all days until this one
     offset_window: 7 days     the day that lies seven days earlier
+    offset_window: 1 month    the month before; of a day, the day that the spine's own column names
+    offset_window: 3 months   the month that lies three months earlier
+    offset_to_grain: month    what the first day of the month has, of all days of the month until this one
 
-All of them are asked by day. At coarser grains MetricFlow takes the first, last or mean day of the period, which no
-set says; there the value is empty: a count of the spine's days is not 1.
+Cumulative metrics are asked by day. At coarser grains MetricFlow takes the first, last or mean day of the period, which
+no set says; there the value is empty: a count of the spine's days is not 1. In the same way the count tells months,
+quarters and years apart.
 """
 
 from __future__ import annotations
@@ -19,7 +23,13 @@ DAYS_METRIC = "time_spine days"
 _TIME = "[metric_time].[metric_time]"
 _LONGEST_LAG = 999_999
 _DAYS = {"day": 1, "week": 7}
-_WINDOW = re.compile(r"(\d{1,5}) (day|week)s?\Z")
+_WINDOW = re.compile(r"(\d{1,5}) (day|week|month|quarter|year)s?\Z")
+_LENGTHS = {"week": (7, 7), "month": (28, 31), "quarter": (90, 92), "year": (365, 366)}
+"""Fewest and most days of a whole period."""
+
+PERIODS = ("month", "quarter", "year")
+"""Periods of the calendar, fine to coarse."""
+
 _TO_DATE = ("week", "month", "quarter", "year")
 
 
@@ -29,8 +39,18 @@ def window_days(text: str) -> int | None:
     >>> window_days("2 weeks"), window_days("1 month")
     (14, None)
     """
+    found = window_of(text)
+    return found[0] * _DAYS[found[1]] if found and found[1] in _DAYS else None
+
+
+def window_of(text: str) -> tuple[int, str] | None:
+    """How many periods of which grain; None when it is no window.
+
+    >>> window_of("3 months"), window_of("a month")
+    ((3, 'month'), None)
+    """
     match = _WINDOW.match(text.casefold().strip())
-    return int(match[1]) * _DAYS[match[2]] if match else None
+    return (int(match[1]), match[2]) if match else None
 
 
 def cumulated(measure: str, *, days: int | None, grain: str) -> str:
@@ -54,9 +74,56 @@ def earlier(measure: str, days: int) -> str:
     return _by_day(f"({_TIME}.CurrentMember.Lag({days}), {measure})")
 
 
+def periods_earlier(measure: str, number: int, grain: str) -> str:
+    """A measure some months, quarters or years earlier.
+
+    One period earlier is said for finer grains as well, by columns of the spine (`earlier_column`). ParallelPeriod goes
+    by places in the period otherwise, and the 31st day of a month with 28 is nowhere.
+    """
+    if number == 1:
+        value = f"(ParallelPeriod({_TIME}.[metric_time__{grain}], 1, {_TIME}.CurrentMember), {measure})"
+        # The count brings all times of the spine into the answer, as dbt does, also those without facts.
+        return f"(CASE WHEN [Measures].[{DAYS_METRIC}] >= 1 THEN {value} ELSE NULL END)"
+    return _of_whole(grain, f"({_TIME}.CurrentMember.Lag({number}), {measure})")
+
+
+def earlier_column(column: str, finer: str, grain: str) -> str:
+    """SQL of the key of a finer period that lies one coarser period earlier, as dbt counts: the 31st becomes the 28th.
+
+    Args:
+        column: of the spine's days.
+    """
+    length = {"month": "1 month", "quarter": "3 months", "year": "1 year"}[grain]
+    start = column if finer == "day" else f"DATE_TRUNC('{finer}', {column})"
+    moved = f"{start} - INTERVAL '{length}'"
+    return f"CAST({moved} AS DATE)" if finer == "day" else moved
+
+
+def at_opening(measure: str, opening: str, grain: str) -> str:
+    """By day what the first day of the period has, by the period itself the measure.
+
+    Args:
+        opening: the measure of first days alone.
+    """
+    by_day = cumulated(opening, days=None, grain=grain)
+    return f"COALESCE({by_day}, {_of_whole(grain, measure)})"
+
+
+def opening_filter(grain: str) -> str:
+    """The condition of dbt that leaves the first days of periods."""
+    day = "{{ TimeDimension('metric_time', 'day') }}"
+    return f"{day} = {{{{ TimeDimension('metric_time', '{grain}') }}}}"
+
+
 def is_period(grain: str) -> bool:
     """Whether a period to date of this grain can be said."""
     return grain in _TO_DATE
+
+
+def _of_whole(grain: str, value: str) -> str:
+    least, most = _LENGTHS[grain]
+    days = f"[Measures].[{DAYS_METRIC}]"
+    return f"(CASE WHEN {days} >= {least} AND {days} <= {most} THEN {value} ELSE NULL END)"
 
 
 def _by_day(value: str) -> str:

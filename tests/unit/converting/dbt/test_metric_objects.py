@@ -64,7 +64,7 @@ def _finding(converted: Converted, name: str) -> Finding:
                 "{name: x, type: derived, type_params: "
                 "{expr: r, metrics: [{name: revenue, alias: r, offset_to_grain: month}]}}"
             ),
-            "at the beginning of each month",
+            "it needs a time spine of days",
         ),
         (
             "{name: x, type: cumulative, type_params: {measure: amount, window: 7 days}}",

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_atscale_aggs.engine.converting.dbt.time_sets import cumulated, earlier, is_period, window_days
+from airflow_atscale_aggs.engine.converting.dbt.time_sets import (
+    at_opening,
+    cumulated,
+    earlier,
+    earlier_column,
+    is_period,
+    opening_filter,
+    periods_earlier,
+    window_days,
+    window_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,3 +44,27 @@ def test_sets_are_asked_by_day_only() -> None:
     )
     assert "Lag(3), [m])" in earlier("[m]", 3)
     assert (is_period("month"), is_period("day")) == (True, False)
+
+
+def test_periods_earlier_are_parallel_or_members_of_their_level() -> None:
+    one, three = periods_earlier("[m]", 1, "month"), periods_earlier("[m]", 3, "quarter")
+
+    assert "(ParallelPeriod([metric_time].[metric_time].[metric_time__month], 1, " in one
+    assert "[time_spine days] >= 90 AND [Measures].[time_spine days] <= 92 THEN" in three
+    assert "CurrentMember.Lag(3), [m])" in three
+    assert (window_of("3 Quarters"), window_of("3 decades")) == ((3, "quarter"), None)
+
+
+def test_columns_of_earlier_periods() -> None:
+    assert earlier_column("ds", "day", "quarter") == "CAST(ds - INTERVAL '3 months' AS DATE)"
+    assert earlier_column("ds", "month", "year") == "DATE_TRUNC('month', ds) - INTERVAL '1 year'"
+
+
+def test_the_beginning_of_a_period_is_what_its_first_day_has() -> None:
+    mdx = at_opening("[all]", "[first]", "year")
+
+    assert "Aggregate(PeriodsToDate([metric_time].[metric_time].[metric_time__year]" in mdx
+    assert "[time_spine days] <= 366 THEN [all]" in mdx
+    assert opening_filter("year") == (
+        "{{ TimeDimension('metric_time', 'day') }} = {{ TimeDimension('metric_time', 'year') }}"
+    )
