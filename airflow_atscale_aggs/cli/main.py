@@ -19,7 +19,7 @@ import click
 from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.cli.connection_options import connection_options, hide_secrets, remember_connection
 from airflow_atscale_aggs.cli.help_verb import help_fields, say_more
-from airflow_atscale_aggs.cli.output import describe_error, print_json, say, visible
+from airflow_atscale_aggs.cli.output import describe_error, plain_text, print_json, say, visible
 from airflow_atscale_aggs.cli.verb import VerbGroup
 
 _VERBS = {
@@ -144,7 +144,7 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last one to see it
         codes = _codes_of(error)
         if state.get("wants_json"):
-            print_json({"error": hide_secrets(str(error), state), **help_fields(codes)})
+            print_json({"error": hide_secrets(plain_text(error), state), **help_fields(codes)})
         say(hide_secrets(describe_error(error, is_debugging=state.get("debug", False)), state))
         say_more(codes)
         return 1

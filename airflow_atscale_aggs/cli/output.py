@@ -99,8 +99,19 @@ def describe_error(error: Exception, *, is_debugging: bool) -> str:
     if isinstance(error, click.ClickException):
         return f"Error: {error.format_message()}"
     if isinstance(error, (AtScaleAggsError, OSError)):
-        return f"Error: {error}"
+        return f"Error: {plain_text(error)}"
     return f"Error: {type(error).__name__}: {error} (not foreseen: a defect of atscale-aggs; --debug shows where)"
+
+
+def plain_text(error: Exception) -> str:
+    """What an error says; of one of the operating system the reason and the file, without its number.
+
+    >>> plain_text(PermissionError(13, "Permission denied", "/opt/models"))
+    'Permission denied: /opt/models'
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}{'' if error.filename is None else f': {error.filename}'}"
+    return str(error)
 
 
 def _plain(value: object) -> object:

@@ -79,7 +79,10 @@ class Places:
         try:
             found = hook.get_connection(connection)
         except AirflowNotFoundException:
-            detail = f"There is no Airflow connection `{connection}`."
+            detail = (
+                f"There is no Airflow connection `{connection}`. Make one of type Aggregate tables, under Admin and "
+                f"Connections, or as the variable AIRFLOW_CONN_{connection.upper()}."
+            )
             raise ProblemError(HTTPStatus.NOT_FOUND, detail, "no-connection") from None
         if found.conn_type != hook.conn_type:
             detail = f"Airflow connection `{connection}` is of type `{found.conn_type}`; `{hook.conn_type}` is needed."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,16 +14,19 @@ from airflow_atscale_aggs.engine.errors import ModelFileError
 
 
 def check_target(folder: Path, *, force: bool) -> None:
-    """Refuse a folder that holds something, before anything is asked of the warehouse.
+    """Refuse a folder that holds something or cannot be written, before anything is asked of the warehouse.
 
     Raises:
-        ModelFileError: it is no folder, or not empty and not forced.
+        ModelFileError: it is no folder, not empty and not forced, or one that may not be written.
     """
     if folder.exists() and not folder.is_dir():
         raise ModelFileError(str(folder), 0, "is a file; name a folder that is new or empty")
     if folder.is_dir() and any(folder.iterdir()) and not force:
         reason = "is not empty; name another folder, or write into it with --force, which replaces only files of init"
         raise ModelFileError(str(folder), 0, reason)
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
+        raise ModelFileError(str(folder), 0, f"cannot be written: you have no right to write in `{nearest}`")
 
 
 def write_files(folder: Path, texts: Mapping[str, str], *, force: bool) -> tuple[str, ...]:

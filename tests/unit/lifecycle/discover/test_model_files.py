@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from types import FrameType
@@ -16,6 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.discover.model_files import check_tar
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
 
+_NOBODY = 65534
 _TEXTS = {"catalog.yml": f"{MARK}\na: 1\n", "models/m.yml": f"{MARK}\nb: 2\n"}
 
 
@@ -34,6 +36,19 @@ def test_what_is_not_empty_is_refused(tmp_path: Path) -> None:
         check_target(tmp_path, force=False)
     with pytest.raises(ModelFileError, match="is a file"):
         check_target(tmp_path / "notes.txt", force=True)
+
+
+def test_a_folder_that_may_not_be_written_is_refused_at_once() -> None:
+    """Before the warehouse is looked at, which takes long."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(_NOBODY)
+    try:
+        with pytest.raises(ModelFileError, match="you have no right to write in `/usr`"):
+            check_target(Path("/usr/models/shop"), force=False)
+    finally:
+        if is_root:
+            os.seteuid(0)
 
 
 def test_force_replaces_only_what_init_has_written(tmp_path: Path) -> None:
