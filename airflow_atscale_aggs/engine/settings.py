@@ -6,6 +6,7 @@ as the product's own pages print them both ways. Source: AtScale, "Aggregate Set
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
@@ -59,6 +60,7 @@ _MOST_DAYS = 100_000
 """So many days before or after today there is still a calendar."""
 
 _MOST_BYTES = 10**18
+_LENGTH = re.compile(r"([1-9][0-9]{0,8}[smhdw]?)?")
 
 
 def _setting(
@@ -178,6 +180,13 @@ class Settings:
         10,
         "settled segments of an aggregate before some of them are merged",
         least=2,
+    )
+    max_segment_length: str = _setting(
+        "aggregate.incrementalUpdate.maxSegmentLength",
+        "",
+        "settled segments are at most so long, such as 7d, so that a named range is made anew at little cost; empty: "
+        "of any length",
+        check=lambda length: bool(_LENGTH.fullmatch(length)),
     )
     small_segments_rows: int = _setting(
         "aggregate.incrementalUpdate.mergeSmallSegments.rows",

@@ -35,6 +35,7 @@ _LATE, _OLDER = (
     "aggregate.incrementalUpdate.countLateRows.enabled",
     "aggregate.incrementalUpdate.checkOlderRows.enabled",
 )
+_LENGTH = "aggregate.incrementalUpdate.maxSegmentLength"
 _MOST = "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions"
 
 
@@ -130,7 +131,12 @@ _STORY = st.lists(st.one_of(_CHANGE, _CHANGE, _BUILD), min_size=4, max_size=14)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
-@given(steps=_STORY, most=st.integers(2, 5), is_checked=st.booleans())
+@given(
+    steps=_STORY,
+    most=st.integers(2, 5),
+    is_checked=st.booleans(),
+    length=st.sampled_from(["", "", "20s", "45s"]),
+)
 @example(
     # Segments are merged around one that was made anew, and a row comes to the first one.
     steps=[
@@ -148,13 +154,14 @@ _STORY = st.lists(st.one_of(_CHANGE, _CHANGE, _BUILD), min_size=4, max_size=14)
     ],
     most=2,
     is_checked=True,
+    length="20s",
 )
 def test_named_slices_equal_a_full_rebuild(
-    world: tuple[Workspace, str], steps: list[tuple[Any, ...]], most: int, is_checked: bool
+    world: tuple[Workspace, str], steps: list[tuple[Any, ...]], most: int, is_checked: bool, length: str
 ) -> None:
-    """Whether what was not named is looked for or not."""
+    """Whether what was not named is looked for or not, with settled segments of any length and of some seconds."""
     workspace, indicator = world
-    for key, value in ((_MOST, most), (_LATE, is_checked), (_OLDER, is_checked)):
+    for key, value in ((_MOST, most), (_LATE, is_checked), (_OLDER, is_checked), (_LENGTH, length)):
         workspace.registry.settings.put(None, key, str(value))
     tiny_star.run_sql(workspace, "DELETE FROM sales")
     star.load(workspace, *(Sale(at=START - age, day=age % 20, shop=1 + age % 4, amount=age) for age in range(0, 91, 6)))

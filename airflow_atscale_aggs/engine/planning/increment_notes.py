@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.aggregates.segment import Segment
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
 from airflow_atscale_aggs.engine.planning.increments import IncrementsInput
-from airflow_atscale_aggs.engine.planning.slices import join_ranges, range_of
+from airflow_atscale_aggs.engine.planning.slices import join_ranges
 from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting
 from airflow_atscale_aggs.engine.sql.indicator_lookup import is_finer_than_kept
 
@@ -94,7 +94,7 @@ def _describe_named(fact: str, decision: Segmented) -> list[str]:
     sentences = []
     for rows, count in zip(join_ranges(decision.anew), decision.counts, strict=True):
         replaced = [segment for segment in decision.replaced if _is_within(segment, rows)]
-        now = add_checksums(checksums.get(range_of(segment, rows)) for segment in replaced)
+        now = add_checksums(checksums.get(piece) for piece in decision.anew if _is_within(piece, rows))
         before = add_checksums(segment.checksum for segment in replaced)
         found = _describe_counts([segment.fact_rows for segment in replaced], count)
         if found == _AS_MANY and before is not None and now is not None and before.columns:
@@ -103,9 +103,9 @@ def _describe_named(fact: str, decision: Segmented) -> list[str]:
     return sentences
 
 
-def _is_within(segment: Segment, rows: RowRange) -> bool:
-    is_after = rows.after is None or (segment.after is not None and segment.after >= rows.after)
-    return is_after and (rows.through is None or segment.through <= rows.through)
+def _is_within(part: Segment | RowRange, rows: RowRange) -> bool:
+    is_after = rows.after is None or (part.after is not None and part.after >= rows.after)
+    return is_after and (rows.through is None or (part.through is not None and part.through <= rows.through))
 
 
 def _describe_counts(before: Sequence[int | None], now: int | None) -> str:

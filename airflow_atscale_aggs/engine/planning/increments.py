@@ -34,12 +34,13 @@ from airflow_atscale_aggs.engine.aggregates.provenance import (
     changed_rows,
     replaced_table,
 )
-from airflow_atscale_aggs.engine.aggregates.segment import Increment, Segment, run_to_merge
+from airflow_atscale_aggs.engine.aggregates.segment import Increment, Segment
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
-from airflow_atscale_aggs.engine.planning.slices import find_reach, join_ranges, newest_run, range_of
+from airflow_atscale_aggs.engine.planning.segment_lengths import choose_merged, cut, steps_of_length
+from airflow_atscale_aggs.engine.planning.slices import find_reach, join_ranges, range_of
 from airflow_atscale_aggs.engine.planning.windows import GracePeriods, UnknownUnit, clock_in, unit_of
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.indicator_lookup import (
@@ -321,12 +322,13 @@ def decide(candidate: Prospect, lookup: IndicatorFacts, given: IncrementsInput) 
     settled = None if newest is None else _settled_bound(indicator, candidate.model_grace, newest, given)
     base = candidate.base
     reason = candidate.full_reason or ("" if base is None else _why_full_after_all(candidate, base, lookup, indicator))
+    length = steps_of_length(indicator, given.settings)
     segmented = Segmented(
         indicator=indicator,
         grace=candidate.grace,
         full_reason=reason,
         full_at=given.now,
-        ranges=_ranges(candidate, None, settled, greatest),
+        ranges=_cut_settled(_ranges(candidate, None, settled, greatest), length, lookup.least),
         is_first=candidate.last is None,
         newest=newest,
         sources=candidate.state,
@@ -355,19 +357,21 @@ def _increment(
     is_as_before = is_all_settled and lookup.above[base.start] == newest.fact_rows and through <= newest.through
     # Who names what has changed, and names nothing of the window, leaves it alone as long as no row has come or gone.
     is_window_kept = is_as_before and bool(candidate.anew) and not candidate.is_window_named
-    mergeable = () if is_window_kept else newest_run(candidate.kept, base.start)
-    run = run_to_merge(mergeable, given.settings.max_static_segments, given.settings.small_segments_rows)
-    kept = candidate.kept[: len(candidate.kept) - run]
+    length = steps_of_length(segmented.indicator, given.settings)
+    merged = () if is_window_kept else choose_merged(candidate.kept, base.start, given.settings, length)
+    kept = tuple(segment for segment in candidate.kept if segment not in merged)
+    window = () if is_window_kept else _ranges(candidate, base.start, settled, max(through, base.start))
+    anew = [range_of(segment, segmented.ranges[0]) for segment in candidate.anew]
     return replace(
         segmented,
-        ranges=() if is_window_kept else _ranges(candidate, base.start, settled, max(through, base.start)),
+        ranges=_cut_settled(window, length, None),
         newest=base.increment.newest if segmented.newest is None else segmented.newest,
         kept=(*kept, newest) if is_window_kept else kept,
-        merged=candidate.kept[len(candidate.kept) - run :],
+        merged=merged,
         may_be_unchanged=is_as_before and not candidate.anew,
         last=base.segments,
         late=_late(candidate, lookup),
-        anew=tuple(range_of(segment, segmented.ranges[0]) for segment in candidate.anew),
+        anew=tuple(piece for rows in anew for piece in cut(rows, length, lookup.least)),
         replaced=candidate.anew,
         named=() if candidate.last is None else candidate.last.named,
         counts=tuple(_count(lookup, rows) for rows in candidate.anew_ranges),
@@ -383,6 +387,11 @@ def _ranges(candidate: Prospect, start: int | None, settled: int | None, through
     if settled is None or (start is not None and settled <= start) or settled >= through:
         return (rows,)
     return (replace(rows, through=settled), replace(rows, after=settled))
+
+
+def _cut_settled(ranges: tuple[RowRange, ...], length: int | None, least: int | None) -> tuple[RowRange, ...]:
+    """The ranges with the settled ones cut; the unsettled one is the last."""
+    return (*(piece for rows in ranges[:-1] for piece in cut(rows, length, least)), *ranges[-1:])
 
 
 def _unit(candidate: Prospect, lookup: IndicatorFacts, given: IncrementsInput) -> IndicatorUnit | UnknownUnit:
@@ -463,6 +472,14 @@ def edges(candidates: Sequence[Prospect]) -> tuple[int, ...]:
     """The bounds up to which rows must be counted, so that those of each range that stays or is made anew are known."""
     ranges = [rows for candidate in candidates for rows in (*candidate.kept_ranges, *candidate.anew_ranges)]
     return tuple(sorted({edge for rows in ranges for edge in (rows.after, rows.through) if edge is not None}))
+
+
+def is_least_needed(candidates: Sequence[Prospect], settings: Settings) -> bool:
+    """Whether the least indicator must be looked up: a range without a beginning is made, and is to be cut."""
+    has_no_beginning = any(
+        candidate.start is None or any(segment.after is None for segment in candidate.anew) for candidate in candidates
+    )
+    return bool(settings.max_segment_length) and has_no_beginning
 
 
 def starts(candidates: Sequence[Prospect]) -> tuple[int, ...]:

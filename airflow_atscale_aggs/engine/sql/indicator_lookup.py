@@ -37,7 +37,7 @@ _TIMESTAMPS = ("timestamp", "datetime")
 _PRECISION = re.compile(r"\(\s*([0-9]+)\s*\)")
 _MICROSECONDS = 6
 
-_GREATEST, _NULLS, _ABOVE, _UP_TO, _NEWEST = range(5)
+_GREATEST, _NULLS, _ABOVE, _UP_TO, _NEWEST, _LEAST = range(6)
 _TABLE = "f"
 
 
@@ -101,6 +101,7 @@ class IndicatorFacts:
             none.
         is_readable: False when the greatest indicator is no number and no time, such as ``infinity``.
         nulls: rows without an indicator.
+        least: least indicator of all, where it was asked for; None: nobody asked, or there is none.
         above: rows above each bound.
         up_to: rows up to each bound, where it was asked for.
         newest: greatest indicator up to each moment that was asked for, within the same bound as ``greatest``; a moment
@@ -111,6 +112,7 @@ class IndicatorFacts:
     greatest: int | None = None
     is_readable: bool = True
     nulls: int = 0
+    least: int | None = None
     above: Mapping[int, int] = field(default_factory=dict)
     up_to: Mapping[int, int] = field(default_factory=dict)
     newest: Mapping[int, int] = field(default_factory=dict)
@@ -124,6 +126,7 @@ def lookup_statement(
     above: Sequence[int] = (),
     up_to: Sequence[int] = (),
     moments: Sequence[int] = (),
+    with_least: bool = False,
 ) -> exp.Expr:
     """One query for everything that a batch must know of a fact's indicator; read it with `read_lookup`.
 
@@ -132,6 +135,7 @@ def lookup_statement(
         above: count the rows above each of these bounds; the greatest indicator is looked for above the least of them.
         up_to: count the rows up to each of these bounds.
         moments: look for the greatest indicator up to each of these as well.
+        with_least: look for the least indicator of all.
     """
 
     def lookup_select(kind: int, bound: int | None, where: exp.Expr | None, value: exp.Expr) -> exp.Select:
@@ -161,6 +165,9 @@ def lookup_statement(
             for moment in moments
         ),
     ]
+    if with_least:
+        least = _readable(exp.Min(this=column.copy()), rows.kind, source.dialect)
+        selects.append(lookup_select(_LEAST, None, None, least))
     union: exp.Expr = selects[0]
     for other in selects[1:]:
         union = exp.Union(this=union, expression=other, distinct=False)
@@ -179,7 +186,7 @@ def _readable(value: exp.Expr, kind: IndicatorKind, dialect: Dialect) -> exp.Exp
 
 def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> IndicatorFacts:
     """The answer of `lookup_statement`."""
-    greatest, is_readable, nulls = None, True, 0
+    greatest, is_readable, nulls, least = None, True, 0, None
     counts: dict[int, dict[int, int]] = {_ABOVE: {}, _UP_TO: {}, _NEWEST: {}}
     for what, bound, value in rows:
         number = nearest_whole(what)
@@ -188,6 +195,8 @@ def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> Indica
             is_readable = value is None or greatest is not None
         elif number == _NULLS:
             nulls = nearest_whole(value)
+        elif number == _LEAST:
+            least = None if value is None else parse_indicator_value(kind, str(value))
         elif number == _NEWEST:
             newest = None if value is None else parse_indicator_value(kind, str(value))
             if newest is not None:
@@ -198,6 +207,7 @@ def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> Indica
         greatest=greatest,
         is_readable=is_readable,
         nulls=nulls,
+        least=least,
         above=counts[_ABOVE],
         up_to=counts[_UP_TO],
         newest=counts[_NEWEST],

@@ -36,6 +36,7 @@ from airflow_atscale_aggs.engine.planning.increments import (
     Prospect,
     decide,
     edges,
+    is_least_needed,
     moments,
     prospect,
     starts,
@@ -216,12 +217,14 @@ def _look_up(
     first, source = prospects[0], planning.sources[fact]
     bounds, counted = starts(prospects), edges(prospects)
     rows = RowRange(column=first.column, kind=first.kind)
-    clock = moments(first, planning)
+    clock, settings = moments(first, planning), planning.settings
     reads = 0
 
     def look(above: Sequence[int], up_to: Sequence[int]) -> IndicatorFacts:
         nonlocal reads
-        statement = lookup_statement(rows, source, above=above, up_to=up_to, moments=clock)
+        statement = lookup_statement(
+            rows, source, above=above, up_to=up_to, moments=clock, with_least=is_least_needed(prospects, settings)
+        )
         # Each of its SELECTs stands by itself.
         reads += 1 + len(list(statement.find_all(exp.Union)))
         return read_lookup(first.kind, session.fetch_all(render(statement, source.dialect)))
