@@ -31,6 +31,8 @@ def batch_build_dag(
     models_folder: str | None = None,
     max_concurrent_builds: int = 1,
     build_type: str = "full",
+    partitions: Mapping[str, str] | None = None,
+    partition_period: str = "",
     tags: Sequence[str] = ("aggregates",),
     **dag_options: Any,
 ) -> DAG:
@@ -49,6 +51,8 @@ def batch_build_dag(
         models_folder: a folder of SML to deploy at the beginning of every run.
         max_concurrent_builds: upper bound of aggregates built at the same time, and the form's default.
         build_type: ``full`` or ``incremental``; the form's default, and that of scheduled runs.
+        partitions, partition_period: with a schedule of partitioned assets, what the partition keys of their events
+            name; as of `PlanBatchBuildOperator`.
         dag_options: further arguments of the DAG.
 
     Returns:
@@ -75,6 +79,8 @@ def batch_build_dag(
             outlets=[aggregates_asset(model), aggregates_alias(model)],
             is_first=True,
             choices_variable=variable,
+            partitions=partitions,
+            partition_period=partition_period,
         )
     return dag
 
@@ -133,6 +139,12 @@ def maintenance_dag(
     return dag
 
 
+def _by_dataset(title: str, description: str, example: str) -> Param:
+    """A parameter that gives something for each dataset."""
+    shown = f'{description}: {{"store_sales": "{example}"}}.'
+    return Param({}, type=["null", "object"], title=title, description=shown)
+
+
 def _params(max_concurrent_builds: int, build_type: str, choices: Mapping[str, str]) -> dict[str, Param]:
     """The parameters that the form of a run shows.
 
@@ -156,11 +168,11 @@ def _params(max_concurrent_builds: int, build_type: str, choices: Mapping[str, s
             title="Concurrent builds",
             description="How many aggregates are built at the same time in this run.",
         ),
-        "grace_periods": Param(
-            {},
-            type=["null", "object"],
-            title="Grace periods",
-            description='Duration by dataset, instead of the model\'s: {"store_sales": "2d"}.',
+        "grace_periods": _by_dataset("Grace periods", "Duration by dataset, instead of the model's", "2d"),
+        "changed": _by_dataset(
+            "Changed ranges",
+            "Ranges of the indicator by dataset, which are made anew however old they are",
+            "2026-01-03..2026-01-05",
         ),
         "aggregates": Param(
             [],

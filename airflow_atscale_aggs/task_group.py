@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ def add_batch_build_tasks(
     outlets: Sequence[Asset | AssetAlias] = (),
     is_first: bool = False,
     choices_variable: str | None = None,
+    partitions: Mapping[str, str] | None = None,
+    partition_period: str = "",
 ) -> None:
     """Add deploy (with a folder), plan, build, activate and report to the DAG or task group that is open.
 
@@ -48,6 +50,7 @@ def add_batch_build_tasks(
         outlets: assets that an activation updates.
         is_first, choices_variable: the DAG loads no facts before; where names for its form are remembered. Both as of
             `PlanBatchBuildOperator`.
+        partitions, partition_period: what keys of partitioned asset events name, as of `PlanBatchBuildOperator`.
     """
     common: dict[str, Any] = {"aggs_conn_id": aggs_conn_id}
     plan = PlanBatchBuildOperator(
@@ -56,6 +59,9 @@ def add_batch_build_tasks(
         build_type="{{ params.get('build_type', 'full') }}",
         aggregates="{{ (params.get('aggregates') or []) | tojson }}",
         grace_periods="{{ (params.get('grace_periods') or {}) | tojson }}",
+        changed="{{ (params.get('changed') or {}) | tojson }}",
+        partitions=partitions,
+        partition_period=partition_period,
         is_first=is_first,
         choices_variable=choices_variable,
         retries=10,

@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowFailException
 
-_KEYS = ("build_type", "aggregates", "grace_periods", "max_concurrent_builds", "signals")
+_KEYS = ("build_type", "aggregates", "grace_periods", "changed", "max_concurrent_builds", "signals")
 _BUILD_TYPES = ("full", "incremental")
+_CHANGED_FORM = 'an object of ranges by dataset, such as {"sales": "2026-01-03..2026-01-05"}'
 _NEAR = 0.8
 _MOST_DIGITS = 9
 
@@ -47,6 +48,7 @@ def check_values(conf: Mapping[str, Any]) -> None:
         ("build_type", read_build_type),
         ("aggregates", read_aggregates),
         ("grace_periods", read_grace_periods),
+        ("changed", read_changed),
         ("max_concurrent_builds", read_max_concurrent_builds),
         ("signals", signal_ids_of_conf),
     ):
@@ -100,6 +102,31 @@ def read_grace_periods(value: Any) -> Mapping[str, str]:
         if isinstance(duration, bool) or not isinstance(duration, (str, int)):
             _refuse("grace_periods", value, 'an object of durations by dataset, such as {"store_sales": "2d"}')
     return {str(dataset): str(duration) for dataset, duration in periods.items()}
+
+
+def read_changed(value: Any) -> tuple[tuple[str, str], ...]:
+    """Ranges that have changed, as pairs of a dataset and a range.
+
+    An object has one range or a list of ranges for each dataset, also as JSON; empty: none is named.
+
+    >>> read_changed({"sales": ["2026-01-03..2026-01-05", "2026-02"], "returns": 7})
+    (('sales', '2026-01-03..2026-01-05'), ('sales', '2026-02'), ('returns', '7'))
+
+    Raises:
+        AirflowFailException: it is something else.
+    """
+    ranges = _from_json("changed", value or "{}") if isinstance(value, str) else value
+    if ranges is None:
+        return ()
+    if not isinstance(ranges, Mapping):
+        _refuse("changed", value, _CHANGED_FORM)
+    pairs: list[tuple[str, str]] = []
+    for dataset, given in ranges.items():
+        texts = given if isinstance(given, (list, tuple)) else [given]
+        if not texts or any(isinstance(text, bool) or not isinstance(text, (str, int)) for text in texts):
+            _refuse("changed", value, _CHANGED_FORM)
+        pairs += [(str(dataset), str(text)) for text in texts]
+    return tuple(dict.fromkeys(pairs))
 
 
 def read_max_concurrent_builds(value: Any) -> int | None:

@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_atscale_aggs.assets.partition_events import (
+    changed_by_events,
+    check_period,
+    partition_events,
+    partition_signal,
+)
 from airflow_atscale_aggs.assets.run_events import moment_of_run
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
 from airflow_atscale_aggs.hooks.run_conf import (
@@ -16,6 +22,7 @@ from airflow_atscale_aggs.hooks.run_conf import (
     check_values,
     read_aggregates,
     read_build_type,
+    read_changed,
     read_grace_periods,
 )
 from airflow_atscale_aggs.hooks.run_form import aggregate_choices, remember_choices
@@ -48,6 +55,12 @@ class PlanBatchBuildOperator(AggregatesOperator):
         build_type: ``full`` or ``incremental``.
         aggregates: names of those to build, for a repair, also as JSON or as a text with one per line; empty: all.
         grace_periods: durations by dataset, also as JSON, instead of the model's.
+        changed: ranges of indicators that have changed, by dataset, also as JSON; a range or a list of them. They are
+            made anew, however old they are. The batch is incremental then, unless the conf of the run says ``full``.
+        partitions: dataset by name of the asset whose events have partition keys (Airflow 3.2 and later); an asset that
+            is not in it is called as its dataset. A key of such an event names what has changed.
+        partition_period: ``hour``, ``day`` or ``month`` where these keys are moments at which such a period begins, as
+            those of a cron timetable are; empty: a key covers what it leaves open, such as ``2026-01-03`` the day.
         is_first: nothing that loads facts runs before this task in its DAG, so that the batch counts as asked for when
             the run was; otherwise when the task began.
         choices_variable: the Airflow Variable in which the names of the model's aggregates are remembered for the form
@@ -59,7 +72,7 @@ class PlanBatchBuildOperator(AggregatesOperator):
     """
 
     # Not only templates: other processes read these fields of the serialized DAG, see `plugins/api/model_dags.py`.
-    template_fields: Sequence[str] = ("aggs_conn_id", "model", "build_type", "aggregates", "grace_periods")
+    template_fields: Sequence[str] = ("aggs_conn_id", "model", "build_type", "aggregates", "grace_periods", "changed")
 
     def __init__(
         self,
@@ -68,6 +81,9 @@ class PlanBatchBuildOperator(AggregatesOperator):
         build_type: str = "full",
         aggregates: Sequence[str] | str | None = None,
         grace_periods: Mapping[str, str] | str | None = None,
+        changed: Mapping[str, Any] | str | None = None,
+        partitions: Mapping[str, str] | None = None,
+        partition_period: str = "",
         is_first: bool = False,
         choices_variable: str | None = None,
         **kwargs: Any,
@@ -75,7 +91,8 @@ class PlanBatchBuildOperator(AggregatesOperator):
         super().__init__(**kwargs)
         self.choices_variable = choices_variable
         self.model, self.build_type, self.aggregates, self.is_first = model, build_type, aggregates, is_first
-        self.grace_periods = grace_periods
+        self.grace_periods, self.changed = grace_periods, changed
+        self.partitions, self.partition_period = dict(partitions or {}), check_period(partition_period)
 
     def execute(
         self,
@@ -121,11 +138,16 @@ class PlanBatchBuildOperator(AggregatesOperator):
         """Read and check the request. A wrong request fails before the workspace is opened."""
         conf = check_keys(context["dag_run"].conf, self.dag.params if self.has_dag() else ())
         check_values(conf)
+        events = partition_events(context)
+        changed = (*read_changed(self.changed), *changed_by_events(events, self.partitions, self.partition_period))
+        # The form of a run says `full` outright; who names what has changed does not mean the default of the DAG.
+        is_full = read_build_type(self.build_type) == "full" and (not changed or "build_type" in conf)
         return {
-            "build_type": read_build_type(self.build_type),
+            "build_type": "full" if is_full else "incremental",
             "aggregates": read_aggregates(self.aggregates),
             "grace_periods": read_grace_periods(self.grace_periods),
-            "signals": signals_of_run(context),
+            "changed": changed,
+            "signals": (*signals_of_run(context), *map(partition_signal, events)),
         }
 
     def _begin(
@@ -133,6 +155,7 @@ class PlanBatchBuildOperator(AggregatesOperator):
     ) -> BegunBatch:
         from airflow_atscale_aggs.engine.aggregates.instance import BuildType
         from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, begin_batch
+        from airflow_atscale_aggs.engine.lifecycle.build.named_slices import read_slices
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
         request = BatchRequest(
@@ -141,6 +164,7 @@ class PlanBatchBuildOperator(AggregatesOperator):
             signals=asked["signals"],
             grace_periods=asked["grace_periods"],
             is_signals_only=is_signals_only(context, asked["signals"]),
+            changed=read_slices(asked["changed"]),
         )
         return begin_batch(
             workspace,

@@ -26,8 +26,9 @@ class TriggerBatchBuildOperator(BaseOperator):
     Args:
         model: name of the model.
         batch_dag_id: the DAG to start; None: ``batch_build_<model>``, as `batch_build_dag` names it.
-        build_type: ``full`` or ``incremental``.
+        build_type: ``full`` or ``incremental``; None: ``full``, or ``incremental`` where something is named as changed.
         aggregates: names of those to build; empty: all.
+        changed: ranges of indicators that have changed, by dataset; a range or a list of them.
         conf: further run parameters.
         wait: wait for the end of the run.
         poke_interval: seconds between two looks at the run.
@@ -37,7 +38,7 @@ class TriggerBatchBuildOperator(BaseOperator):
         that answers the run.
     """
 
-    template_fields: Sequence[str] = ("model", "batch_dag_id", "build_type", "aggregates", "conf")
+    template_fields: Sequence[str] = ("model", "batch_dag_id", "build_type", "aggregates", "changed", "conf")
     operator_extra_links = (BatchRunLink(),)
 
     def __init__(
@@ -45,8 +46,9 @@ class TriggerBatchBuildOperator(BaseOperator):
         *,
         model: str,
         batch_dag_id: str | None = None,
-        build_type: str = "full",
+        build_type: str | None = None,
         aggregates: Sequence[str] = (),
+        changed: dict[str, Any] | None = None,
         conf: dict[str, Any] | None = None,
         wait: bool = True,
         poke_interval: int = 5,
@@ -55,6 +57,7 @@ class TriggerBatchBuildOperator(BaseOperator):
         super().__init__(**kwargs)
         self.model, self.build_type, self.aggregates, self.conf = model, build_type, list(aggregates), conf or {}
         self.batch_dag_id = batch_dag_id or f"batch_build_{model}"
+        self.changed = changed or {}
         self.wait, self.poke_interval = wait, poke_interval
 
     def execute(self, context: Context) -> None:
@@ -62,7 +65,12 @@ class TriggerBatchBuildOperator(BaseOperator):
         raise batch_run(
             context,
             self.batch_dag_id,
-            {**self.conf, "build_type": self.build_type, "aggregates": self.aggregates},
+            {
+                **self.conf,
+                "build_type": self.build_type or ("incremental" if self.changed else "full"),
+                "aggregates": self.aggregates,
+                **({"changed": self.changed} if self.changed else {}),
+            },
             wait=self.wait,
             poke_interval=self.poke_interval,
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from airflow_atscale_aggs.assets.partition_events import partition_key_of, partition_signal
 from airflow_atscale_aggs.assets.run_events import events_of_run, later_events
 from airflow_atscale_aggs.hooks.run_conf import signal_ids_of_conf, signal_ids_of_event
 
@@ -28,5 +29,11 @@ def is_signals_only(context: Context, signals: Iterable[str]) -> bool:
     later = later_events(context) if given else None
     if later is None:
         return False
-    ids = [signal_ids_of_event(event.extra) for event in (*events_of_run(context), *later)]
+    ids = [_signals_of(event) for event in (*events_of_run(context), *later)]
     return all(of_event and set(of_event) <= given for of_event in ids)
+
+
+def _signals_of(event: Any) -> tuple[str, ...]:
+    """What is said by an event: completion signals, and the partition that it names."""
+    named = (partition_signal(event),) if partition_key_of(event) else ()
+    return (*signal_ids_of_event(event.extra), *named)

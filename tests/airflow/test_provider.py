@@ -137,7 +137,7 @@ def test_example_dags_can_be_parsed() -> None:
     assert batch.max_active_runs == 1
     assert bag.dags["batch_build_hourly"].params["build_type"] == "incremental"
     assert bag.dags["batch_build_weekly"].params["build_type"] == "full"
-    assert set(batch.params) == {"build_type", "max_concurrent_builds", "aggregates", "grace_periods"}
+    assert set(batch.params) == {"build_type", "max_concurrent_builds", "aggregates", "grace_periods", "changed"}
 
 
 def test_the_task_group_fits_into_anybodys_dag() -> None:

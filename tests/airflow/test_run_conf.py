@@ -11,6 +11,7 @@ from airflow_atscale_aggs.hooks.run_conf import (
     check_keys,
     check_values,
     read_aggregates,
+    read_changed,
     read_grace_periods,
     read_max_concurrent_builds,
     signal_ids_of_conf,
@@ -53,6 +54,30 @@ def test_what_is_no_list_of_names(value: object) -> None:
 )
 def test_grace_periods(value: object, periods: dict[str, str]) -> None:
     assert read_grace_periods(value) == periods
+
+
+@pytest.mark.parametrize(
+    ("value", "pairs"),
+    [
+        (None, ()),
+        ("", ()),
+        ("{}", ()),
+        ("null", ()),
+        ('{"s": "1..2"}', (("s", "1..2"),)),
+        ({"s": ["1..2", "1..2", 7], "r": "2026-01"}, (("s", "1..2"), ("s", "7"), ("r", "2026-01"))),
+    ],
+)
+def test_changed_ranges(value: object, pairs: tuple[tuple[str, str], ...]) -> None:
+    """Whether they are ranges is told by the engine, with their dataset."""
+    assert read_changed(value) == pairs
+
+
+@pytest.mark.parametrize(
+    "value", ["sales", "[", [], "[1]", 5, {"s": None}, {"s": True}, {"s": []}, {"s": [None]}, {"s": {}}, {"s": 1.5}]
+)
+def test_what_is_no_changed_range(value: object) -> None:
+    with pytest.raises(AirflowFailException, match="Run parameter `changed`"):
+        read_changed(value)
 
 
 @pytest.mark.parametrize("value", ["soon", [], "[1]", {"s": None}, {"s": True}, {"s": ["2d"]}, 5])

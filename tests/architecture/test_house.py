@@ -28,6 +28,7 @@ _MANY_PARAMETERS = {
     "lifecycle/build/batch.py:run_batch": "options by keyword",
     "lifecycle/build/plan.py:plan_batch": "options by keyword",
     "operators/aggregate_aware_sql.py:__init__": "the options of an operator, by keyword",
+    "operators/batch_begin.py:__init__": "the options of an operator, by keyword",
     "operators/batch_trigger.py:__init__": "the options of an operator, by keyword",
     "cli/query_verbs.py:explain": "a click command: its options, by keyword",
     "cli/query_verbs.py:query": "a click command: its options, by keyword",
