@@ -57,6 +57,13 @@ _BAKERY = {
         SELECT d.day, (SELECT SUM(amount) FROM bakery.baskets b WHERE CAST(b.ordered_at AS DATE) = d.day)
             - (SELECT SUM(amount) FROM bakery.baskets b WHERE CAST(b.ordered_at AS DATE) = d.day - INTERVAL 1 MONTH)
         FROM bakery.days d""",
+    'SELECT "basket__state", norwegian_revenue, norwegian_share FROM bakery GROUP BY 1': """
+        SELECT b.state, SUM(b.amount) FILTER (WHERE c.country = 'NO'),
+            CAST(SUM(b.amount) FILTER (WHERE c.country = 'NO') AS DOUBLE) / NULLIF(SUM(b.amount), 0)
+        FROM bakery.baskets b LEFT JOIN bakery.customers c USING (customer_id) GROUP BY 1""",
+    'SELECT "line__product", norwegian_lines FROM bakery GROUP BY 1': """
+        SELECT l.product, SUM(l.quantity * l.price) FILTER (WHERE c.country = 'NO') FROM bakery.basket_lines l
+        LEFT JOIN bakery.baskets b USING (basket_id) LEFT JOIN bakery.customers c USING (customer_id) GROUP BY 1""",
     'SELECT "metric_time__month", revenue_two_months_before FROM bakery GROUP BY 1': """
         SELECT d.m, (SELECT SUM(amount) FROM bakery.baskets b
             WHERE DATE_TRUNC('month', b.ordered_at) = d.m - INTERVAL 2 MONTH)

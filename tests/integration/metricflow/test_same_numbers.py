@@ -66,7 +66,6 @@ def test_what_is_left_out_is_left_out(both: _Both) -> None:
     """Nothing else is missing from the model."""
     assert both.left_out == {
         "joined_then_bought",
-        "norwegian_revenue",
         "p90_amount_discrete",
         "revenue_of_last_month",
         "till_balance_by_branch",

@@ -95,6 +95,16 @@ QUESTIONS = (
     *(Question(("paid_revenue",), group, has_empty_groups=True) for group in _GROUPS),
     *(Question(("paid_share", "paid_margin", "revenue"), group) for group in _GROUPS),
     Question(("january_buyers",)),
+    *(
+        Question((metric,), group, has_empty_groups=True)
+        for metric in ("norwegian_revenue", "revenue_of_nowhere", "revenue_of_new_customers")
+        for group in _GROUPS
+    ),
+    *(
+        Question(("norwegian_lines",), group, has_empty_groups=True)
+        for group in ((), ("basket__customer__country",), ("line__product",), ("metric_time__month",))
+    ),
+    *(Question(("norwegian_share", "revenue"), group) for group in ((), ("customer__city",), ("basket__state",))),
     Question(("delivered_revenue",), ("metric_time__month",)),
     Question(("delivered_revenue", "revenue"), ("metric_time__month",)),
     Question(("delivered_revenue", "revenue"), ("basket__state",)),

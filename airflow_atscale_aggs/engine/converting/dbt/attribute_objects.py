@@ -25,14 +25,11 @@ from airflow_atscale_aggs.engine.converting.dbt.semantic_project import (
     TimeSpine,
 )
 from airflow_atscale_aggs.engine.converting.dbt.time_sets import PERIODS, earlier_column
-from airflow_atscale_aggs.engine.converting.dbt.where_filters import truncated
+from airflow_atscale_aggs.engine.converting.dbt.where_filters import MOST_HOPS, truncated
 from airflow_atscale_aggs.engine.converting.findings import FindingList
 from airflow_atscale_aggs.engine.converting.sml_objects import NO_MEMBER, SmlObject
 
 Attribute = dict[str, Any]
-
-_MOST_HOPS = 2
-"""Entities on the way to a dimension. MetricFlow follows no longer ways."""
 
 _CALENDAR = ("year", "quarter", "month", "day", "hour", "minute", "second")
 """Levels that contain each other; weeks stand apart."""
@@ -245,7 +242,7 @@ class AttributeObjects:
     ) -> Iterator[dict[str, Any]]:
         """Further joins from a dimension's table, as far as MetricFlow follows them."""
         dataset = self.columns.table(table)
-        for entity in table.entities if len(path) < _MOST_HOPS else ():
+        for entity in table.entities if len(path) < MOST_HOPS else ():
             for target, target_key in self.index.targets(entity.name, table) if entity.name != key.name else ():
                 reached = self._dimension((*path, entity.name), target, target_key, made)
                 column = self.columns.column(dataset, entity.sql, f"{entity.name}__entity")

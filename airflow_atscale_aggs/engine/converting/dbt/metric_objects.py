@@ -27,6 +27,7 @@ from airflow_atscale_aggs.engine.converting.sml_objects import SmlObject
 
 _DEEPEST = 40
 _FILTERED = "where no row of a group meets its filter the group is shown, with an empty metric; dbt leaves it out"
+_JOINED = "its filter joins {tables} to the rows, as dbt does: a key that is there twice counts them twice"
 _DISTINCT = "where no row of a group meets its filter, 0 is shown instead of nothing"
 _DIVIDED = "`/` keeps fractions and is empty for a divisor of 0; what a warehouse does with those differs"
 _BY_DAY = "it is answered by metric_time__day, with other attributes beside it; by coarser times it is empty"
@@ -136,9 +137,11 @@ class MetricObjects:
             raise _CannotCarryError(f"it stands on the measure `{wanted}`, which does not exist")
         table, measure = found
         source = metric.measure or Input(name=metric.name)
-        condition = as_condition((*source.filters, *filters), FilteredTable(table, measure.time))
-        column = measure_column(measure, condition)
-        dataset = self.columns.fact(Fact(table, measure.time))
+        place = FilteredTable(table, measure.time, self.index.targets)
+        condition = as_condition((*source.filters, *filters), place)
+        column = measure_column(measure, condition.sql)
+        joined = tuple(condition.joined[name] for name in sorted(condition.joined))
+        dataset = self.columns.fact(Fact(table, measure.time, joined))
         value = {
             "dataset": dataset,
             "column": self.columns.column(dataset, column.sql, name),
@@ -146,7 +149,10 @@ class MetricObjects:
             **self._semi_additive(measure, dataset),
         }
         self._add(metric, "metric", name, value)
-        self._tell_measure(name, measure, condition, column.suffix)
+        self._tell_measure(name, measure, condition.sql, column.suffix)
+        if joined:
+            tables = ", ".join(dict.fromkeys(f"`{hop.table.name}`" for each in joined for hop in each.hops))
+            self._differ(name, _JOINED.format(tables=tables))
 
     def _tell_measure(self, name: str, measure: Measure, condition: str, suffix: str) -> None:
         if condition:
