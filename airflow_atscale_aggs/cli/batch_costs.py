@@ -51,7 +51,12 @@ def print_cost(cost: BatchCost) -> None:
 def cost_sentences(cost: BatchCost) -> list[str]:
     """What the table does not show."""
     built = f"{counted(cost.from_facts, 'aggregate')} built from facts, {cost.derived:,} derived from other aggregates."
-    said = [f"{built} {_written(cost)}"]
+    said = [f"{built} {_written(cost)} {_taken(cost)}"]
+    if not cost.fits:
+        said.append(
+            f"It will not fit: {size(cost.bytes_free)} are free beside the file of the warehouse. Make room, or build "
+            "some of the aggregates: --aggregate NAME."
+        )
     partly = [fact.fact for fact in cost.facts if sum(fact.ranges.values())]
     if partly:
         said.append(
@@ -89,6 +94,10 @@ def cost_document(cost: BatchCost) -> dict[str, object]:
         "bytes_written": cost.bytes_written,
         "rows_not_known": list(cost.not_known),
         "estimate_readings": dict(cost.estimates),
+        "seconds": cost.seconds.total,
+        "seconds_guessed": list(cost.seconds.guessed),
+        "bytes_free": cost.bytes_free,
+        "fits": cost.fits,
     }
 
 
@@ -103,6 +112,16 @@ def _written(cost: BatchCost) -> str:
         return "How many rows are written is not known."
     written = f"About {counted(cost.rows_written, 'row')} and {size(cost.bytes_written)} are written"
     return f"{written}; of {counted(unknown, 'aggregate')} it is not known." if unknown else f"{written}."
+
+
+def _taken(cost: BatchCost) -> str:
+    """How long the builds take, one after the other."""
+    total = cost.seconds.total
+    if total is None:
+        return "How long that takes is not known before the first batch."
+    taken = f"That takes about {total:,.1f} s"
+    guessed = len(cost.seconds.guessed)
+    return f"{taken}; {counted(guessed, 'aggregate')} of them were not built before." if guessed else f"{taken}."
 
 
 def _names(names: list[str]) -> str:

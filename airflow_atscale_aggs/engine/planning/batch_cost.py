@@ -24,6 +24,7 @@ from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.verification import Verification
 from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.planning.batch_seconds import BatchSeconds
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.mark_queries import columns_of_datasets, value_mark_sql, version_mark_sql
@@ -131,9 +132,11 @@ class BatchCost:
         from_facts: aggregates that are built from their facts.
         derived: aggregates that are built from others of the batch.
         rows_written: of the aggregates whose rows are known or estimated.
-        bytes_written: of the same, about, by the types of their columns.
+        bytes_written: of the same, about, by the types of their columns and what the warehouse makes of them.
         not_known: aggregates of which it is not known how many rows are written.
         estimates: readings for the estimates of the plan itself, by fact; a build makes none.
+        seconds: of the builds, by those of the tables that serve.
+        bytes_free: where the tables go; None where the warehouse does not tell.
     """
 
     facts: tuple[FactCost, ...]
@@ -143,6 +146,13 @@ class BatchCost:
     bytes_written: int
     not_known: tuple[str, ...] = ()
     estimates: Mapping[str, int] = field(default_factory=dict)
+    seconds: BatchSeconds = field(default_factory=BatchSeconds)
+    bytes_free: int | None = None
+
+    @property
+    def fits(self) -> bool:
+        """False where it is known that more bytes are written than are free."""
+        return self.bytes_free is None or self.bytes_written <= self.bytes_free
 
 
 def planning_reads(

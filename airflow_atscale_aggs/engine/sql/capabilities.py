@@ -200,6 +200,9 @@ class Dialect:
             none.
         hash_text: a function of a text and a seed that hashes it, where there is no ``hash_columns``.
         row_bytes: what a row takes besides its values.
+        stored_share: of the bytes of values, what a table takes once it is stored, about; below 1 where columns are
+            compressed.
+        data_file: a query for the local file that tables are stored in; None where they are stored elsewhere.
         takes_samples: TABLESAMPLE SYSTEM with a seed gives a share of a table's rows; else the first rows are taken.
         comparable: families of column types, as the warehouse spells them in lower case without lengths: ``=`` between
             types of two families is refused, whatever the values. Types in no family are not known to be refused; empty
@@ -285,6 +288,8 @@ class Dialect:
     row_version: str | None = None
     hash_text: str | None = None
     row_bytes: int = 0
+    stored_share: float = 1.0
+    data_file: str | None = None
     takes_samples: bool = False
     comparable: tuple[frozenset[str], ...] = ()
     before_switch: tuple[str, ...] = ()

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
-from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, SourceOption
-from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
-from airflow_atscale_aggs.engine.aggregates.segment import Increment, NewSegment
-from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, TotalsQuery, Verification
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.planning.batch_cost import (
     BatchCost,
     FactSize,
@@ -25,59 +21,10 @@ from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.sources import Sources
-from tests.support.increment_cases import ID
 from tests.support.stars.asked_star import AskedStar
+from tests.support.step_cases import build_step, step_increment
 
-_GROUPS = GroupsQuery(sql="", keys=(), measures=(), is_sample=True)
 _FULL = "a full rebuild was asked for"
-
-
-def _step(name: str, *parents: str, totals: str = "t", increment: Increment | None = None) -> BuildStep:
-    totals_query = TotalsQuery(sql=totals, names=())
-    facts = SourceOption(
-        instance_id=None, name="sales", create_sql="", segment_sqls=("",) * (len(increment.new) if increment else 0)
-    )
-    return BuildStep(
-        instance_id=name,
-        definition_id=name,
-        aggregate=name,
-        fact="sales",
-        position=0,
-        sources=(*(replace(facts, instance_id=parent, name=parent) for parent in parents), facts),
-        table="",
-        target_sql="",
-        drop_sql="",
-        count_sql="",
-        view_statements=(),
-        view="",
-        estimated_rows=10,
-        verification=Verification(
-            fact="sales", rows="r", facts=totals_query, table=totals_query, roundoff={}, groups=_GROUPS
-        ),
-        increment=increment,
-    )
-
-
-def _increment(number: int, *, full_reason: str = "", unchanged: bool = False, counts: bool = False) -> Increment:
-    segment = NewSegment(
-        number=1,
-        table="",
-        rows=RowRange(column="id", kind=ID.kind),
-        is_settled=False,
-        drop_sql="",
-        count_sql="",
-        fact_rows_sql="count" if counts else "",
-    )
-    return Increment(
-        indicator=ID,
-        grace_period="10",
-        full_reason=full_reason,
-        full_at=datetime(2026, 1, 1, tzinfo=UTC),
-        kept=(),
-        new=(segment,) * number,
-        create_view_sql="",
-        unchanged=_GROUPS if unchanged else None,
-    )
 
 
 def _cost(
@@ -98,7 +45,7 @@ def _ranges(cost: BatchCost) -> dict[str, int]:
 
 
 def test_only_what_derives_from_nothing_reads_the_fact_and_totals_are_taken_once() -> None:
-    cost = _cost([_step("a"), _step("b", "a"), _step("c")])
+    cost = _cost([build_step("a"), build_step("b", "a"), build_step("c")])
 
     assert _whole(cost) == {"builds": 2, "verification": 1}
     assert (cost.from_facts, cost.derived, cost.estimates) == (2, 1, {"sales": 1})
@@ -114,14 +61,14 @@ def test_only_what_derives_from_nothing_reads_the_fact_and_totals_are_taken_once
     ],
 )
 def test_groups_are_compared_with_the_fact_for_each_aggregate(level: VerificationLevel, readings: int) -> None:
-    cost = _cost([_step("a"), _step("b", "a")], level)
+    cost = _cost([build_step("a"), build_step("b", "a")], level)
 
     assert cost.facts[0].whole[ReadReason.VERIFICATION] == readings
 
 
 def test_other_totals_than_those_of_its_source_are_taken_again() -> None:
     """Where members are many to many, a fact row counts once for each."""
-    cost = _cost([_step("a"), _step("b", totals="other"), _step("c", "a", totals="other")])
+    cost = _cost([build_step("a"), build_step("b", totals="other"), build_step("c", "a", totals="other")])
 
     assert cost.facts[0].whole[ReadReason.VERIFICATION] == 3
 
@@ -129,14 +76,20 @@ def test_other_totals_than_those_of_its_source_are_taken_again() -> None:
 def test_the_state_of_the_fact_is_compared_at_the_end_where_two_have_read_it() -> None:
     planning = PlanningReads(is_marked=frozenset({"sales"}))
 
-    assert _whole(_cost([_step("a"), _step("b", "a")], VerificationLevel.OFF, planning)) == {"marks": 1, "builds": 1}
-    assert _whole(_cost([_step("a"), _step("b")], VerificationLevel.OFF, planning)) == {"marks": 2, "builds": 2}
+    assert _whole(_cost([build_step("a"), build_step("b", "a")], VerificationLevel.OFF, planning)) == {
+        "marks": 1,
+        "builds": 1,
+    }
+    assert _whole(_cost([build_step("a"), build_step("b")], VerificationLevel.OFF, planning)) == {
+        "marks": 2,
+        "builds": 2,
+    }
 
 
 def test_segments_read_ranges_which_are_all_rows_only_when_all_are_made_anew() -> None:
     planning = PlanningReads(indicator={"sales": IndicatorReads(whole=3, ranges=2)})
-    full = _cost([_step("a", increment=_increment(2, full_reason=_FULL))], planning=planning)
-    some = _cost([_step("a", increment=_increment(2, unchanged=True, counts=True))], planning=planning)
+    full = _cost([build_step("a", increment=step_increment(2, full_reason=_FULL))], planning=planning)
+    some = _cost([build_step("a", increment=step_increment(2, unchanged=True, counts=True))], planning=planning)
 
     assert (_whole(full), _ranges(full)) == ({"indicator": 3}, {"indicator": 2, "builds": 2, "verification": 1})
     assert (_whole(some), _ranges(some)) == ({"indicator": 3}, {"indicator": 2, "builds": 4, "verification": 2})
@@ -145,7 +98,11 @@ def test_segments_read_ranges_which_are_all_rows_only_when_all_are_made_anew() -
 
 
 def test_rows_and_bytes_are_told_as_far_as_they_are_known() -> None:
-    steps = [_step("a"), replace(_step("b", "a"), estimated_rows=None), _step("c", increment=_increment(1))]
+    steps = [
+        build_step("a"),
+        replace(build_step("b", "a"), estimated_rows=None),
+        build_step("c", increment=step_increment(1)),
+    ]
     known = _cost(steps[:2], size=FactSize(rows=1000, size_bytes=8000))
     unknown = _cost(steps)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
@@ -20,6 +23,7 @@ from airflow_atscale_aggs.engine.planning.batch_cost import (
 )
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 from airflow_atscale_aggs.engine.planning.batch_planner import PlanningInput
+from airflow_atscale_aggs.engine.planning.batch_seconds import PastBuild, estimate_seconds
 from airflow_atscale_aggs.engine.sql.mark_queries import columns_of_datasets
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -43,7 +47,7 @@ def cost_of(
     planning: PlanningInput,
     indicator: Mapping[str, IndicatorReads],
 ) -> BatchCost:
-    """What the batch of a plan reads and writes. No table is read to find it out; the catalog is asked twice.
+    """What the batch of a plan reads and writes, and how long it takes. No table is read to find it out.
 
     Args:
         planning: what the plan was made of.
@@ -65,14 +69,39 @@ def cost_of(
     sketched = Counter(part.fact for key, part in parts.items() if key in planning.estimates and part.attributes)
     sizes = _Sizes(session, sources, list(parts.values()))
     known_rows = workspace.read.attempts.fact_rows(planning.model_id)
-    return batch_cost(
+    fact_sizes = {step.fact: sizes.of_fact(step.fact, known_rows.get(step.fact)) for step in plan.steps}
+    cost = batch_cost(
         plan.steps,
         planning.settings.verify,
         reads,
-        {step.fact: sizes.of_fact(step.fact, known_rows.get(step.fact)) for step in plan.steps},
+        fact_sizes,
         {key: sizes.row_bytes(parts[key]) for step in plan.steps if (key := (step.definition_id, step.fact)) in parts},
         {fact: -(-number // PARTS_PER_SCAN) for fact, number in sorted(sketched.items())},
     )
+    rows_now = {fact: size.rows for fact, size in fact_sizes.items()}
+    past = _past_builds(workspace, planning.model_id)
+    seconds = estimate_seconds(plan.steps, past, rows_now, known_rows)
+    return replace(cost, seconds=seconds, bytes_free=_free_bytes(session))
+
+
+def _past_builds(workspace: Workspace, model_id: str) -> Mapping[tuple[str, str], PastBuild]:
+    """How the tables of a model that serve were made, by (definition id, fact)."""
+    return {
+        (instance.step.definition_id, instance.step.fact): PastBuild(
+            seconds=instance.seconds, kind=instance.step.kind, is_derived=instance.source != instance.step.fact
+        )
+        for instance in workspace.read.instances.serving(model_id)
+        if instance.seconds is not None
+    }
+
+
+def _free_bytes(session: WarehouseSession) -> int | None:
+    """Bytes that are free beside the file that tables are stored in; None where it is none, or is not known."""
+    for (path,) in ask_catalog(session, session.dialect.data_file):
+        folder = Path(str(path)).parent
+        if folder.is_dir():
+            return shutil.disk_usage(folder).free
+    return None
 
 
 class _Sizes:
@@ -110,13 +139,13 @@ class _Sizes:
         return FactSize(rows=rows, size_bytes=round(rows * width))
 
     def row_bytes(self, part: FactPart) -> float:
-        """Bytes of a row of an aggregate: keys and names, flags of joins, measures."""
+        """Bytes of a row of an aggregate as it is stored: keys and names, flags of joins, measures."""
         attributes = sum(
             self._column_bytes(bound.dataset, column) for bound in part.attributes for column in bound.columns
         )
         layout = stored_columns(part)
         fixed = len(layout.matched) * _FLAG_BYTES + len(layout.measures) * _MEASURE_BYTES
-        return attributes + fixed + self._dialect.row_bytes
+        return (attributes + fixed) * self._dialect.stored_share + self._dialect.row_bytes
 
     def _column_bytes(self, dataset: str, column: str) -> float:
         try:

@@ -69,6 +69,8 @@ DUCKDB = Dialect(
     divides_whole_numbers=True,
     quantile=QuantileStyle.WITHIN_GROUP,
     statistics=_DUCKDB_STATISTICS,
+    stored_share=0.25,
+    data_file="SELECT path FROM duckdb_databases() WHERE database_name = current_database() AND path IS NOT NULL",
     descriptions=_DUCKDB_DESCRIPTIONS,
     hash_columns="HASH",
     groups_by_codes=True,

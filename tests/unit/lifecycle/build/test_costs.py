@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
+from airflow_atscale_aggs.cli.batch_costs import cost_sentences
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -59,3 +61,20 @@ def test_where_the_catalog_refuses_the_last_batch_tells_the_rows(
     monkeypatch.setattr(DbApiSession, "fetch_all", refuse)
 
     assert _cost(built_star).facts[0].size.rows == _rows(built_star)
+
+
+def test_a_first_plan_knows_no_seconds_and_a_later_one_those_of_the_tables_that_serve(built_star: Workspace) -> None:
+    serving = built_star.read.instances.serving(built_star.read.models.get(MODEL).id)
+
+    assert _cost(built_star).seconds.total == pytest.approx(sum(instance.seconds or 0.0 for instance in serving))
+
+
+def test_a_plan_knows_whether_it_fits_beside_the_file(built_star: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _cost(built_star).fits
+
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1))
+
+    cost = _cost(built_star)
+    assert cost.bytes_free == 1
+    assert not cost.fits
+    assert any(sentence.startswith("It will not fit: 1 B are free") for sentence in cost_sentences(cost))
