@@ -118,7 +118,7 @@ def _taken(cost: BatchCost) -> str:
     """How long the builds take, one after the other."""
     total = cost.seconds.total
     if total is None:
-        return "How long that takes is not known before the first batch."
+        return "How long that takes is not known: nothing of this kind was built yet."
     taken = f"That takes about {total:,.1f} s"
     guessed = len(cost.seconds.guessed)
     return f"{taken}; {counted(guessed, 'aggregate')} of them were not built before." if guessed else f"{taken}."
