@@ -239,7 +239,6 @@ _QUICK = (
     _no_join_rule,
     _no_regrouping,
     _distinct_counts_add_up,
-    _or_becomes_and,
     _filter_is_dropped,
     _having_is_dropped,
 )
