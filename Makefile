@@ -19,7 +19,7 @@ COSMOS := .cache/cosmos
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help test suite lint style types downloads unit docs screenshots page browser chromium clients fuzz spark snowflake superset chaos install-check newcomer walk demo spark-demo bench clean
+.PHONY: help test suite lint style types downloads unit docs screenshots page browser chromium clients fuzz spark snowflake superset chaos install-check newcomer walk demo spark-demo bench short-forms clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -182,6 +182,9 @@ bench: $(STAMP) ## Run the benchmarks (an hour)
 	$(BIN)/python benchmarks/transfer.py
 	$(BIN)/python benchmarks/api.py
 	$(BIN)/python benchmarks/registry.py
+
+short-forms: $(STAMP) ## Measure a short form of each goal of speed, and fail where one is worse than its goal by half (two minutes)
+	$(BIN)/python benchmarks/short_forms.py
 
 clean: ## Remove the environment, the demo and caches
 	rm -rf $(VENV) .demo .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -167,10 +167,7 @@ def trivial(counts: list[int], repeat: int, *, with_dbt: bool) -> None:
     """Many small aggregates: what the engine adds per aggregate. Goal: 5 ms per aggregate plus 0.4 s over bare SQL."""
     for count in counts:
         with _bench(12_000, distinct_grains(count)) as bench:
-            bench.build()
-            build = statistics.median(bench.build() for _ in range(repeat))
-            statements = bench.statements()
-            bare = statistics.median(_bare(bench, statements) for _ in range(repeat))
+            build, bare, statements = build_and_bare(bench, repeat)
             line = (
                 f"n={count}: build {build:.2f} s, bare SQL {bare:.2f} s, "
                 f"added {1000 * (build - bare) / count:.1f} ms/aggregate"
@@ -183,6 +180,20 @@ def trivial(counts: list[int], repeat: int, *, with_dbt: bool) -> None:
                     f"ratio of what is added {(dbt - bare) / (build - bare):.1f}x"
                 )
             print(line)
+
+
+def trivial_seconds(count: int, repeat: int) -> tuple[float, float]:
+    """Seconds of a `build` of small aggregates, and of its statements run directly."""
+    with _bench(12_000, distinct_grains(count)) as bench:
+        return build_and_bare(bench, repeat)[:2]
+
+
+def build_and_bare(bench: Bench, repeat: int) -> tuple[float, float, list[str]]:
+    """Median seconds of a `build` that is not the first, and of its statements run directly; the statements."""
+    bench.build()
+    build = statistics.median(bench.build() for _ in range(repeat))
+    statements = bench.statements()
+    return build, statistics.median(_bare(bench, statements) for _ in range(repeat)), statements
 
 
 def distinct_grains(count: int) -> tuple[tuple[str, ...], ...]:
@@ -242,19 +253,9 @@ def lattice(rows: int, repeat: int, postgres: str, largest_dropped: int, *, with
     Goal: derivable part 10x on DuckDB, 7x on PostgreSQL; whole 2.8x and 3x. No aggregate more than 5 % slower by codes.
     """
     with _bench(rows, without_largest(largest_dropped), postgres) as bench:
-        wholes: dict[str, list[float]] = {"true": [], "false": []}
-        parts: dict[str, dict[str, float]] = {}
-        sources: dict[str, str] = {}
         if with_each:
             _each(bench, repeat)
-        for _ in range(repeat):
-            for enabled in ("false", "true"):
-                bench.switch(derives=enabled == "true", by_codes=enabled == "true")
-                wholes[enabled].append(bench.build())
-                seconds, by_source = bench.seconds_by_source()
-                parts[enabled] = _least(parts.get(enabled, seconds), seconds)
-                if enabled == "true":
-                    sources = by_source
+        wholes, parts, sources = built_both_ways(bench, repeat)
         derived = [name for name, source in sources.items() if source != "sales"]
         roots = [name for name in sources if name not in derived]
         from_facts, tree = parts["false"], parts["true"]
@@ -267,6 +268,31 @@ def lattice(rows: int, repeat: int, postgres: str, largest_dropped: int, *, with
             f"  {'whole process':15} from facts {slow:7.2f} s, build-from-existing {fast:7.2f} s, ratio "
             f"{slow / fast:.2f}x"
         )
+
+
+def lattice_seconds(rows: int, repeat: int) -> tuple[float, float]:
+    """Seconds of all aggregates from the facts by names, and of the same as they are built; DuckDB."""
+    with _bench(rows, without_largest(0)) as bench:
+        _, parts, _ = built_both_ways(bench, repeat)
+        return sum(parts["false"].values()), sum(parts["true"].values())
+
+
+def built_both_ways(
+    bench: Bench, repeat: int
+) -> tuple[dict[str, list[float]], dict[str, dict[str, float]], dict[str, str]]:
+    """Seconds of whole builds and the least of each aggregate, by "true" (derived, by codes) and "false"; sources."""
+    wholes: dict[str, list[float]] = {"true": [], "false": []}
+    parts: dict[str, dict[str, float]] = {}
+    sources: dict[str, str] = {}
+    for _ in range(repeat):
+        for enabled in ("false", "true"):
+            bench.switch(derives=enabled == "true", by_codes=enabled == "true")
+            wholes[enabled].append(bench.build())
+            seconds, by_source = bench.seconds_by_source()
+            parts[enabled] = _least(parts.get(enabled, seconds), seconds)
+            if enabled == "true":
+                sources = by_source
+    return wholes, parts, sources
 
 
 def _least(some: dict[str, float], others: dict[str, float]) -> dict[str, float]:

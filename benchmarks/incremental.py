@@ -96,7 +96,7 @@ class Bench:
 
 
 @contextlib.contextmanager
-def _bench(rows: int, *, is_postgres: bool) -> Iterator[tuple[Bench, Path]]:
+def bench_of_star(rows: int, *, is_postgres: bool) -> Iterator[tuple[Bench, Path]]:
     with tempfile.TemporaryDirectory(prefix="aggs-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         step = _THREE_YEARS / rows
@@ -183,7 +183,7 @@ def increments(bench: Bench, folder: Path, repeat: int, *, with_dbt: bool) -> No
         print(f"delta {share:.1%} of {bench.rows:,} rows")
         for name in parts[0][0]:
             part, full = (statistics.median(seconds[name] for seconds, _ in runs) for runs in (parts, fulls))
-            allowed = 1.5 * share * full + 0.05
+            allowed = allowed_seconds(share, full)
             print(
                 f"  {name:26} full {full:7.3f} s, increment {part:7.3f} s: {full / part:6.1f}x; "
                 f"{part / allowed:.2f} of the goal of {allowed:.3f} s"
@@ -196,6 +196,11 @@ def increments(bench: Bench, folder: Path, repeat: int, *, with_dbt: bool) -> No
         )
         for name, seconds in others.items():
             print(f"  {name:26} {statistics.median(seconds):7.3f} s")
+
+
+def allowed_seconds(share: float, full: float) -> float:
+    """The goal of an increment of a share of the facts, given the seconds of a full rebuild."""
+    return 1.5 * share * full + 0.05
 
 
 def counting(bench: Bench) -> None:
@@ -219,18 +224,13 @@ def segments(bench: Bench) -> None:
     for small_rows in (10_000, 0):
         bench.set("aggregate.incrementalUpdate.mergeSmallSegments.rows", small_rows)
         bench.build(BuildType.FULL)
-        before = _query_times(bench)
+        before = query_times(bench)
         print(f"queries on one aggregate, segments of up to {small_rows} rows merged at once (ms):")
         print(f"  a full build: {_shown(before, before)}")
-        increment_count = 0
         times: list[float] = []
         for wanted in (8, 48):
-            while increment_count < wanted:
-                bench.load(bench.rows // 5000)
-                seconds, _ = bench.build(BuildType.INCREMENTAL, (_LAYERED,))
-                times += seconds.values()
-                increment_count += 1
-            shown = _shown(_query_times(bench), before)
+            times += add_increments(bench, wanted - len(times))
+            shown = _shown(query_times(bench), before)
             print(f"  {wanted} increments of {1000 * statistics.median(times):.1f} ms (median): {shown}")
     bench.set("aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
     bench.load(bench.rows // 5000)
@@ -239,10 +239,20 @@ def segments(bench: Bench) -> None:
     print(f"  the increment that merges them {sum(seconds.values()):.3f} s, a full rebuild {sum(full.values()):.3f} s")
     bench.load(bench.rows // 5000)
     bench.build(BuildType.INCREMENTAL, (_LAYERED,))
-    print(f"  merged: {_shown(_query_times(bench), before)}")
+    print(f"  merged: {_shown(query_times(bench), before)}")
 
 
-def _query_times(bench: Bench) -> dict[str, float]:
+def add_increments(bench: Bench, count: int) -> list[float]:
+    """Seconds of small increments of one aggregate, one after the other."""
+    times: list[float] = []
+    for _ in range(count):
+        bench.load(bench.rows // 5000)
+        seconds, _ = bench.build(BuildType.INCREMENTAL, (_LAYERED,))
+        times += seconds.values()
+    return times
+
+
+def query_times(bench: Bench) -> dict[str, float]:
     """Milliseconds: the stable view, read whole, and queries through the router; the best of some tries."""
     milliseconds: dict[str, float] = {}
     with bench.workspace.warehouse.session() as session, QueryRouter(bench.workspace) as router:
@@ -340,7 +350,7 @@ def main() -> None:
     parser.add_argument("--without-dbt", action="store_true")
     parser.add_argument("--only-segments", action="store_true")
     arguments = parser.parse_args()
-    with _bench(arguments.rows, is_postgres=arguments.postgres) as (bench, folder):
+    with bench_of_star(arguments.rows, is_postgres=arguments.postgres) as (bench, folder):
         if not arguments.only_segments:
             increments(bench, folder, arguments.repeat, with_dbt=not arguments.without_dbt)
             counting(bench)

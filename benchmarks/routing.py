@@ -70,6 +70,23 @@ def star_workspace(rows: int, grains: Iterable[tuple[str, ...]]) -> Iterator[Wor
             yield workspace
 
 
+@contextlib.contextmanager
+def router_of_star() -> Iterator[QueryRouter]:
+    """A router over the star with the aggregates of the lattice."""
+    with star_workspace(2000, LATTICE) as workspace:
+        run_batch(workspace, "bench_model", owner=process_owner())
+        router = QueryRouter(workspace)
+        router.plan(QUERIES[0].format(m=MODEL))
+        yield router
+
+
+def put_random_instances(router: QueryRouter, count: int) -> None:
+    """Let a router find random aggregates in place of those that it has."""
+    (key,) = router._models._snapshots  # noqa: SLF001 - made-up aggregates are registered nowhere
+    snapshot = router._models._snapshots[key]  # noqa: SLF001
+    router._models._snapshots[key] = replace(snapshot, index=InstanceIndex(random_instances(snapshot, count)))  # noqa: SLF001
+
+
 def random_instances(snapshot: ModelSnapshot, count: int) -> list[ServingInstance]:
     """Aggregates with random grains: one level of some dimensions each, all measures of the fact."""
     draw = random.Random(7)
@@ -135,14 +152,9 @@ def p99(times: list[float]) -> float:
 
 def rewrite(counts: list[int], clock: Clock) -> None:
     """Planning time by number of active aggregates."""
-    with star_workspace(2000, LATTICE) as workspace:
-        run_batch(workspace, "bench_model", owner=process_owner())
-        router = QueryRouter(workspace)
-        router.plan(QUERIES[0].format(m=MODEL))
-        (key,) = router._models._snapshots  # noqa: SLF001 - made-up aggregates are registered nowhere
-        snapshot = router._models._snapshots[key]  # noqa: SLF001
+    with router_of_star() as router:
         for count in counts:
-            router._models._snapshots[key] = replace(snapshot, index=InstanceIndex(random_instances(snapshot, count)))  # noqa: SLF001
+            put_random_instances(router, count)
             for fresh in (True, False):
                 floors, times, hits = plan_ms(router, clock, fresh=fresh)
                 mean, floor = statistics.mean(times), statistics.mean(floors)

