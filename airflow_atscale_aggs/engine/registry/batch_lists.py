@@ -47,6 +47,14 @@ class BatchFilter:
     owner_begins: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class UsualDuration:
+    """How long a batch of a model usually takes, in seconds, and of how many batches that is the median."""
+
+    seconds: float
+    batches: int
+
+
 _ANY = BatchFilter()
 _ORDER = Order(
     subject="batches",
@@ -106,10 +114,11 @@ class BatchLists(RegistryPart):
 
     def usual_duration(self, model_id: str) -> float | None:
         """Seconds from begin to end of a usual batch of a model; None before the first, see `usual_durations`."""
-        return self.usual_durations([model_id]).get(model_id)
+        usual = self.usual_durations([model_id]).get(model_id)
+        return None if usual is None else usual.seconds
 
-    def usual_durations(self, model_ids: Collection[str]) -> Mapping[str, float]:
-        """Seconds from begin to end of a usual batch of each model: the median of the last `USUAL_BATCHES` DONE ones.
+    def usual_durations(self, model_ids: Collection[str]) -> Mapping[str, UsualDuration]:
+        """From begin to end of a usual batch of each model: the median of the last `USUAL_BATCHES` DONE ones.
 
         Models without such are left out.
         """
@@ -127,7 +136,10 @@ class BatchLists(RegistryPart):
         seconds_by_model: dict[str, list[float]] = {}
         for model_id, began, finished in self._rows(query.where(ended.c.place <= USUAL_BATCHES)):
             seconds_by_model.setdefault(model_id, []).append((finished - began).total_seconds())
-        return {model_id: statistics.median(seconds) for model_id, seconds in seconds_by_model.items()}
+        return {
+            model_id: UsualDuration(statistics.median(seconds), len(seconds))
+            for model_id, seconds in seconds_by_model.items()
+        }
 
     def usual_seconds(self, batch_id: str) -> Mapping[str, float]:
         """How long each instance of a batch usually builds, by the instance's id, as it was known when the batch began.

@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, Instanc
 from airflow_atscale_aggs.engine.aggregates.shown_status import SHOWN
 from airflow_atscale_aggs.engine.lifecycle.settings_in_force import settings_in_force
 from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+from airflow_atscale_aggs.engine.registry.batch_lists import UsualDuration
 from airflow_atscale_aggs.engine.registry.listings import BatchListing, InstanceListing
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, ModelRecord, StepOutline
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
@@ -27,6 +28,7 @@ from airflow_atscale_aggs.plugins.api.documents.batch_documents import BatchDeta
 from airflow_atscale_aggs.plugins.api.instance_rows import build_task_of
 
 _MOST_PLANS = 32
+_LEAST_COMPARED = 3
 _CLOCKS_DIFFER = timedelta(minutes=1)
 """By how much the clocks of workers may be behind that of the server, together with how long they write."""
 
@@ -67,13 +69,16 @@ class BatchPlans:
 _plans = BatchPlans()
 
 
-def batch_row(listing: BatchListing, model: ModelRecord, usual_seconds: float | None) -> BatchRow:
+def batch_row(listing: BatchListing, model: ModelRecord, usual: UsualDuration | None) -> BatchRow:
     """A batch and how many of its instances stand where.
 
     Args:
-        usual_seconds: of a batch of the model; None before the first that ended well.
+        usual: of a batch of the model; None before the first that ended well. A batch that ended is compared with it
+            only where it is the median of enough batches, among which this one may be.
     """
     batch = listing.batch
+    if usual is not None and usual.batches < _LEAST_COMPARED and batch.status is not BatchStatus.IN_PROGRESS:
+        usual = None
     run = run_of_owner(batch.owner)
     counts: dict[str, int] = {}
     for status, number in listing.instances.items():
@@ -89,7 +94,7 @@ def batch_row(listing: BatchListing, model: ModelRecord, usual_seconds: float | 
         created_at=batch.created_at,
         finished_at=ended_at,
         seconds=None if ended_at is None else (ended_at - batch.created_at).total_seconds(),
-        usual_seconds=usual_seconds,
+        usual_seconds=None if usual is None else usual.seconds,
         failures=batch.failures,
         counts=counts,
         aggregates=list(batch.aggregates),

@@ -28,7 +28,7 @@ class BatchRow(Document):
     finished_at: datetime | None
     seconds: float | None
     usual_seconds: float | None
-    """Median of the model's last batches that ended well."""
+    """Median of the model's last batches that ended well. Null after its end, while these are fewer than three."""
 
     failures: int
     counts: dict[str, int]

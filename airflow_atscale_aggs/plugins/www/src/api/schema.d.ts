@@ -1294,7 +1294,7 @@ export interface components {
             steps: components["schemas"]["BatchStep"][];
             /**
              * Usual Seconds
-             * @description Median of the model's last batches that ended well.
+             * @description Median of the model's last batches that ended well. Null after its end, while these are fewer than three.
              */
             usual_seconds: number | null;
         };
@@ -1348,7 +1348,7 @@ export interface components {
             status: string;
             /**
              * Usual Seconds
-             * @description Median of the model's last batches that ended well.
+             * @description Median of the model's last batches that ended well. Null after its end, while these are fewer than three.
              */
             usual_seconds: number | null;
         };
@@ -2958,7 +2958,7 @@ export interface components {
             status: string;
             /**
              * Usual Seconds
-             * @description Median of the model's last batches that ended well.
+             * @description Median of the model's last batches that ended well. Null after its end, while these are fewer than three.
              */
             usual_seconds: number | null;
         };
