@@ -64,6 +64,13 @@ _BAKERY = {
     'SELECT "line__product", norwegian_lines FROM bakery GROUP BY 1': """
         SELECT l.product, SUM(l.quantity * l.price) FILTER (WHERE c.country = 'NO') FROM bakery.basket_lines l
         LEFT JOIN bakery.baskets b USING (basket_id) LEFT JOIN bakery.customers c USING (customer_id) GROUP BY 1""",
+    'SELECT "metric_time__month", revenue_to_the_end, revenue_to_date FROM bakery GROUP BY 1': """
+        SELECT d.m,
+            CASE WHEN days >= 28 THEN (SELECT SUM(amount) FROM bakery.baskets b
+                WHERE b.ordered_at >= DATE_TRUNC('quarter', d.m) AND b.ordered_at < d.m + INTERVAL 1 MONTH) END,
+            (SELECT SUM(amount) FROM bakery.baskets b WHERE CAST(b.ordered_at AS DATE) = d.m)
+        FROM (SELECT DATE_TRUNC('month', CAST(day AS TIMESTAMP)) AS m, COUNT(*) AS days
+            FROM bakery.days GROUP BY 1) d""",
     'SELECT "metric_time__month", revenue_two_months_before FROM bakery GROUP BY 1': """
         SELECT d.m, (SELECT SUM(amount) FROM bakery.baskets b
             WHERE DATE_TRUNC('month', b.ordered_at) = d.m - INTERVAL 2 MONTH)

@@ -124,6 +124,15 @@ QUESTIONS = (
         Question((metric,), ("metric_time__day",), has_empty_groups=True)
         for metric in ("revenue_of_week", "revenue_to_date", "revenue_so_far")
     ),
+    *(
+        Question((metric,), group, has_empty_groups=True)
+        for metric, groups in {
+            "revenue_to_date": (("metric_time__month",), ("metric_time__year",)),
+            "revenue_to_the_end": (("metric_time__day",), ("metric_time__month",), ("metric_time__quarter",)),
+            "revenue_so_far_at_the_end": (("metric_time__day",), ("metric_time__month",), ("metric_time__year",)),
+        }.items()
+        for group in groups
+    ),
     Question(("growth_of_week",), ("metric_time__day",), has_empty_groups=True),
     *(
         Question((metric,), group, has_empty_groups=True)

@@ -31,6 +31,7 @@ _JOINED = "its filter joins {tables} to the rows, as dbt does: a key that is the
 _DISTINCT = "where no row of a group meets its filter, 0 is shown instead of nothing"
 _DIVIDED = "`/` keeps fractions and is empty for a divisor of 0; what a warehouse does with those differs"
 _BY_DAY = "it is answered by metric_time__day, with other attributes beside it; by coarser times it is empty"
+_BY_WHOLE_PERIODS = "it is answered by metric_time__day, and for whole periods by {grains}; else it is empty"
 _BY_PERIOD = "it is answered by metric_time__{grain} and what is finer but weeks; by other times it is empty"
 _BY_PERIOD_ALONE = "it is answered by metric_time__{grain}, of whole periods; by other times it is empty"
 _BY_OPENING = "it is answered by metric_time__day, and by metric_time__{grain} for whole periods; else it is empty"
@@ -272,12 +273,28 @@ class MetricObjects:
             raise _CannotCarryError(f"it is cumulated within each {metric.grain_to_date}")
         self._need_spine()
         self.on_spine = True
-        self._calculation(metric, name, time_sets.cumulated(measure_mdx(base), days=days, grain=metric.grain_to_date))
-        self._differ(name, _BY_DAY)
-        self._differ(
-            name,
-            _ITS_TIMES,
-        )
+        by_day = time_sets.cumulated(measure_mdx(base), days=days, grain=metric.grain_to_date)
+        grains, by_period = self._by_periods(metric, (name, base), filters, above) if days is None else ((), "")
+        self._calculation(metric, name, f"COALESCE({by_day}, {by_period})" if grains else by_day)
+        told = ", ".join(f"metric_time__{grain}" for grain in grains)
+        self._differ(name, _BY_WHOLE_PERIODS.format(grains=told) if grains else _BY_DAY)
+        self._differ(name, _ITS_TIMES)
+
+    def _by_periods(
+        self, metric: DbtMetric, names: tuple[str, str], filters: tuple[str, ...], above: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], str]:
+        """What the first or last day of a period has cumulated, as far as a set says it: (grains, MDX)."""
+        name, base = names
+        grain = metric.grain_to_date
+        if metric.period == "last":
+            return time_sets.periods_to_end(measure_mdx(base), grain)
+        if metric.period != "first" or grain not in time_sets.PERIODS:
+            return (), ""
+        openings = {
+            period: measure_mdx(self._cumulated_base(metric, name, (*filters, time_sets.opening_filter(period)), above))
+            for period in time_sets.PERIODS[time_sets.PERIODS.index(grain) :]
+        }
+        return tuple(openings), time_sets.periods_from_first_days(openings)
 
     def _cumulated_base(self, metric: DbtMetric, name: str, filters: tuple[str, ...], above: tuple[str, ...]) -> str:
         """What is cumulated: a measure, or in the newer way a simple metric."""

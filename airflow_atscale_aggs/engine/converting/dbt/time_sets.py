@@ -8,14 +8,15 @@
     offset_window: 3 months   the month that lies three months earlier
     offset_to_grain: month    what the first day of the month has, of all days of the month until this one
 
-Cumulative metrics are asked by day. At coarser grains MetricFlow takes the first, last or mean day of the period, which
-no set says; there the value is empty: a count of the spine's days is not 1. In the same way the count tells months,
-quarters and years apart.
+Cumulative metrics are asked by day. At coarser grains MetricFlow takes the first, last or mean day of the period. Where
+a set says that, it is taken for whole periods; elsewhere the value is empty. A count of the spine's days tells days,
+weeks, months, quarters and years apart.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 DAYS_METRIC = "time_spine days"
 """The metric that counts the days of the spine. It tells whether one day is meant."""
@@ -67,6 +68,35 @@ def cumulated(measure: str, *, days: int | None, grain: str) -> str:
         lag = _LONGEST_LAG if days is None else days - 1
         members = f"{_TIME}.CurrentMember.Lag({lag}):{_TIME}.CurrentMember"
     return _by_day(f"Aggregate({members}, {measure})")
+
+
+def periods_to_end(measure: str, grain: str) -> tuple[tuple[str, ...], str]:
+    """What the last day of a period has cumulated, by the periods: (grains, MDX).
+
+    Args:
+        grain: of the period to date, which none of the periods is longer than; empty: all days until the last one.
+    """
+    if grain == "week":
+        weeks = "[metric_time].[metric_time weeks]"
+        to_date = f"Aggregate(PeriodsToDate({weeks}.[metric_time__week], {weeks}.CurrentMember), {measure})"
+        return ("week",), _of_whole("week", to_date)
+    within = PERIODS[: PERIODS.index(grain) + 1] if grain else PERIODS
+    members = (
+        f"PeriodsToDate({_TIME}.[metric_time__{grain}], {_TIME}.CurrentMember)"
+        if grain
+        else f"{_TIME}.CurrentMember.Lag({_LONGEST_LAG}):{_TIME}.CurrentMember"
+    )
+    value = f"Aggregate({members}, {measure})"
+    return within, f"COALESCE({', '.join(_of_whole(period, value) for period in within)}, NULL)"
+
+
+def periods_from_first_days(openings: Mapping[str, str]) -> str:
+    """What the first day of a period has cumulated, where a period to date begins with it: the first day alone.
+
+    Args:
+        openings: by grain, the measure of first days.
+    """
+    return f"COALESCE({', '.join(_of_whole(grain, opening) for grain, opening in openings.items())}, NULL)"
 
 
 def earlier(measure: str, days: int) -> str:

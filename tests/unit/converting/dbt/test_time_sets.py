@@ -12,6 +12,8 @@ from airflow_atscale_aggs.engine.converting.dbt.time_sets import (
     is_period,
     opening_filter,
     periods_earlier,
+    periods_from_first_days,
+    periods_to_end,
     window_days,
     window_of,
 )
@@ -67,4 +69,22 @@ def test_the_beginning_of_a_period_is_what_its_first_day_has() -> None:
     assert "[time_spine days] <= 366 THEN [all]" in mdx
     assert opening_filter("year") == (
         "{{ TimeDimension('metric_time', 'day') }} = {{ TimeDimension('metric_time', 'year') }}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("grain", "grains"), [("", ("month", "quarter", "year")), ("quarter", ("month", "quarter")), ("week", ("week",))]
+)
+def test_the_end_of_a_period_has_what_its_members_have_until_then(grain: str, grains: tuple[str, ...]) -> None:
+    found, mdx = periods_to_end("[m]", grain)
+
+    assert found == grains
+    assert mdx.count("Aggregate(") == len(grains)
+    assert ("PeriodsToDate(" in mdx) == bool(grain)
+
+
+def test_the_first_day_of_a_period_has_what_it_has_alone() -> None:
+    assert periods_from_first_days({"year": "[first]"}) == (
+        "COALESCE((CASE WHEN [Measures].[time_spine days] >= 365 AND [Measures].[time_spine days] <= 366 "
+        "THEN [first] ELSE NULL END), NULL)"
     )
