@@ -4,11 +4,14 @@ segments.
     python benchmarks/incremental.py                      10 million rows on DuckDB, beside a dbt incremental model
     python benchmarks/incremental.py --postgres           on a PostgreSQL that the tests' wheel brings, beside REFRESH
     python benchmarks/incremental.py --rows 1000000       smaller
+    python benchmarks/incremental.py --slices             an old day that is named as changed, with segments of any
+                                                          length and of several lengths, on either warehouse
 
 All sides run in turn on one machine; read the ratios, not the seconds. Seconds of an aggregate are those of its
 attempt, the comparison with its facts included; what a batch costs beside (plan, lookup of the indicator, registry) is
 told apart.
-Goals: an increment at most 1.5 x delta x full + 50 ms; a view over 10 segments at most 1.4 x one over 1.
+Goals: an increment at most 1.5 x delta x full + 50 ms; a view over 10 segments at most 1.4 x one over 1; one old day
+that is named at least 100 times cheaper than a full rebuild, and nothing else read.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,10 +37,13 @@ from star import create_star, write_model
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_batch
+from airflow_atscale_aggs.engine.lifecycle.build.named_slices import read_slices
+from airflow_atscale_aggs.engine.lifecycle.build.verify import verify
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
+from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 GRAINS = (("Day", "Region", "Category"), ("Day", "Store"), ("Month", "Store", "Category"))
@@ -77,15 +83,28 @@ class Bench:
             )
         self.rows += count
 
-    def build(self, build_type: BuildType, aggregates: tuple[str, ...] = ()) -> tuple[dict[str, float], float]:
-        """Seconds of each aggregate, and of the whole batch."""
+    def build(
+        self, build_type: BuildType, aggregates: tuple[str, ...] = (), changed: str = ""
+    ) -> tuple[dict[str, float], float]:
+        """Seconds of each aggregate, and of the whole batch.
+
+        Args:
+            changed: a range of the indicator that is named as changed; nothing else is read then.
+        """
+        slices = read_slices([("sales", changed)]) if changed else ()
         started = time.perf_counter()
-        request = BatchRequest(aggregates=aggregates)
+        request = BatchRequest(aggregates=aggregates, changed=slices)
         report = run_batch(self.workspace, _MODEL, build_type=build_type, owner="benchmark", request=request)
         seconds = time.perf_counter() - started
         if build_type is BuildType.INCREMENTAL:
             assert all(
                 instance.step.increment and not instance.step.increment.full_reason for instance in report.instances
+            )
+        if changed:
+            assert all(
+                segment.is_settled and not segment.merges
+                for instance in report.instances
+                for segment in (instance.step.increment.new if instance.step.increment else ())
             )
         sweep(self.workspace, dry_run=False, now=utc_now())
         return {instance.step.aggregate: instance.seconds or 0.0 for instance in report.instances}, seconds
@@ -252,6 +271,38 @@ def add_increments(bench: Bench, count: int) -> list[float]:
     return times
 
 
+def slices(bench: Bench, repeat: int, lengths: tuple[str, ...]) -> None:
+    """One old day that was changed and is named, against a full rebuild as it is without bounds on the length."""
+    fulls = [bench.build(BuildType.FULL) for _ in range(repeat)]
+    full = {name: statistics.median(seconds[name] for seconds, _ in fulls) for name in fulls[0][0]}
+    full_batch = statistics.median(batch_seconds for _, batch_seconds in fulls)
+    before = query_times(bench)
+    print(f"one day of {_THREE_YEARS // 86400} changed, {bench.rows:,} rows")
+    for length in lengths:
+        bench.set("aggregate.incrementalUpdate.maxSegmentLength", length)
+        _, cut_batch = bench.build(BuildType.FULL)
+        parts = []
+        for number in range(repeat):
+            day = (datetime(2023, 3, 1, tzinfo=UTC) + timedelta(days=211 * number)).date()
+            with bench.workspace.warehouse.session() as session:
+                session.execute(
+                    "UPDATE sales SET amount = amount + 1 "
+                    f"WHERE loaded_at >= TIMESTAMP '{day}' AND loaded_at < TIMESTAMP '{day + timedelta(days=1)}'"
+                )
+            parts.append(bench.build(BuildType.INCREMENTAL, changed=str(day)))
+        active = bench.workspace.read.instances.serving(bench.workspace.read.models.get(_MODEL).id)
+        count = len(bench.workspace.read.instances.segments(active[0].id))
+        print(f"segments of at most {length or 'any length'}: {count}; a full batch {cut_batch:.3f} s")
+        for name, seconds in full.items():
+            part = statistics.median(part_seconds[name] for part_seconds, _ in parts)
+            print(f"  {name:26} full {seconds:7.3f} s, the day {part:7.3f} s: {seconds / part:6.1f}x")
+        part = statistics.median(batch_seconds for _, batch_seconds in parts)
+        print(f"  {'whole batch':26} full {full_batch:7.3f} s, the day {part:7.3f} s: {full_batch / part:6.1f}x")
+        print(f"  queries (ms): {_shown(query_times(bench), before)}")
+        if verify(bench.workspace, _MODEL, level=VerificationLevel.TOTALS).has_mismatch:
+            raise SystemExit("An aggregate does not agree with its facts.")
+
+
 def query_times(bench: Bench) -> dict[str, float]:
     """Milliseconds: the stable view, read whole, and queries through the router; the best of some tries."""
     milliseconds: dict[str, float] = {}
@@ -349,8 +400,15 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--without-dbt", action="store_true")
     parser.add_argument("--only-segments", action="store_true")
+    parser.add_argument("--slices", action="store_true", help="only an old day that is named as changed")
+    parser.add_argument(
+        "--lengths", nargs="+", default=["", "32d", "8d", "2d"], help="of settled segments, for --slices"
+    )
     arguments = parser.parse_args()
     with bench_of_star(arguments.rows, is_postgres=arguments.postgres) as (bench, folder):
+        if arguments.slices:
+            slices(bench, arguments.repeat, tuple(arguments.lengths))
+            return
         if not arguments.only_segments:
             increments(bench, folder, arguments.repeat, with_dbt=not arguments.without_dbt)
             counting(bench)
