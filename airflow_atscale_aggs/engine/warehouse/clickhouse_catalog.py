@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
 from airflow_atscale_aggs.engine.warehouse.base import SeenRelation
-from airflow_atscale_aggs.engine.warehouse.table_lookup import best_table, why_absent
+from airflow_atscale_aggs.engine.warehouse.table_lookup import best_table, group_by_name, why_absent
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
@@ -87,7 +87,8 @@ class ClickHouseCatalog:
         """In one round trip. See `base.WarehouseSession.columns`."""
         found = session.fetch_all(_COLUMNS.replace("{names}", _lower_names(name for _, _, name in tables)))
         rows = [(*row[:4], standard_type(str(row[4])), *row[5:]) for row in found]
-        columns_by_key = {key: best_table(key, rows) for key in tables}
+        by_name = group_by_name(rows)
+        columns_by_key = {key: best_table(key, by_name.get(key[2].casefold(), ())) for key in tables}
         existing = {key: columns for key, columns in columns_by_key.items() if columns is not None}
         reasons = {key: _why_absent(key, rows) for key in tables if key not in existing}
         return ExistingTables(existing, reasons, frozenset((row[0], row[1], row[2]) for row in rows))

@@ -9,7 +9,7 @@ from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import Row
-from airflow_atscale_aggs.engine.warehouse.table_lookup import best_table, why_absent
+from airflow_atscale_aggs.engine.warehouse.table_lookup import best_table, group_by_name, why_absent
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
@@ -22,7 +22,8 @@ class InformationSchema:
         """In one round trip. See `base.WarehouseSession.columns`."""
         names = ", ".join(sorted({text_literal(name.lower()) for _, _, name in tables}))
         rows = session.fetch_all(session.dialect.columns.replace("{names}", names))
-        is_any_absent = any(best_table(key, rows) is None for key in tables)
+        by_name = group_by_name(rows)
+        is_any_absent = any(best_table(key, by_name.get(key[2].casefold(), ())) is None for key in tables)
         return find_columns(tables, rows, self._database(session) if is_any_absent else "")
 
     def tables(self, session: DbApiSession, schema: str) -> frozenset[str]:
@@ -58,7 +59,8 @@ def find_columns(tables: Sequence[TableKey], rows: Sequence[Row], own_database: 
     Args:
         own_database: of the session; empty where it is not known. It only makes a message clearer.
     """
-    columns_by_key = {key: best_table(key, rows) for key in tables}
+    by_name = group_by_name(rows)
+    columns_by_key = {key: best_table(key, by_name.get(key[2].casefold(), ())) for key in tables}
     existing = {key: columns for key, columns in columns_by_key.items() if columns is not None}
     reasons = {key: why_absent(key, rows, own_database) for key in tables if key not in existing}
     return ExistingTables(existing, reasons, frozenset((row[0], row[1], row[2]) for row in rows))

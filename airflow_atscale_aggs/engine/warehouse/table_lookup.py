@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_atscale_aggs.engine.model.datasets import TableColumns, TableKey
 from airflow_atscale_aggs.engine.warehouse.base import Row
 
 _NOWHERE = 10**6
 """Place of a schema in which names without schema are not looked for."""
+
+
+def group_by_name(rows: Iterable[Row]) -> Mapping[str, Sequence[Row]]:
+    """Rows of the dialect's ``columns`` query by the name of their table without case.
+
+    Whoever looks for many tables would go through all rows for each of them.
+    """
+    by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        by_name.setdefault(row[2].casefold(), []).append(row)
+    return by_name
 
 
 def best_table(key: TableKey, rows: Sequence[Row]) -> TableColumns | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_atscale_aggs.engine.model.datasets import TableKey
-from airflow_atscale_aggs.engine.warehouse.table_lookup import best_table, why_absent
+from airflow_atscale_aggs.engine.warehouse.table_lookup import best_table, group_by_name, why_absent
 
 
 def _row(
@@ -119,3 +119,12 @@ def test_nothing_is_said_of_the_database_where_the_warehouse_does_not_tell_its_o
     assert why_absent(("other", "public", "only"), _ROWS, "") == (
         "is not in schema `public`, but there is one in `archive`"
     )
+
+
+def test_rows_are_found_by_the_name_of_their_table_without_case() -> None:
+    rows = [_row("s", "Shop", "a"), _row("s", "other", "b"), _row("t", "SHOP", "c")]
+
+    by_name = group_by_name(rows)
+
+    assert {name: len(found) for name, found in by_name.items()} == {"shop": 2, "other": 1}
+    assert best_table((None, "t", "shop"), by_name["shop"]) == best_table((None, "t", "shop"), rows)
