@@ -76,3 +76,18 @@ def test_an_override_finds_what_was_late(folder: Path) -> None:
     assert "Built in full: by_city" not in err
     code, _, err = run_command(folder, "verify", "tiny_sales", "--level", "full")
     assert code == 0, err
+
+    # A row that no grace period reaches is found by the name of its range; `--full` and `--resume` have their say.
+    _load(folder, Sale(at=START + 20, amount=9))
+    code, _, err = run_command(folder, "build", "tiny_sales", "--changed", "sales=2025-10-09T08:53")
+    assert code == 0, err
+    assert "`sales` was named as changed (2025-10-09T08:53)" in err
+    assert "1 more than when they were built" in err
+    assert run_command(folder, "verify", "tiny_sales", "--level", "full")[0] == 0
+    for arguments, expected in (
+        (("--changed", "sales"), "write DATASET=FROM..THROUGH"),
+        (("--changed", "sales=2026-01-02..2026-01-01"), "it ends before it begins"),
+        (("--changed", "sales=2026", "--resume", "b"), "Leave --changed out, or --resume"),
+    ):
+        code, _, err = run_command(folder, "build", "tiny_sales", *arguments)
+        assert (code != 0, expected in err) == (True, True), err
