@@ -167,6 +167,26 @@ def without_rivals(references: Sequence[Reference]) -> tuple[tuple[Reference, ..
     return tuple(kept), tuple(left_out)
 
 
+def without_smaller_keys(
+    references: Sequence[Reference], known: Sequence[Reference]
+) -> tuple[tuple[Reference, ...], tuple[LeftOut, ...]]:
+    """References of which no column leads to the same rows by itself; the others are told.
+
+    Args:
+        known: references by single columns.
+    """
+    single = {(each.table, each.columns[0], each.to_table, each.to_columns[0]) for each in known}
+    kept, left_out = [], []
+    for reference in references:
+        pairs = zip(reference.columns, reference.to_columns, strict=True)
+        alone = [ours for ours, theirs in pairs if (reference.table, ours, reference.to_table, theirs) in single]
+        if alone:
+            left_out.append(LeftOut(f"{reference.origin} to {reference.target}", f"`{alone[0]}` leads there already"))
+        else:
+            kept.append(reference)
+    return tuple(kept), tuple(left_out)
+
+
 def _doubt_of(candidate: CompoundCandidate, inclusion: Inclusion, *, is_one_to_one: bool) -> str:
     if is_one_to_one:
         return "each row meets one row, so that both are facts of one grain, or one of them continues the other"

@@ -231,16 +231,18 @@ def find_candidates(
         keys: those that are unique over all rows.
         declared: foreign keys; whatever a column is called, it refers to what it is declared to refer to.
     """
-    known = {(key.table, key.columns[0]): key for key in declared if len(key.columns) == 1}
+    known: dict[ColumnKey, list[DeclaredKey]] = {}
+    for key in declared:
+        if len(key.columns) == 1 and (key.to_table, key.to_columns[0]) in keys:
+            known.setdefault((key.table, key.columns[0]), []).append(key)
     targets = [target for table in tables.values() for target in _targets_of(table, names, lambda key: key in keys)]
     candidates: list[Candidate] = []
     for table in tables.values():
         for column in table.in_order:
             if column.family not in KEY_FAMILIES or not column.values:
                 continue
-            key = known.get((table.name, column.name))
-            if key is not None and (key.to_table, key.to_columns[0]) in keys:
-                candidates.append(_declared(key, names))
+            if (table.name, column.name) in known:
+                candidates += [_declared(key, names) for key in known[table.name, column.name]]
                 continue
             if (table.name, column.name) in keys and names.is_at_home(table.name, column.name):
                 continue

@@ -12,8 +12,16 @@ from airflow_atscale_aggs.engine.discovery.compound_references import (
     declared_compounds,
     judge_compound,
     without_rivals,
+    without_smaller_keys,
 )
-from airflow_atscale_aggs.engine.discovery.references import ColumnKey, DeclaredKey, LeftOut, Names, Reference
+from airflow_atscale_aggs.engine.discovery.references import (
+    ColumnKey,
+    DeclaredKey,
+    LeftOut,
+    Names,
+    Reference,
+    said_columns,
+)
 from airflow_atscale_aggs.engine.lifecycle.discover.table_questions import TableQuestions
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 
@@ -76,9 +84,19 @@ class CompoundKeys:
             judged = self._judge(candidate, is_unique=unique[key])
             if judged is not None:
                 found[place] = judged
-        references = [each for each in found.values() if isinstance(each, Reference)]
-        kept, rivals = without_rivals(references)
-        return kept, [*rivals, *(each for each in found.values() if isinstance(each, LeftOut))]
+        declared_places = {(each.table, each.to_table, each.columns) for each in declared}
+        likely_found = [each for place, each in found.items() if place not in declared_places]
+        kept, rivals = without_rivals([each for each in likely_found if isinstance(each, Reference)])
+        sure = [found[place] for place in found if place in declared_places]
+        smaller, doubles = without_smaller_keys([*(each for each in sure if isinstance(each, Reference)), *kept], known)
+        told = [each for each in found.values() if isinstance(each, LeftOut)]
+        return smaller, [*rivals, *doubles, *told, *self._parents()]
+
+    def _parents(self) -> list[LeftOut]:
+        """Keys of several columns by which a table refers to itself."""
+        reason = "parents and children of one table cannot be said in SML"
+        own = (key for key in self.declared if key.table == key.to_table and len(key.columns) > 1)
+        return [LeftOut(said_columns(key.table, key.columns), reason) for key in own]
 
     def _judge(self, candidate: CompoundCandidate, *, is_unique: bool) -> Reference | LeftOut | None:
         if not is_unique:

@@ -17,6 +17,9 @@ _STATEMENTS = (
     "CREATE TABLE regions (code INT, part INT, PRIMARY KEY (code, part))",
     "CREATE TABLE shops (no INT PRIMARY KEY, c INT, p INT, FOREIGN KEY (c, p) REFERENCES regions)",
     "CREATE TABLE sales (shop INT REFERENCES shops, c INT, p INT, FOREIGN KEY (c, p) REFERENCES regions (code, part))",
+    "CREATE TABLE boxes (a INT, b INT, pa INT, pb INT, PRIMARY KEY (a, b), FOREIGN KEY (pa, pb) REFERENCES boxes)",
+    "INSERT INTO boxes VALUES (1, 1, NULL, NULL)",
+    "INSERT INTO boxes VALUES (1, 2, 1, 1)",
     "CREATE TABLE twice AS SELECT 1 AS code, 1 AS part FROM range(2)",
     "INSERT INTO regions VALUES (1, 1), (1, 2), (2, 1)",
     "INSERT INTO shops VALUES (1, 1, 1), (2, 1, 2), (3, 1, 1)",
@@ -32,7 +35,7 @@ def questions(tmp_path: Path) -> Iterator[TableQuestions]:
             connection.execute(statement)
     warehouse = open_warehouse(f"duckdb:///{tmp_path / 'w.duckdb'}")
     with warehouse.session() as session:
-        keys = [(None, "main", name) for name in ("regions", "shops", "sales", "twice")]
+        keys = [(None, "main", name) for name in ("regions", "shops", "sales", "boxes", "twice")]
         found = session.columns(keys)
         asked = TableQuestions(session, 1000, lambda _: None, {}, [])
         asked.look_at_all({key[2]: found[key] for key in keys})
@@ -45,9 +48,10 @@ def test_declared_keys_are_read_with_their_columns_in_order(questions: TableQues
         DeclaredKey("shops", ("c", "p"), "regions", ("code", "part")),
         DeclaredKey("sales", ("shop",), "shops", ("no",)),
         DeclaredKey("sales", ("c", "p"), "regions", ("code", "part")),
+        DeclaredKey("boxes", ("pa", "pb"), "boxes", ("a", "b")),
     }
     del questions.tables["regions"]
-    assert [key.to_table for key in declared_keys(questions, "")] == ["shops"]
+    assert {key.to_table for key in declared_keys(questions, "")} == {"shops", "boxes"}
 
 
 def test_a_declared_key_is_proven_by_the_data(questions: TableQuestions) -> None:
@@ -60,4 +64,23 @@ def test_a_declared_key_is_proven_by_the_data(questions: TableQuestions) -> None
         ("sales", ("c", "p"), "regions"),
     }
     what = "sales (c, p) to twice (code, part)"
-    assert told == [LeftOut(what, "declared as a foreign key, but its values are there more than once")]
+    assert told == [
+        LeftOut(what, "declared as a foreign key, but its values are there more than once"),
+        LeftOut("boxes (pa, pb)", "parents and children of one table cannot be said in SML"),
+    ]
+
+
+def test_a_column_that_leads_there_alone_is_enough_and_several_declared_keys_all_hold(
+    questions: TableQuestions,
+) -> None:
+    declared = [
+        DeclaredKey("sales", ("c", "p"), "regions", ("code", "part")),
+        DeclaredKey("sales", ("c", "p"), "boxes", ("a", "b")),
+        DeclaredKey("shops", ("c", "p"), "regions", ("code", "part")),
+    ]
+    known = [Reference("shops", ("p",), "regions", ("part",), (), "")]
+    keys = CompoundKeys(questions, Names(questions.tables), frozenset(), declared, 0.25)
+    references, told = keys.references(known)
+
+    assert [(each.table, each.to_table) for each in references] == [("sales", "regions"), ("sales", "boxes")]
+    assert told == [LeftOut("shops (c, p) to regions (code, part)", "`p` leads there already")]
