@@ -41,6 +41,8 @@ class SessionSettings:
             ``{plain}`` as the bare value;
             empty where it is not known, so that builds take the settings as they find them, and check them.
         fixed: names that no session can set.
+        of_extensions: names that are not there before an extension is loaded. Others are there from the beginning, or
+            this version of the warehouse has none.
         literals: settings under which literals mean what our printer writes. They hold for what we compose, not for SQL
             that is run as it stands.
     """
@@ -50,6 +52,7 @@ class SessionSettings:
     value: str = ""
     write: str = ""
     fixed: frozenset[str] = frozenset()
+    of_extensions: frozenset[str] = frozenset()
     literals: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -92,6 +95,7 @@ DUCKDB_SETTINGS = SessionSettings(
     read="SELECT name, value FROM duckdb_settings() WHERE name IN ({names})",
     value="CAST(CURRENT_SETTING({name}) AS VARCHAR)",
     write="SET {word} = {value}",
+    of_extensions=frozenset({"TimeZone", "Calendar"}),
 )
 
 CLICKHOUSE_SETTINGS = SessionSettings(

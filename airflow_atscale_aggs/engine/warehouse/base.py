@@ -183,10 +183,13 @@ class WarehouseSession(Protocol):
     def own_place(self) -> tuple[str, str]:
         """The session's own database and schema, in which names without them are looked up; empty where unknown."""
 
-    def settings(self) -> Mapping[str, str]:
+    def settings(self, names: Collection[str] = ()) -> Mapping[str, str]:
         """The settings of this session that decide what a value is, by name.
 
         Empty where the dialect's row knows none.
+
+        Args:
+            names: the only ones that are needed, which may be quicker to read; others may be there as well. None: all.
         """
 
     def wait_briefly(self) -> AbstractContextManager[None]:

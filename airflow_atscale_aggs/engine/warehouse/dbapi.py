@@ -13,7 +13,7 @@ from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import FirstRows, Row, RowBounds, RowMessages, SeenRelation, WireFormat
-from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure
+from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure, type_of_column
 from airflow_atscale_aggs.engine.warehouse.first_contact import FirstContact
 
 
@@ -102,7 +102,7 @@ class DbApiSession:
         """Names and types of the columns of a query's result, as the driver tells them."""
         with self._cursor(sql) as cursor:
             cursor.execute(sql)
-            return tuple((str(column[0]), _type_of_column(column)) for column in cursor.description or ())
+            return tuple((str(column[0]), type_of_column(column)) for column in cursor.description or ())
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -238,7 +238,7 @@ class DbApiSession:
         """Names of the tables and views in a schema (empty: the default schema)."""
         return self._driver.catalog.tables(self, schema)
 
-    def settings(self) -> Mapping[str, str]:
+    def settings(self, names: Collection[str] = ()) -> Mapping[str, str]:
         """The settings of this session that decide what a value is. See `base.WarehouseSession.settings`."""
         session_settings = self.dialect.session_settings
         if session_settings is None:
@@ -246,10 +246,10 @@ class DbApiSession:
         if self._driver.settings is not None:
             with self._cursor(""):
                 return dict(self._driver.settings.read(self._connection, list(session_settings.reach)))
-        names = list(self._setting_names)
-        if names:
-            values = ", ".join(session_settings.value.replace("{name}", text_literal(name)) for name in names)
-            rows: Sequence[Row] = list(zip(names, self.fetch_all(f"SELECT {values}")[0], strict=True))
+        there = list(self._setting_names)
+        if asked := list(names) if names and set(names) <= set(there) else there:
+            values = ", ".join(session_settings.value.replace("{name}", text_literal(name)) for name in asked)
+            rows: Sequence[Row] = list(zip(asked, self.fetch_all(f"SELECT {values}")[0], strict=True))
         else:
             literals = ", ".join(text_literal(name) for name in session_settings.reach)
             rows = [
@@ -257,8 +257,9 @@ class DbApiSession:
                 for row in self.fetch_all(session_settings.read.replace("{names}", literals))
                 if row[0] in session_settings.reach
             ]
-            # A setting that is missing may belong to an extension that is loaded later.
-            if session_settings.value and len(rows) == len(session_settings.reach):
+            # What is missing now stays so, but for settings of an extension, which may be loaded later.
+            of_extensions = session_settings.of_extensions & session_settings.reach.keys()
+            if session_settings.value and of_extensions <= {row[0] for row in rows}:
                 self._setting_names[:] = [str(row[0]) for row in rows]
         return {str(row[0]): "" if row[1] is None else str(row[1]) for row in rows}
 
@@ -283,7 +284,9 @@ class DbApiSession:
         if session_settings is None or not settings:
             yield
             return
-        before = self.settings()
+        before = self.settings(settings)
+        if any(before.get(name, "") != value for name, value in settings.items()):
+            before = self.settings()
         other = {name: value for name, value in settings.items() if before.get(name, "") != value}
         stuck = sorted(name for name in other if name in session_settings.fixed or not session_settings.write)
         if stuck:
@@ -491,10 +494,3 @@ class DbApiWarehouse:
 def _quote_name(key: TableKey) -> str:
     """Schema and name, quoted, as one text."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in key[1:] if part)
-
-
-def _type_of_column(column: Any) -> str:
-    """The type of a column of a cursor's description: a name, or the driver's code with size, precision and scale."""
-    shown = getattr(column, "type_display", None)
-    parts = [str(part) for part in column[1:6] if part is not None]
-    return str(shown) if shown else " ".join(parts)

@@ -212,3 +212,10 @@ class Driver:
         if self.reason is not None:
             return self.reason(error)
         return with_meaning(one_line(error), self.failure(error, ""))
+
+
+def type_of_column(column: Any) -> str:
+    """The type of a column of a cursor's description: a name, or the driver's code with size, precision and scale."""
+    shown = getattr(column, "type_display", None)
+    parts = [str(part) for part in column[1:6] if part is not None]
+    return str(shown) if shown else " ".join(parts)

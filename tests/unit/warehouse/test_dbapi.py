@@ -273,11 +273,27 @@ def test_settings_are_the_same_however_they_are_read(database: duckdb.DuckDBPyCo
     assert second.settings() == settings
 
 
+def test_a_few_settings_are_read_by_themselves_once_their_names_are_noted(database: duckdb.DuckDBPyConnection) -> None:
+    """A name that this version of the warehouse has not, and no extension brings, does not hinder it."""
+    assert _DUCKDB.session_settings is not None
+    reach = {**_DUCKDB.session_settings.reach, "of no version": Reach.CALCULATIONS}
+    dialect = replace(_DUCKDB, session_settings=replace(_DUCKDB.session_settings, reach=reach))
+    session = DbApiSession(_driver(database), dialect, [])
+    session.execute("SET TimeZone = 'UTC'")
+
+    everything = session.settings(["TimeZone"])
+
+    assert len(everything) > 1
+    assert session.settings(["TimeZone"]) == {"TimeZone": "UTC"}
+    assert session.settings(["TimeZone", "of no version"]) == session.settings() == everything
+
+
 def test_a_setting_that_is_not_there_yet_is_looked_for_again(database: duckdb.DuckDBPyConnection) -> None:
     """It may belong to an extension that is loaded later."""
     assert _DUCKDB.session_settings is not None
     reach = {**_DUCKDB.session_settings.reach, "of an extension": Reach.CALCULATIONS}
-    dialect = replace(_DUCKDB, session_settings=replace(_DUCKDB.session_settings, reach=reach))
+    settings = replace(_DUCKDB.session_settings, reach=reach, of_extensions=frozenset({"of an extension"}))
+    dialect = replace(_DUCKDB, session_settings=settings)
     names: list[str] = []
 
     assert "TimeZone" in DbApiSession(_driver(database), dialect, names).settings()

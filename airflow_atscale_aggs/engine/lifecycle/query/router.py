@@ -439,7 +439,7 @@ class QueryRouter:
         needed = {name: value for source in plan.sources for name, value in source.relies_on.items()}
         with self._workspace.warehouse.session() as session:
             if needed:
-                settings = session.settings()
+                settings = session.settings(needed)
                 for name, value in needed.items():
                     if settings.get(name, "") != value:
                         reason = f"{name} of its session was `{value}` and is now `{settings.get(name, '')}`"
