@@ -2,6 +2,7 @@
 
     python benchmarks/routing.py rewrite --counts 10 100 1000 10000     active aggregates, none of them real
     python benchmarks/routing.py answer --rows 3000000                  queries on facts and on aggregates, DuckDB
+    python benchmarks/routing.py load --aggregates 500                  plans per second, waits beside a batch, memory
 
 `rewrite` uses random aggregates: random grains of the benchmark star, registered nowhere. Both sides take turns on one
 machine; read the ratios, not the milliseconds.
@@ -201,8 +202,15 @@ def main() -> None:
         "--cpu", action="store_true", help="processor time, not wall time: on a machine that others use"
     )
     verbs.add_parser("answer").add_argument("--rows", type=int, default=3_000_000)
+    loading = verbs.add_parser("load")
+    loading.add_argument("--aggregates", type=int, default=500, help="built by a batch, each of another grain")
+    loading.add_argument("--seconds", type=float, default=5, help="for each figure")
     arguments = parser.parse_args()
-    if arguments.verb == "rewrite":
+    if arguments.verb == "load":
+        from routing_load import load
+
+        load(arguments.aggregates, arguments.seconds)
+    elif arguments.verb == "rewrite":
         rewrite(arguments.counts, time.process_time if arguments.cpu else time.perf_counter)
     else:
         answer(arguments.rows)
