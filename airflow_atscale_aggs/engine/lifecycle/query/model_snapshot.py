@@ -146,7 +146,8 @@ def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datet
     physical = with_away(physical, model.datasets, list(surroundings_by_batch.values()))
     sources = Sources(model.datasets, physical, workspace.warehouse.dialect)
     today = Surroundings(settings=settings, tables=tables_of(model.datasets, sources))
-    circumstances = _Circumstances(model, paths, sources, today, surroundings_by_batch, gone)
+    schemas = {batch: read.batches.get(batch).schema for batch in surroundings_by_batch}
+    circumstances = _Circumstances(model, paths, sources, today, surroundings_by_batch, gone, schemas)
     serving, others = _split_instances(read, record, circumstances, active)
     return ModelSnapshot(
         record=record,
@@ -191,7 +192,7 @@ def _split_instances(
         if part is None or miss is not None:
             others += [miss] if miss is not None else []
         else:
-            serving.append(_make_serving(instance, part, read, now))
+            serving.append(_make_serving(instance, part, now))
     built = {(instance.step.definition_id, instance.step.fact) for instance in active}
     for definition in current.values():
         for part in definition.definition.parts if definition.status is DefinitionStatus.DEFINED else ():
@@ -230,6 +231,7 @@ class _Circumstances:
     Attributes:
         then: surroundings of the batches that built the instances, by batch.
         gone: names of tables that are not there any more, by instance.
+        schemas: where each batch has made its tables. There are few batches, and there may be thousands of instances.
     """
 
     model: SemanticModel
@@ -238,11 +240,10 @@ class _Circumstances:
     surroundings: Surroundings
     then: Mapping[str, Surroundings | None]
     gone: Mapping[str, tuple[str, ...]]
+    schemas: Mapping[str, str]
 
 
-def _make_serving(
-    instance: InstanceRecord, part: FactPart, read: RegistryReader, now: _Circumstances
-) -> ServingInstance:
+def _make_serving(instance: InstanceRecord, part: FactPart, now: _Circumstances) -> ServingInstance:
     then = now.then[instance.batch_id]
     settings = {} if then is None else then.settings
     needed = needed_by(instance.step, part, now.sources)
@@ -253,7 +254,7 @@ def _make_serving(
         part=part,
         rows=instance.rows or 0,
         table=str(instance.table),
-        schema=read.batches.get(instance.batch_id).schema,
+        schema=now.schemas[instance.batch_id],
         as_of=instance.started_at,
         relies_on={setting: settings.get(setting, "") for setting in needed},
     )
