@@ -31,8 +31,8 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_work
 _ROWS = 12_000
 _SHAPES = 1000
 _PLAIN = (
-    "SELECT category, SUM(amount) FROM sales f JOIN product p ON f.sku_id = p.sku_id WHERE category <> '2024' GROUP BY 1",
-    "SELECT region, SUM(amount) FROM sales f JOIN store s ON f.store_id = s.store_id WHERE region <> '2024' GROUP BY 1",
+    "SELECT category, SUM(amount) FROM sales f JOIN product p USING (sku_id) WHERE category <> '2024' GROUP BY 1",
+    "SELECT region, SUM(amount) FROM sales f JOIN store s USING (store_id) WHERE region <> '2024' GROUP BY 1",
 )
 
 
