@@ -26,7 +26,7 @@ _AGGREGATES = """\
 aggregates:
   - unique_name: by_country_and_day
     label: by country and day
-    metrics: [revenue, costs, basket_rows, mean_amount, paid_revenue]
+    metrics: [revenue, costs, basket_rows, mean_amount, paid_revenue, norwegian_revenue, revenue_of_nowhere]
     attributes:
       - {name: customer__country, dimension: customer}
       - {name: metric_time__day, dimension: metric_time}
@@ -57,6 +57,11 @@ _BAKERY = {
         SELECT d.day, (SELECT SUM(amount) FROM bakery.baskets b WHERE CAST(b.ordered_at AS DATE) = d.day)
             - (SELECT SUM(amount) FROM bakery.baskets b WHERE CAST(b.ordered_at AS DATE) = d.day - INTERVAL 1 MONTH)
         FROM bakery.days d""",
+    'SELECT "customer__country", norwegian_revenue, revenue_of_nowhere FROM bakery GROUP BY 1': """
+        SELECT c.country, SUM(b.amount) FILTER (WHERE c.country = 'NO'),
+            SUM(b.amount) FILTER (WHERE c.country IS NULL AND UPPER(n.area) = 'NORTH')
+        FROM bakery.baskets b LEFT JOIN bakery.customers c USING (customer_id)
+        LEFT JOIN bakery.branches n USING (branch_id) GROUP BY 1""",
     'SELECT "basket__state", norwegian_revenue, norwegian_share FROM bakery GROUP BY 1': """
         SELECT b.state, SUM(b.amount) FILTER (WHERE c.country = 'NO'),
             CAST(SUM(b.amount) FILTER (WHERE c.country = 'NO') AS DOUBLE) / NULLIF(SUM(b.amount), 0)
@@ -155,7 +160,7 @@ def test_a_converted_dbt_project_answers_as_sql_does(
 
 
 def test_aggregates_of_a_converted_model_answer(bakery: Workspace) -> None:
-    sql = 'SELECT "customer__country", revenue, margin FROM bakery GROUP BY 1'
+    sql = 'SELECT "customer__country", revenue, margin, norwegian_revenue FROM bakery GROUP BY 1'
 
     assert all(source.aggregate is not None for source in QueryRouter(bakery).answer(sql).plan.sources)
 

@@ -136,7 +136,8 @@ def _propose(questions: TableQuestions, request: DiscoverRequest, chosen: tuple[
     schema, facts = chosen
     names = Names(questions.tables)
     declared = declared_keys(questions, schema)
-    keys = questions.prove_keys({*likely_keys(questions.tables, names), *_declared_targets(declared, questions)})
+    wanted = dict.fromkeys([*likely_keys(questions.tables, names), *_declared_targets(declared, questions)])
+    keys = questions.prove_keys(wanted)
     candidates = find_candidates(questions.tables, names, keys, declared)
     decisions = choose_references(questions.inclusions(candidates), questions.tables, request.most_orphans)
     answers = {question: request.answer(question) for question in decisions.questions}
