@@ -102,6 +102,19 @@ class NewSegment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemadeRange:
+    """Segments that a step makes in place of others, because their range was named as changed.
+
+    Attributes:
+        comparison: of the totals of the new segments with those of the segments that they replace. A difference is what
+            has changed.
+    """
+
+    rows: RowRange
+    comparison: Verification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Increment:
     """What a step adds to, or puts in place of, the segments of its aggregate.
 
@@ -122,6 +135,7 @@ class Increment:
             has none.
         sources: what the segments were made from; None in steps of versions that did not note it.
         late: fact rows below what is read that were not there when it was built; None when nobody counted.
+        remade: ranges that were named as changed, where nothing but totals tells whether they have.
     """
 
     indicator: Indicator
@@ -140,6 +154,7 @@ class Increment:
     sources: SourceState | None = None
     identities_sql: str = ""
     late: int | None = None
+    remade: tuple[RemadeRange, ...] = ()
 
     def replace_text(self, token: str, text: str) -> Increment:
         """The same with a token of the tables' names put in."""
@@ -148,6 +163,9 @@ class Increment:
             new=tuple(segment.replace_text(token, text) for segment in self.new),
             create_view_sql=self.create_view_sql.replace(token, text),
             unchanged_view_sql=self.unchanged_view_sql.replace(token, text),
+            remade=tuple(
+                replace(remade, comparison=remade.comparison.replace_text(token, text)) for remade in self.remade
+            ),
         )
 
 

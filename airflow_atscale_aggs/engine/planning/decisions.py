@@ -74,6 +74,14 @@ class Segmented:
         return join_ranges(self.made)
 
     @property
+    def remade(self) -> tuple[RowRange, ...]:
+        """The ranges that are made anew and of which no checksum tells whether they have changed; touching ones as one."""
+        known = {rows for rows, checksum in zip(self.made, self.checksums, strict=False) if checksum is not None}
+        is_told = all(rows in known for rows in self.anew) and all(segment.checksum for segment in self.replaced)
+        hashed = [checksum for checksum in self.checksums if checksum is not None]
+        return () if is_told and all(checksum.columns for checksum in hashed) else join_ranges(self.anew)
+
+    @property
     def window(self) -> RowRange:
         """The range above the settled segments that an increment begins with; of a full build, all."""
         if self.ranges:

@@ -8,17 +8,15 @@ from zoneinfo import ZoneInfo
 from airflow_atscale_aggs.engine.aggregates.indicator import (
     IndicatorKind,
     IndicatorUnit,
-    RowRange,
     moment_of,
     render_bound,
 )
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.provenance import add_checksums
-from airflow_atscale_aggs.engine.aggregates.segment import Segment
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
 from airflow_atscale_aggs.engine.planning.increments import IncrementsInput
-from airflow_atscale_aggs.engine.planning.slices import join_ranges
+from airflow_atscale_aggs.engine.planning.slices import is_within, join_ranges
 from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting
 from airflow_atscale_aggs.engine.sql.indicator_lookup import is_finer_than_kept
 
@@ -93,19 +91,14 @@ def _describe_named(fact: str, decision: Segmented) -> list[str]:
     checksums = dict(zip(decision.made, decision.checksums, strict=False))
     sentences = []
     for rows, count in zip(join_ranges(decision.anew), decision.counts, strict=True):
-        replaced = [segment for segment in decision.replaced if _is_within(segment, rows)]
-        now = add_checksums(checksums.get(piece) for piece in decision.anew if _is_within(piece, rows))
+        replaced = [segment for segment in decision.replaced if is_within(segment, rows)]
+        now = add_checksums(checksums.get(piece) for piece in decision.anew if is_within(piece, rows))
         before = add_checksums(segment.checksum for segment in replaced)
         found = _describe_counts([segment.fact_rows for segment in replaced], count)
         if found == _AS_MANY and before is not None and now is not None and before.columns:
             found += ", nothing is found to have changed there" if before == now else ", with other values"
         sentences.append(f"`{fact}` was named as changed ({names}): segments of {rows} are made anew{found}.")
     return sentences
-
-
-def _is_within(part: Segment | RowRange, rows: RowRange) -> bool:
-    is_after = rows.after is None or (part.after is not None and part.after >= rows.after)
-    return is_after and (rows.through is None or (part.through is not None and part.through <= rows.through))
 
 
 def _describe_counts(before: Sequence[int | None], now: int | None) -> str:

@@ -13,10 +13,11 @@ from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, row_count
 from airflow_atscale_aggs.engine.aggregates.provenance import add_checksums
-from airflow_atscale_aggs.engine.aggregates.segment import Increment, NewSegment, Segment
+from airflow_atscale_aggs.engine.aggregates.segment import Increment, NewSegment, RemadeRange, Segment
 from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
 from airflow_atscale_aggs.engine.model.paths import JoinStep
 from airflow_atscale_aggs.engine.planning.decisions import Segmented
+from airflow_atscale_aggs.engine.planning.slices import is_within
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.derivations import combine_segments, select_from_instance, unite_segments
@@ -114,6 +115,7 @@ class SegmentComposer:
             sources=decision.sources,
             identities_sql=identities_query([self._part.fact], self._context.sources) or "" if decision.sources else "",
             late=None if decision.late is None else max(decision.late, 0),
+            remade=tuple(self._remade(rows) for rows in decision.remade),
         )
 
     def verification(self) -> Verification:
@@ -177,6 +179,14 @@ class SegmentComposer:
                 self._part, self._target(1), exp.Subquery(this=unite_segments(self._part, tables))
             ),
         )
+
+    def _remade(self, rows: RowRange) -> RemadeRange:
+        """A range that is made anew, with the comparison of its totals with those of before."""
+        before = [segment for segment in self._decision.replaced if is_within(segment, rows)]
+        new = [self._target(number) for number, piece in self._numbered if is_within(piece, rows)]
+        old = exp.Subquery(this=unite_segments(self._part, self._tables_of(before)))
+        target = exp.Subquery(this=unite_segments(self._part, new))
+        return RemadeRange(rows=rows, comparison=self._context.verifications.merging(self._part, target, old))
 
     def _unsettled_differences(self) -> GroupsQuery | None:
         """A query for the groups in which the last unsettled segment differs from the facts.

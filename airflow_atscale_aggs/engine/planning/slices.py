@@ -46,6 +46,12 @@ def _overlaps(segment: Segment, after: int, through: int) -> bool:
     return after < segment.through and (segment.after is None or segment.after < through)
 
 
+def is_within(part: Segment | RowRange, rows: RowRange) -> bool:
+    """Whether a segment or a range lies in a range."""
+    is_after = rows.after is None or (part.after is not None and part.after >= rows.after)
+    return is_after and (rows.through is None or (part.through is not None and part.through <= rows.through))
+
+
 def range_of(segment: Segment, window: RowRange) -> RowRange:
     """The fact rows of a segment; ``window`` names the indicator."""
     return replace(window, after=segment.after, through=segment.through)

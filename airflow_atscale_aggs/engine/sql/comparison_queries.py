@@ -103,7 +103,7 @@ class VerificationComposer:
             ),
         )
 
-    def merging(self, part: FactPart, target: exp.Table, merged: exp.Expr) -> Verification:
+    def merging(self, part: FactPart, target: exp.Expr, merged: exp.Expr) -> Verification:
         """How a table is compared with those that were merged into it."""
         source = self._sources[part.fact]
         whole = self.verification(part, target)

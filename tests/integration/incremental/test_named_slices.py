@@ -9,6 +9,7 @@ import pytest
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, cancel_batch
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, begin_batch
+from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
 from airflow_atscale_aggs.engine.lifecycle.build.named_slices import read_slices
 from airflow_atscale_aggs.engine.lifecycle.build.verify import Finding, verify
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -115,10 +116,27 @@ def test_what_changed_and_was_not_named_is_told(long_star: Workspace) -> None:
     star.check_views(long_star)
 
 
-def test_what_was_named_and_has_not_changed_is_told(long_star: Workspace) -> None:
-    report = _build(long_star, (START + 30, START + 32))
+@pytest.mark.parametrize("is_checked", [True, False])
+def test_what_was_named_and_has_not_changed_is_told(long_star: Workspace, *, is_checked: bool) -> None:
+    """By checksums, where the warehouse makes them of all rows; else by the totals of the segments."""
+    star.put_setting(long_star, "aggregate.incrementalUpdate.checkOlderRows.enabled", is_checked)
+    is_hashed = is_checked and long_star.warehouse.dialect.name == "duckdb"
+    events: list[BuildEvent] = []
 
-    assert any("nothing is found to have changed there" in note for note in report.batch.notes), report.batch.notes
+    def build() -> str:
+        report = star.build(long_star, at=_END, events=events, request=_request((START + 30, START + 32)))
+        return "\n".join(report.batch.notes)
+
+    notes = build()
+    assert ("nothing is found to have changed there" in notes) is is_hashed
+    assert notes.count("which were named as changed, are what they were.") == (0 if is_hashed else 3)
+    tiny_star.run_sql(long_star, "UPDATE sales SET amount = amount + 1 WHERE seq = 30")
+    notes = build()
+    assert "are what they were" not in notes
+    assert ("with other values" in notes) is is_hashed
+    changes = [event.text for event in events if "has changed: " in event.text]
+    assert len(changes) == (0 if is_hashed else 3)
+    star.check_views(long_star)
 
 
 def test_a_slice_stays_due_until_a_batch_with_it_serves(long_star: Workspace) -> None:

@@ -39,6 +39,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.segment_tables import (
     NotComparableError,
     compare_merged_segments,
     fill_segments,
+    find_unchanged_ranges,
     reuse_segments,
 )
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
@@ -172,6 +173,7 @@ def run_attempt(
             _drop_quietly(session, step)
             raise _record_failure(workspace, claim, error, settings, tell) from error
         seconds = time.monotonic() - started
+        unchanged = find_unchanged_ranges(session, claim, tell) if built.parts.segments else ()
         try:
             done = workspace.registry.attempts.finish(
                 claim,
@@ -184,6 +186,7 @@ def run_attempt(
         except StaleStatusError:
             _drop_quietly(session, step)
             raise
+    workspace.registry.batches.add_notes(claim.instance.batch_id, unchanged)
     tell("done", rows=built.parts.rows, seconds=seconds, source=built.source.option.name)
     return done
 

@@ -7,9 +7,10 @@ import time
 from airflow_atscale_aggs.engine.aggregates.build_step import SourceOption
 from airflow_atscale_aggs.engine.aggregates.provenance import SourceState, read_identities, replaced_table
 from airflow_atscale_aggs.engine.aggregates.segment import BuiltSegment, Increment, NewSegment, SegmentKey
+from airflow_atscale_aggs.engine.aggregates.verification import first_disagreement
 from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
-from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
-from airflow_atscale_aggs.engine.lifecycle.build.compare import Comparison, UndecidedError, compare
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, WarehouseError
+from airflow_atscale_aggs.engine.lifecycle.build.compare import Comparison, UndecidedError, compare, take_totals
 from airflow_atscale_aggs.engine.lifecycle.build.events import EventSender
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim
 from airflow_atscale_aggs.engine.settings import VerificationLevel
@@ -124,6 +125,27 @@ def compare_merged_segments(session: WarehouseSession, claim: Claim, built: Buil
         except UndecidedError as error:
             undecided.append(f"merged segments: {error}")
     return tuple(undecided)
+
+
+def find_unchanged_ranges(session: WarehouseSession, claim: Claim, tell: EventSender) -> tuple[str, ...]:
+    """Sentences about ranges that were named as changed and have the totals of before.
+
+    What has changed in the others is an event. Not to be called inside a transaction, as `compare_merged_segments`.
+    """
+    step = claim.instance.step
+    unchanged = []
+    for remade in step.increment.remade if step.increment is not None else ():
+        try:
+            before, now = (take_totals(session, query) for query in (remade.comparison.facts, remade.comparison.table))
+        except (UndecidedError, WarehouseError):
+            # It is told for people: the segments are right without it.
+            continue
+        if measure := first_disagreement(remade.comparison, before, now):
+            tell("segment", text=f"{remade.rows} has changed: {measure} was {before[measure]} and is {now[measure]}")
+        else:
+            what = f"totals of the segments of {remade.rows}, which were named as changed, are what they were"
+            unchanged.append(f"`{step.aggregate}`: the {what}.")
+    return tuple(unchanged)
 
 
 def _fill_segment(session: WarehouseSession, segment: NewSegment, sql: str, tell: EventSender) -> BuiltSegment:
