@@ -75,7 +75,7 @@ class Segmented:
 
     @property
     def remade(self) -> tuple[RowRange, ...]:
-        """The ranges that are made anew and of which no checksum tells whether they have changed; touching ones as one."""
+        """The ranges that are made anew, without those of which checksums tell whether they have changed."""
         known = {rows for rows, checksum in zip(self.made, self.checksums, strict=False) if checksum is not None}
         is_told = all(rows in known for rows in self.anew) and all(segment.checksum for segment in self.replaced)
         hashed = [checksum for checksum in self.checksums if checksum is not None]
