@@ -185,6 +185,23 @@ def postgres_database(postgres_server: str) -> PostgresDatabase:
     return database
 
 
+@pytest.fixture(scope="session")
+def copy_database(postgres_server: str) -> Callable[[str, str], None]:
+    """A function (URL, URL of another) that makes a database anew as a copy of another, which nobody is connected to.
+
+    A copy takes a fifth of the time that a model's deployment and its first batch take.
+    """
+    maintenance = urlsplit(postgres_server)._replace(scheme="postgresql").geturl()
+
+    def copy(url: str, template_url: str) -> None:
+        name, template = (urlsplit(each).path.removeprefix("/") for each in (url, template_url))
+        with psycopg.connect(maintenance, autocommit=True) as server:
+            server.execute(f'DROP DATABASE "{name}"')
+            server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+
+    return copy
+
+
 @pytest.fixture
 def postgres_url(postgres_database: PostgresDatabase) -> Iterator[str]:
     """The URL of an empty database that only this test uses."""
@@ -200,11 +217,16 @@ def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"duckdb:///{tmp_path / 'w.duckdb'}"
 
 
+def open_beside(warehouse_url: str, folder: Path) -> AbstractContextManager[Workspace]:
+    """A workspace: SQLite in a folder beside DuckDB, or both in one PostgreSQL database."""
+    registry = f"sqlite:///{folder / 'registry.sqlite'}" if warehouse_url.startswith("duckdb") else warehouse_url
+    return open_workspace(registry=registry, warehouse=warehouse_url, aggregate_schema="aggs")
+
+
 @pytest.fixture
 def empty_workspace(warehouse_url: str, tmp_path: Path) -> Iterator[Workspace]:
     """An empty workspace: SQLite beside DuckDB, or both in one PostgreSQL database."""
-    registry = f"sqlite:///{tmp_path / 'registry.sqlite'}" if warehouse_url.startswith("duckdb") else warehouse_url
-    with open_workspace(registry=registry, warehouse=warehouse_url, aggregate_schema="aggs") as opened:
+    with open_beside(warehouse_url, tmp_path) as opened:
         yield opened
 
 
