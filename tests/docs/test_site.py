@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import itertools
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -9,8 +11,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from tests.support.docs.pages import ROOT, anchors_of, links_of, readable_files
+from tests.support.docs.steps import steps_of
 
 _LOADED = re.compile(r'<(?:link|script|img|iframe|source)\b[^>]*?(?:href|src)="((?:https?:)?//[^"]+)"')
+_CODE = re.compile(r'<div class="highlight"><pre>.*?<code>(.*?)</code></pre>', re.DOTALL)
+_LEFT_OUT = re.compile(r'<span class="g[op]">.*?</span>')
+_TAG = re.compile(r"<[^>]+>")
 _BIGGEST_PICTURE = 200_000
 
 
@@ -44,6 +50,31 @@ def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
     }
 
     assert elsewhere == set()
+
+
+def test_what_is_copied_from_a_console_is_its_commands(site: Path) -> None:
+    """The theme marks what it copies, and our style leaves prompts and outputs out of that."""
+    scripts = "".join(file.read_text(encoding="utf-8") for file in site.glob("assets/javascripts/bundle.*.js"))
+    style = (site / "stylesheets" / "pages.css").read_text(encoding="utf-8")
+    assert "data-md-copying" in scripts
+    assert "[data-md-copying] .gp, [data-md-copying] .go { display: none; }" in style
+
+    pages = [page for page in readable_files() if page.is_relative_to(ROOT / "docs")]
+    assert {page: _copied(site, page) for page in pages} == {page: _commands(page) for page in pages}
+
+
+def _copied(site: Path, page: Path) -> list[list[str]]:
+    """The words that the copy button takes from each console of a page of the site."""
+    text = (site / page.relative_to(ROOT / "docs")).with_suffix(".html").read_text(encoding="utf-8")
+    consoles = [code for code in _CODE.findall(text) if 'class="gp"' in code]
+    return [html.unescape(_TAG.sub("", _LEFT_OUT.sub("", code))).split() for code in consoles]
+
+
+def _commands(page: Path) -> list[list[str]]:
+    """The words of the commands of each console of a page."""
+    steps = (step for step in steps_of(page) if step.command)
+    consoles = itertools.groupby(steps, lambda step: step.block)
+    return [[word for step in within for word in step.command.split()] for _, within in consoles]
 
 
 @pytest.mark.parametrize("file", readable_files(), ids=lambda file: str(file.relative_to(ROOT)))
