@@ -19,7 +19,7 @@ _PERIODS = {"hour": 13, "day": 10, "month": 7}
 
 
 def partition_key_of(event: Any) -> str:
-    """The partition key of an asset event; empty where it has none."""
+    """The partition key of an asset event or of a run; empty where it has none."""
     return getattr(event, "partition_key", None) or ""
 
 
@@ -49,13 +49,23 @@ def changed_by_events(
         partition_period: ``hour``, ``day`` or ``month`` where keys are moments at which such a period begins, as those
             of a cron timetable are; empty: a key covers what it leaves open.
     """
-    pairs = []
-    for event in events:
-        key = partition_key_of(event).strip()
-        if partition_period:
-            key = key[: _PERIODS[partition_period]]
-        pairs.append((datasets.get(event.asset.name, event.asset.name), key))
-    return tuple(dict.fromkeys(pairs))
+    named = [(datasets.get(event.asset.name, event.asset.name), partition_key_of(event)) for event in events]
+    return tuple(dict.fromkeys((dataset, _range_of(key, partition_period)) for dataset, key in named))
+
+
+def changed_by_run(context: Context, datasets: Mapping[str, str], partition_period: str) -> tuple[tuple[str, str], ...]:
+    """The same for a run that somebody has started with a partition key, or a backfill of partitions has.
+
+    It names a range of all these datasets.
+    """
+    key = partition_key_of(context["dag_run"])
+    if not key:
+        return ()
+    return tuple((dataset, _range_of(key, partition_period)) for dataset in dict.fromkeys(datasets.values()))
+
+
+def _range_of(key: str, partition_period: str) -> str:
+    return key.strip()[: _PERIODS[partition_period]] if partition_period else key.strip()
 
 
 def check_period(partition_period: str) -> str:

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_atscale_aggs.assets.partition_events import (
     changed_by_events,
+    changed_by_run,
     check_period,
     partition_events,
     partition_signal,
@@ -58,7 +59,8 @@ class PlanBatchBuildOperator(AggregatesOperator):
         changed: ranges of indicators that have changed, by dataset, also as JSON; a range or a list of them. They are
             made anew, however old they are. The batch is incremental then, unless the conf of the run says ``full``.
         partitions: dataset by name of the asset whose events have partition keys (Airflow 3.2 and later); an asset that
-            is not in it is called as its dataset. A key of such an event names what has changed.
+            is not in it is called as its dataset. A key of such an event names what has changed; so does the key of a
+            run that was started with one, for all datasets that stand here.
         partition_period: ``hour``, ``day`` or ``month`` where these keys are moments at which such a period begins, as
             those of a cron timetable are; empty: a key covers what it leaves open, such as ``2026-01-03`` the day.
         is_first: nothing that loads facts runs before this task in its DAG, so that the batch counts as asked for when
@@ -139,7 +141,9 @@ class PlanBatchBuildOperator(AggregatesOperator):
         conf = check_keys(context["dag_run"].conf, self.dag.params if self.has_dag() else ())
         check_values(conf)
         events = partition_events(context)
-        changed = (*read_changed(self.changed), *changed_by_events(events, self.partitions, self.partition_period))
+        named = self.partitions, self.partition_period
+        by_keys = changed_by_events(events, *named) if events else changed_by_run(context, *named)
+        changed = (*read_changed(self.changed), *by_keys)
         # The form of a run says `full` outright; who names what has changed does not mean the default of the DAG.
         is_full = read_build_type(self.build_type) == "full" and (not changed or "build_type" in conf)
         return {

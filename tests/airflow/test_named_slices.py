@@ -17,7 +17,12 @@ from airflow.sdk.api.datamodels._generated import AssetEventDagRunReference, Ass
 from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
 
 from airflow_atscale_aggs.assets import partition_events as events_room
-from airflow_atscale_aggs.assets.partition_events import changed_by_events, check_period, partition_events
+from airflow_atscale_aggs.assets.partition_events import (
+    changed_by_events,
+    changed_by_run,
+    check_period,
+    partition_events,
+)
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
@@ -137,6 +142,19 @@ def test_keys_are_ranges_of_the_dataset_that_the_asset_stands_for() -> None:
     with pytest.raises(ValueError, match="partition_period is `week`, and must be one of hour, day, month, or empty"):
         check_period("week")
     assert partition_events(_context(_event(None))) == []
+
+
+def test_the_key_of_a_run_that_no_event_has_started_names_a_range() -> None:
+    """Somebody has started it with a key, or it belongs to a backfill of partitions."""
+    context = _context()
+    assert changed_by_run(context, {"sales_by_day": "sales"}, "") == ()
+    context["dag_run"].partition_key = "2026-01-03T00:00:00"
+
+    assert changed_by_run(context, {"sales_by_day": "sales", "copy": "sales", "returned": "returns"}, "day") == (
+        ("sales", "2026-01-03"),
+        ("returns", "2026-01-03"),
+    )
+    assert changed_by_run(context, {}, "day") == ()
 
 
 def test_a_run_of_a_key_that_is_no_range_fails_at_once(urls: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.aggregates.segment import Segment, run_to_merge
 from airflow_atscale_aggs.engine.planning.slices import newest_run
 from airflow_atscale_aggs.engine.settings import Settings
 
-MOST_PIECES = 1000
+MOST_PIECES = 400
 """A range is cut into no more segments. A mistyped year would make millions of them; the oldest one is longer then."""
 
 _MICRO = 10**6
