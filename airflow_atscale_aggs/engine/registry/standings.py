@@ -8,11 +8,13 @@ is committed by then: of two that change the same definition, the second one see
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     Float,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     String,
     Subquery,
     and_,
+    any_,
     bindparam,
     case,
     cast,
@@ -53,7 +56,8 @@ LONGEST_KEY = 400
 LONGEST_MODEL_KEY = 100
 """Characters of a model's name, before that of the aggregate."""
 
-_CHUNK = 500
+_CHUNK, _ARRAY = 500, 5000
+"""Ids that a statement has as a list, and as an array."""
 
 
 def name_key(name: str, label: str = "") -> str:
@@ -75,8 +79,8 @@ def refresh_standing(connection: Connection, definition_id: str) -> None:
 
 def refresh_standings(connection: Connection, definition_ids: Collection[str]) -> None:
     """Write where some definitions stand, in the transaction that is open."""
-    for chunk in _chunks(sorted(set(definition_ids))):
-        _refresh(connection, functools.partial(_is_one_of, chunk))
+    for only in _each_of(connection, sorted(set(definition_ids))):
+        _refresh(connection, only)
 
 
 def refresh_standings_of_batches(connection: Connection, *batch_ids: str) -> None:
@@ -199,10 +203,6 @@ def _shown_status(is_active: ColumnElement[bool], built: Any) -> ColumnElement[s
     )
 
 
-def _is_one_of(ids: Collection[str], column: ColumnElement[str]) -> ColumnElement[bool]:
-    return column.in_(ids)
-
-
 def _refresh(connection: Connection, only: Only) -> None:
     _lock(connection, only)
     connection.execute(_refresh_statement(connection.dialect.name, only))
@@ -210,8 +210,8 @@ def _refresh(connection: Connection, only: Only) -> None:
 
 def _refresh_columns(connection: Connection, statement: Any, definition_ids: Iterable[str]) -> None:
     wanted = sorted(set(definition_ids))
-    for chunk in _chunks(wanted):
-        _lock(connection, functools.partial(_is_one_of, chunk))
+    for only in _each_of(connection, wanted):
+        _lock(connection, only)
     if wanted:
         connection.execute(statement, [{"definition": identity} for identity in wanted])
 
@@ -223,8 +223,27 @@ def _lock(connection: Connection, only: Only) -> None:
         connection.execute(select(column).where(only(column)).order_by(column).with_for_update())
 
 
-def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:
-    return [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]
+def _each_of(connection: Connection, ids: Sequence[str]) -> Iterator[Only]:
+    """Conditions that restrict a column to some ids, not too many at a time.
+
+    PostgreSQL takes them as one array: SQLAlchemy and the driver prepare each value of a list by itself.
+    """
+    has_arrays = connection.dialect.name != "sqlite"
+    size = _ARRAY if has_arrays else _CHUNK
+    for start in range(0, len(ids), size):
+        chunk = ids[start : start + size]
+        if has_arrays:
+            yield functools.partial(_is_in_array, bindparam("ids", chunk, type_=ARRAY(String)))
+        else:
+            yield functools.partial(_is_one_of, chunk)
+
+
+def _is_in_array(array: BindParameter[Any], column: ColumnElement[str]) -> ColumnElement[bool]:
+    return column == any_(array)
+
+
+def _is_one_of(ids: Sequence[str], column: ColumnElement[str]) -> ColumnElement[bool]:
+    return column.in_(ids)
 
 
 @functools.cache
