@@ -108,15 +108,21 @@ def _look(ctx: click.Context, folder: Path, options: dict[str, Any], *, asks: bo
         listen=_Progress(),
     )
     warehouse = open_only_warehouse(ctx, connection)
-    try:
-        with Interruptible(warehouse.cancel_all) as interruptible:
-            try:
-                return discover(warehouse, request)
-            finally:
-                interruptible.check()
-    finally:
-        _Progress.end()
-        warehouse.close()
+    with Interruptible(warehouse.cancel_all, _end_at_once, patience=2.0) as interruptible:
+        try:
+            return discover(warehouse, request)
+        finally:
+            _Progress.end()
+            warehouse.close()
+            interruptible.check()
+
+
+def _end_at_once() -> None:
+    """End the process while it looks: a warehouse that does not even answer to that is not waited for."""
+    import os
+
+    say("Interrupted. Nothing was written.")
+    os._exit(130)
 
 
 class _Progress:

@@ -18,9 +18,18 @@ class Interruptible:
         signal_number: the signal that came; 0 as long as none did.
     """
 
-    def __init__(self, cancel: Callable[[], None]) -> None:
+    def __init__(
+        self, cancel: Callable[[], None], give_up: Callable[[], None] | None = None, *, patience: float = 5.0
+    ) -> None:
+        """Say what ends the block.
+
+        Args:
+            cancel: interrupts the running statements.
+            give_up: ends the process when the block goes on, since a warehouse may not answer; None: it is waited for.
+            patience: seconds after the signal until then.
+        """
         self.signal_number = 0
-        self._cancel = cancel
+        self._cancel, self._give_up, self._patience = cancel, give_up, patience
         self._over = threading.Event()
         self._handlers: dict[int, Any] = {}
 
@@ -47,6 +56,7 @@ class Interruptible:
             self.signal_number = number
             # In a thread of its own: the main thread may hold the very lock that cancelling needs.
             threading.Thread(target=self._cancel_until_over, daemon=True).start()
+            threading.Thread(target=self._wait_and_give_up, daemon=True).start()
         raise KeyboardInterrupt
 
     def _cancel_until_over(self) -> None:
@@ -54,3 +64,8 @@ class Interruptible:
         self._cancel()
         while not self._over.wait(_PAUSE_SECONDS):
             self._cancel()
+
+    def _wait_and_give_up(self) -> None:
+        """End the process where neither cancelling nor closing comes to an end."""
+        if self._give_up is not None and not self._over.wait(self._patience):
+            self._give_up()

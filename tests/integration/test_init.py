@@ -251,7 +251,12 @@ def test_a_question_that_is_left_writes_nothing(star: str, tmp_path: Path, quest
             init.write("0\n")
             init.wait_for(question)
         init.write(answer)
-        init.wait_for("Interrupted. Nothing was written.")
+        try:
+            init.wait_for("Interrupted. Nothing was written.", seconds=5)
+        except AssertionError:
+            # GNU readline misses a signal that comes in the very moment in which it begins to wait for keys.
+            init.write(answer)
+            init.wait_for("Interrupted. Nothing was written.")
         assert init.close() == 130
         assert "Traceback" not in init.seen
 

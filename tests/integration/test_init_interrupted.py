@@ -88,3 +88,30 @@ def test_a_signal_ends_it_in_a_pipe(slow: str, tmp_path: Path, sent: signal.Sign
 
     assert (process.returncode, rest) == (130, "Interrupted. Nothing was written.\n")
     assert not (tmp_path / "m").exists()
+
+
+_DEAF = """
+import os, time
+from airflow_atscale_aggs.cli.interruption import Interruptible
+
+def never():
+    while True:
+        time.sleep(60)
+
+with Interruptible(never, lambda: os._exit(130), patience=0.2):
+    print("begun", flush=True)
+    while True:
+        try:
+            never()
+        except KeyboardInterrupt:
+            pass
+"""
+
+
+def test_a_warehouse_that_answers_to_nothing_is_not_waited_for() -> None:
+    """Neither cancelling nor closing comes to an end."""
+    with subprocess.Popen([sys.executable, "-c", _DEAF], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=_SOON) == 130
