@@ -21,20 +21,22 @@ from airflow_atscale_aggs.engine.registry.tables import segment_uses, segments
 
 def record_planned_segments(connection: Connection, step: BuildStep, attempt: int) -> None:
     """Record the segments that an attempt may make, in the transaction that claims it; the step is the attempt's."""
-    for segment in step.increment.new if step.increment is not None else ():
-        connection.execute(
-            insert(segments).values(
-                instance_id=step.instance_id,
-                attempt=attempt,
-                number=segment.number,
-                table=segment.table,
-                drop_sql=segment.drop_sql,
-                after=None if segment.rows.after is None else str(segment.rows.after),
-                through=str(segment.rows.through),
-                is_settled=segment.is_settled,
-                checksum=None if segment.checksum is None else documents.encode_checksum(segment.checksum),
-            )
-        )
+    rows = [
+        {
+            "instance_id": step.instance_id,
+            "attempt": attempt,
+            "number": segment.number,
+            "table": segment.table,
+            "drop_sql": segment.drop_sql,
+            "after": None if segment.rows.after is None else str(segment.rows.after),
+            "through": str(segment.rows.through),
+            "is_settled": segment.is_settled,
+            "checksum": None if segment.checksum is None else documents.encode_checksum(segment.checksum),
+        }
+        for segment in (step.increment.new if step.increment is not None else ())
+    ]
+    if rows:
+        connection.execute(insert(segments), rows)
 
 
 def record_parts(connection: Connection, claim: Claim, built: BuiltParts, now: datetime) -> None:
@@ -63,16 +65,18 @@ def record_parts(connection: Connection, claim: Claim, built: BuiltParts, now: d
             .values(rows=segment.rows, fact_rows=segment.fact_rows, mark=segment.mark)
         )
     connection.execute(delete(segment_uses).where(segment_uses.c.instance_id == instance_id))
-    for position, key in enumerate(built.uses):
-        connection.execute(
-            insert(segment_uses).values(
-                instance_id=instance_id,
-                position=position,
-                made_by=key.instance_id,
-                made_attempt=key.attempt,
-                made_number=key.number,
-            )
-        )
+    uses = [
+        {
+            "instance_id": instance_id,
+            "position": position,
+            "made_by": key.instance_id,
+            "made_attempt": key.attempt,
+            "made_number": key.number,
+        }
+        for position, key in enumerate(built.uses)
+    ]
+    if uses:
+        connection.execute(insert(segment_uses), uses)
 
 
 def is_used() -> ColumnElement[bool]:
