@@ -44,24 +44,31 @@ def file_texts(folder: Path, root: Path, seen: set[str], issues: IssueList) -> I
         seen.add(real)
         folders[:] = [name for name in sorted(folders) if _is_entered(Path(current, name), top, root, issues)]
         for name in sorted(files):
-            path = Path(current, name)
-            if not name.endswith(SUFFIXES) or name.startswith(".") or os.path.realpath(path) in seen:
+            if not name.endswith(SUFFIXES) or name.startswith("."):
                 continue
-            seen.add(os.path.realpath(path))
+            path = Path(current, name)
+            # To find the real path of a file asks the system for each folder above it.
+            real_path = os.path.realpath(path) if path.is_symlink() else os.path.join(real, name)  # noqa: PTH118
+            if real_path in seen:
+                continue
+            seen.add(real_path)
             relative = os.path.relpath(path, root)
             try:
-                yield relative, read_text(path, top)
+                yield relative, read_text(path, top, real_path)
             except NotReadError as error:
                 (issues.warning if error.is_harmless else issues.error)(relative, "unreadable-file", error.reason)
 
 
-def read_text(path: Path, top: str) -> str:
+def read_text(path: Path, top: str, real_path: str | None = None) -> str:
     """The text of a regular file below ``top``, without a byte order mark.
+
+    Args:
+        real_path: of the file, where it is known.
 
     Raises:
         NotReadError: it is no regular file, too large, no text, outside, or may not be read.
     """
-    if not _is_below(os.path.realpath(path), top):
+    if not _is_below(real_path or os.path.realpath(path), top):
         raise NotReadError(f"the link {_ELSEWHERE}", is_harmless=True)
     content = b""
     try:

@@ -51,8 +51,11 @@ for _tag, _pattern, _first in (
 _DEEPEST = 100
 """The most levels of nesting. SML needs about a dozen."""
 
-_SAFE_DEPTH = 400
+_SAFE_DEPTH = 800
 """Texts below this depth are safe. libyaml works by recursion and ends the process at about ten thousand levels."""
+
+_BEFORE_LEVELS = " \t-?:\ufeff"
+"""What may stand in a line before the beginning of a list or mapping without brackets; libyaml skips U+FEFF."""
 
 _LONGEST_NUMBER = 40
 """The most characters of a number. Warehouses have 38 digits; Python refuses to read several thousand."""
@@ -95,8 +98,7 @@ def read_yaml(text: str) -> Any:
 
 def _check_depth(text: str) -> None:
     """Refuse a text that is nested too deeply. A text that may be too deep is read event by event."""
-    brackets = text.count("[") + text.count("{")
-    if max(brackets, max(map(len, text.splitlines()), default=0)) < _SAFE_DEPTH:
+    if depth_at_most(text) < _SAFE_DEPTH:
         return
     depth = 0
     for event in yaml.parse(text, Loader=_SmlLoader):
@@ -106,6 +108,18 @@ def _check_depth(text: str) -> None:
                 raise _too_deep(event.start_mark.line if event.start_mark else 0)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+
+
+def depth_at_most(text: str) -> int:
+    """No text is nested deeper than this, found without reading it as YAML.
+
+    Without brackets, each level begins further to the right than the one above it, behind nothing but spaces and the
+    signs of lists and keys; or a list begins where the mapping around it does. Each bracket may have one mapping more
+    inside, as `[a: 1]` has. The text behind them may be long.
+    """
+    brackets = text.count("[") + text.count("{")
+    columns = max((len(line) - len(line.lstrip(_BEFORE_LEVELS)) for line in text.splitlines()), default=0)
+    return 2 * (brackets + columns) + 1
 
 
 def _too_deep(line: int) -> YamlError:

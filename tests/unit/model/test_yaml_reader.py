@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import contextlib
+import random
 
-from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping, YamlError, read_yaml
+import pytest
+import yaml
+
+from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping, YamlError, depth_at_most, read_yaml
 
 
 def test_mappings_remember_their_lines() -> None:
@@ -109,6 +113,8 @@ def _doubling(levels: int) -> str:
         pytest.param("[" * 100_000, 1, "nested", id="brackets"),
         pytest.param("[" * 150 + "]" * 150, 1, "nested", id="few brackets"),
         pytest.param("- " * 100_000 + "x", 1, "nested", id="dashes"),
+        pytest.param("\ufeff" + "- " * 100_000 + "x", 1, "nested", id="dashes behind a byte order mark"),
+        pytest.param("? " * 100_000 + "x", 1, "nested", id="question marks"),
         pytest.param("\n".join(" " * level + "a:" for level in range(3000)), 101, "nested", id="indented"),
         pytest.param("a: 1\nb: " + "9" * 5000, 2, "a number of 5000 characters", id="a number of 5,000 digits"),
         pytest.param('a: 1\nb: "x\\0y"', 2, "NUL", id="NUL in a value"),
@@ -132,6 +138,43 @@ def test_depth_and_length_are_counted_exactly() -> None:
         read_yaml("[" * 101 + "]" * 101)
     with pytest.raises(YamlError, match="40 are the most"):
         read_yaml("a: " + "9" * 41)
+
+
+def test_no_text_is_deeper_than_is_told_without_reading_it() -> None:
+    """Otherwise libyaml would end the process on a text that was taken for a flat one."""
+    signs = [
+        "- ",
+        "? ",
+        ": ",
+        "a: ",
+        "\n",
+        "\n ",
+        "\n- ",
+        " ",
+        "&x ",
+        "!t ",
+        "a",
+        "'",
+        "|\n",
+        "\t",
+        "-",
+        "?",
+        ":",
+        "\r",
+    ]
+    signs += ["\u2028", "\x85", "---\n", "!!map ", "\ufeff", "\xa0", "[", "]", "{", "}", ", ", "#"]
+    draw = random.Random(1)
+    deep = 0
+    for _ in range(20000):
+        text = "".join(draw.choice(signs) for _ in range(draw.randint(2, 20)))
+        depth, deepest = 0, 0
+        with contextlib.suppress(yaml.YAMLError):
+            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+                deepest = max(deepest, depth)
+        assert deepest <= depth_at_most(text), text
+        deep += deepest > 2
+    assert deep > 20
 
 
 def test_many_brackets_in_a_text_are_no_depth() -> None:
