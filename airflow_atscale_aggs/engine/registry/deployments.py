@@ -128,6 +128,7 @@ def _record_definitions(
     appeared: list[str] = []
     changed: list[str] = []
     unchanged: list[str] = []
+    new: list[dict[str, Any]] = []
     for definition in wanted.values():
         row = rows_by_id.get(definition.id)
         document = documents.encode_definition(definition)
@@ -136,7 +137,7 @@ def _record_definitions(
             _update(connection, definition, document, status=DefinitionStatus.BLOCKED)
             unchanged.append(definition.name)
         elif row is None:
-            _insert(connection, definition, document, now)
+            new.append(_row(definition, document, now))
             (changed if definition.name in serving else appeared).append(definition.name)
         elif row.status == DefinitionStatus.DEFINED and bytes(row.document) == document:
             unchanged.append(definition.name)
@@ -146,6 +147,8 @@ def _record_definitions(
                 connection, definition, document, status=DefinitionStatus.DEFINED, status_reason="", retired_at=None
             )
             (changed if row.status == DefinitionStatus.DEFINED else appeared).append(definition.name)
+    if new:
+        connection.execute(insert(definitions), new)
     gone = [row for row in rows if row.status == DefinitionStatus.DEFINED and row.id not in wanted]
     if gone:
         is_gone = definitions.c.id.in_([row.id for row in gone])
@@ -171,20 +174,18 @@ def _record_system_definitions(connection: Connection, deployment: Deployment, n
     return tuple(names)
 
 
-def _insert(connection: Connection, definition: AggregateDefinition, document: bytes, now: datetime) -> None:
-    connection.execute(
-        insert(definitions).values(
-            id=definition.id,
-            model_id=definition.model_id,
-            fingerprint=definition.fingerprint,
-            name=definition.name,
-            name_key=name_key(definition.name, definition.label),
-            origin=definition.origin,
-            status=DefinitionStatus.DEFINED,
-            document=document,
-            created_at=now,
-        )
-    )
+def _row(definition: AggregateDefinition, document: bytes, now: datetime) -> dict[str, Any]:
+    return {
+        "id": definition.id,
+        "model_id": definition.model_id,
+        "fingerprint": definition.fingerprint,
+        "name": definition.name,
+        "name_key": name_key(definition.name, definition.label),
+        "origin": definition.origin,
+        "status": DefinitionStatus.DEFINED,
+        "document": document,
+        "created_at": now,
+    }
 
 
 def _update(connection: Connection, definition: AggregateDefinition, document: bytes, **status: Any) -> None:
