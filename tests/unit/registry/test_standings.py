@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.registry.records import QuerySource
 from airflow_atscale_aggs.engine.registry.registry import Registry
-from airflow_atscale_aggs.engine.registry.standings import refresh_uses
+from airflow_atscale_aggs.engine.registry.standings import refresh_standings, refresh_uses
 from airflow_atscale_aggs.engine.registry.tables import standings, usages
 from tests.support.query_records import make_query_record
 from tests.support.registry_content import (
@@ -111,6 +111,22 @@ def test_a_definition_over_several_facts_is_the_sum_of_its_instances(any_registr
 
     row = _standing(registry, both.id)
     assert (row.shown_status, row.rows, row.seconds, row.built_at) == ("active", 12, 1.0, NOW)
+
+
+def test_many_are_written_some_at_a_time(any_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists of ids in SQLite and arrays in PostgreSQL are cut into pieces, of which none is lost."""
+    registry = any_registry
+    propose(registry, *(make_system_aggregate(f"asked_{number}", f"column_{number}") for number in range(3)))
+    for size in ("_CHUNK", "_ARRAY"):
+        monkeypatch.setattr(f"airflow_atscale_aggs.engine.registry.standings.{size}", 2)
+    with registry.database.writing() as connection:
+        ids = list(connection.scalars(select(standings.c.definition_id)))
+        connection.execute(delete(standings))
+        refresh_standings(connection, ids)
+        written = list(connection.scalars(select(standings.c.definition_id)))
+
+    assert len(ids) == 5
+    assert sorted(written) == sorted(ids)
 
 
 def test_uses_are_those_over_all_facts(any_registry: Registry) -> None:
