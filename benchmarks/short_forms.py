@@ -1,6 +1,6 @@
 """A short form of each goal of speed, for CI: it fails only where a figure is worse than its goal by half.
 
-    python benchmarks/short_forms.py [NAME ...]        a minute and a half; --list names the goals
+    python benchmarks/short_forms.py [NAME ...]        three minutes; --list names the goals
 
 Both sides of each figure run in turn in this run. Figures are ratios where there is another side, and else times of
 the processor, which other work on the machine changes little. Goals that need large data are measured by their own
@@ -40,7 +40,8 @@ class Goal:
         goal: the best that is asked for.
         measure: returns the figure of today.
         more_is_better: for figures that say how many times faster something is.
-        known: what a goal that is missed was measured at, on an idle machine. The limit is then half worse than this.
+        known: what a goal that is missed was measured at in this form, on an idle machine. The limit is then half worse
+            than this.
     """
 
     name: str
@@ -85,14 +86,14 @@ def _importing() -> float:
 
 
 def _trivial() -> float:
-    """Milliseconds that each of sixty aggregates takes, beside 0.4 s and the bare SQL."""
-    count = 60
-    build, bare = batch_build.trivial_seconds(count, 3)
+    """Milliseconds that each of two hundred aggregates takes, beside 0.4 s and the bare SQL."""
+    count = 200
+    build, bare = batch_build.trivial_seconds(count, 2)
     return 1000 * (build - bare - 0.4) / count
 
 
 def _lattice() -> float:
-    slow, fast = batch_build.lattice_seconds(1_000_000, 2)
+    slow, fast = batch_build.lattice_seconds(4_000_000, 1)
     return slow / fast
 
 
@@ -136,8 +137,8 @@ GOALS = (
     Goal("many-aggregates", "planning with 10,000 aggregates / with 10", 1.2, _growth),
     Goal("deploy", "deploying a model of 48 files / parsing them with libyaml", 2, _deploying, known=4.8),
     Goal("import", "importing 1,000 definitions, ms", 50, _importing),
-    Goal("trivial", "what a trivial aggregate adds, ms", 5, _trivial, known=8.1),
-    Goal("lattice", "all from the facts / as it is built", 2.8, _lattice, more_is_better=True),
+    Goal("trivial", "what a trivial aggregate adds, ms", 5, _trivial, known=12.2),
+    Goal("lattice", "all from the facts / as it is built", 2.8, _lattice, more_is_better=True, known=1.6),
     Goal("verification", "share of a batch that compares, %", 10, _verification),
     Goal("increments", "an increment of 1 % / what it may take", 1, _increments),
     Goal("segments-8", "a query after 8 increments / after none", 1.15, lambda: _segments(8)),
