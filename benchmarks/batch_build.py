@@ -7,6 +7,7 @@
     python benchmarks/batch_build.py lattice --each            and each aggregate from the facts, by codes / by names
     python benchmarks/batch_build.py lattice --rows 6000000 --without-largest 4 --postgres postgresql+psycopg://…  (an
     empty database)
+    python benchmarks/batch_build.py jobs --rows 6000000       two aggregates at a time / one at a time; also --postgres
 
 Both sides run in one go on one machine; read the ratios, not the seconds. DuckDB runs on one thread.
 """
@@ -81,10 +82,10 @@ class Bench:
         with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
             deploy(workspace, model_folder, now=datetime.now(UTC))
 
-    def build(self) -> float:
+    def build(self, *options: str) -> float:
         """Seconds of the whole process `atscale-aggs build`."""
         command = [sys.executable, "-c", _CLI, "--registry", self.registry, "--warehouse", self.warehouse]
-        return _seconds([*command, "build", self.model])
+        return _seconds([*command, "build", self.model, *options])
 
     def statements(self) -> list[str]:
         """The CREATE TABLE statements of the last batch as they were run, under other names."""
@@ -295,6 +296,15 @@ def built_both_ways(
     return wholes, parts, sources
 
 
+def jobs(rows: int, repeat: int, postgres: str, largest_dropped: int) -> None:
+    """Two aggregates at a time against one. Goal on two cores: 1.7x on PostgreSQL, on DuckDB no slower."""
+    with _bench(rows, without_largest(largest_dropped), postgres) as bench:
+        bench.build()
+        pairs = [(bench.build("--jobs", "1"), bench.build("--jobs", "2")) for _ in range(repeat)]
+        one, two = (statistics.median(side) for side in zip(*pairs, strict=True))
+        print(f"one at a time {one:.2f} s, two at a time {two:.2f} s: {one / two:.2f}x")
+
+
 def _least(some: dict[str, float], others: dict[str, float]) -> dict[str, float]:
     """The lesser seconds of each aggregate."""
     return {name: min(seconds, others[name]) for name, seconds in some.items()}
@@ -316,7 +326,7 @@ def _each(bench: Bench, repeat: int) -> None:
 def main() -> None:
     """Read the arguments and run one comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("overhead", "trivial", "lattice"))
+    parser.add_argument("what", choices=("overhead", "trivial", "lattice", "jobs"))
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--scale", default="1")
     parser.add_argument("--warehouse", default="duckdb", metavar="duckdb|sail|spark|URL", help="for `overhead`")
@@ -331,6 +341,8 @@ def main() -> None:
         overhead(arguments.scale, arguments.repeat, arguments.warehouse)
     elif arguments.what == "trivial":
         trivial(arguments.counts, arguments.repeat, with_dbt=not arguments.without_dbt)
+    elif arguments.what == "jobs":
+        jobs(arguments.rows, arguments.repeat, arguments.postgres, arguments.without_largest)
     else:
         lattice(
             arguments.rows, arguments.repeat, arguments.postgres, arguments.without_largest, with_each=arguments.each
