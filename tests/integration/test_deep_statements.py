@@ -96,7 +96,7 @@ def test_a_thousand_conditions_that_no_aggregate_answers_are_run_as_they_stand(w
 @pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
 def test_what_is_nested_beyond_measure_is_refused(workspace: Workspace) -> None:
     """It is refused with a sentence; the process does not crash."""
-    sql = 'SELECT "Amount" FROM tiny_sales WHERE ' + "(" * 40_000 + "\"City\" = 'North'" + ")" * 40_000
+    sql = 'SELECT "Amount" FROM tiny_sales WHERE ' + "(" * 100_000 + "\"City\" = 'North'" + ")" * 100_000
     with pytest.raises(UnreadableQueryError, match="nested too deeply"):
         answer(workspace, sql)
 
