@@ -33,7 +33,7 @@ from typing import Any
 
 import duckdb
 from batch_build import _dbt_python
-from star import create_star, write_model
+from star import create_star, let_fact_grow, write_model
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_batch
@@ -174,15 +174,7 @@ def _postgres(folder: Path, file: Path) -> Iterator[str]:
 def _model(folder: Path) -> Path:
     """The star's model, whose fact grows by the moment of loading; dimensions do not change."""
     write_model(folder, GRAINS)
-    for file in folder.glob("*.yml"):
-        document = json.loads(file.read_text())
-        if document["object_type"] == "dataset":
-            is_fact = document["unique_name"] == "sales"
-            document |= (
-                {"incremental": {"column": "loaded_at", "grace_period": "1m"}} if is_fact else {"immutable": True}
-            )
-            file.write_text(json.dumps(document))
-    return folder
+    return let_fact_grow(folder, "sales", column="loaded_at", grace_period="1m")
 
 
 def increments(bench: Bench, folder: Path, repeat: int, *, with_dbt: bool) -> None:

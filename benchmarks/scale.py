@@ -35,6 +35,7 @@ import duckdb
 from answering import ROOT, Answered, answers
 from measured_warehouses import load_retail
 from ssb import QUERIES, create_ssb, write_ssb_model
+from star import let_fact_grow
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 
@@ -136,14 +137,7 @@ def _make_ssb(place: Place, scale: str) -> tuple[str, int, Mapping[str, str]]:
     rows = int(_SSB_ROWS * float(scale))
     with contextlib.closing(duckdb.connect(str(place.file))) as connection:
         create_ssb(connection, rows)
-    for file in write_ssb_model(place.folder / "model").glob("*.yml"):
-        document = json.loads(file.read_text())
-        if document["object_type"] == "dataset":
-            is_fact = document["unique_name"] == "lineorder"
-            document |= (
-                {"incremental": {"column": "lo_orderkey", "grace_period": "1000"}} if is_fact else {"immutable": True}
-            )
-            file.write_text(json.dumps(document))
+    let_fact_grow(write_ssb_model(place.folder / "model"), "lineorder", column="lo_orderkey", grace_period="1000")
     return "ssb_model", rows, QUERIES
 
 

@@ -245,6 +245,17 @@ def _model(grains: Iterable[Sequence[str]], metrics: Sequence[str]) -> dict[str,
     }
 
 
+def let_fact_grow(folder: Path, fact: str, *, column: str, grace_period: str) -> Path:
+    """Say in a written model that a fact grows by a column, and that its dimensions do not change; the folder."""
+    for file in folder.glob("*.yml"):
+        document = json.loads(file.read_text(encoding="utf-8"))
+        if document["object_type"] == "dataset":
+            is_fact = document["unique_name"] == fact
+            grows = {"incremental": {"column": column, "grace_period": grace_period}}
+            _write(file, document | (grows if is_fact else {"immutable": True}))
+    return folder
+
+
 def _write(path: Path, value: dict[str, Any]) -> None:
     """YAML is a superset of JSON, so JSON text is a readable enough SML file."""
     path.parent.mkdir(parents=True, exist_ok=True)
