@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,15 +12,14 @@ import structlog
 
 from airflow_atscale_aggs.dag_factory import batch_build_dag
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.operators.aggregates import (
     ActivateBatchOperator,
     BuildAggregateOperator,
     PlanBatchBuildOperator,
 )
+from tests.support.connected_star import connect_star
 from tests.support.stars import incremental_star as star
-from tests.support.stars import tiny_star
 from tests.support.stars.incremental_star import MODEL, START, Sale
 
 pytestmark = pytest.mark.airflow
@@ -30,16 +28,8 @@ pytestmark = pytest.mark.airflow
 @pytest.fixture
 def urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A star that was built in full, new fact rows, and a connection to it."""
-    addresses: dict[str, Any] = {
-        "registry": f"sqlite:///{tmp_path / 'r.sqlite'}",
-        "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}",
-    }
-    extra = {f"{name}_url": url for name, url in addresses.items()} | {"aggregate_schema": "aggs"}
-    monkeypatch.setenv("AIRFLOW_CONN_TINY", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))
+    addresses = connect_star(tmp_path, monkeypatch)
     with open_workspace(**addresses, aggregate_schema="aggs") as workspace:
-        tiny_star.run_sql(workspace, *star.SETUP_SQL)
-        star.load(workspace, *(Sale(at=START + 5 * n, day=n) for n in range(10)))
-        deploy(workspace, star.write_model(tmp_path / "model"), now=utc_now())
         model = workspace.read.models.get(MODEL).id
         for key in (
             "aggregate.batch.gracePeriodOverrides.enabled",

@@ -5,7 +5,6 @@ Events are those of Airflow's own types; `test_asset_events_in_real_airflow.py` 
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,14 +23,13 @@ from airflow_atscale_aggs.assets.partition_events import (
     partition_events,
 )
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
 from airflow_atscale_aggs.hooks.xcom_keys import COALESCED
 from airflow_atscale_aggs.operators.aggregates import PlanBatchBuildOperator, TriggerBatchBuildOperator
 from tests.support.airflow_context import task_context
+from tests.support.connected_star import connect_star
 from tests.support.stars import incremental_star as star
-from tests.support.stars import tiny_star
-from tests.support.stars.incremental_star import MODEL, START, Sale
+from tests.support.stars.incremental_star import MODEL, START
 
 pytestmark = pytest.mark.airflow
 
@@ -63,16 +61,8 @@ def _context(*events: AssetEventDagRunReference, run_id: str = "asset__1", conf:
 @pytest.fixture
 def urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A star that was built in full and has a settled segment, and a connection to it."""
-    addresses: dict[str, Any] = {
-        "registry": f"sqlite:///{tmp_path / 'r.sqlite'}",
-        "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}",
-    }
-    extra = {f"{name}_url": url for name, url in addresses.items()} | {"aggregate_schema": "aggs"}
-    monkeypatch.setenv("AIRFLOW_CONN_TINY", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))
+    addresses = connect_star(tmp_path, monkeypatch)
     with open_workspace(**addresses, aggregate_schema="aggs") as workspace:
-        tiny_star.run_sql(workspace, *star.SETUP_SQL)
-        star.load(workspace, *(Sale(at=START + 5 * n, day=n) for n in range(10)))
-        deploy(workspace, star.write_model(tmp_path / "model"), now=utc_now())
         star.build(workspace, BuildType.FULL, at=START + 50)
     return addresses
 
