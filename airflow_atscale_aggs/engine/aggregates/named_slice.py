@@ -134,7 +134,7 @@ def _moment(text: str) -> tuple[int, int, bool] | None:
 
 def _offset_seconds(offset: str | None) -> int:
     """Seconds east of UTC."""
-    if offset in {None, "Z"} or offset is None:
+    if offset is None or offset == "Z":
         return 0
     digits = offset[1:].replace(":", "").ljust(4, "0")
     seconds = int(digits[:2]) * 3600 + int(digits[2:]) * 60

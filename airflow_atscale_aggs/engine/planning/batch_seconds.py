@@ -54,21 +54,19 @@ def estimate_seconds(
     """
     total, guessed = 0.0, []
     for step in steps:
-        seconds = _seconds_of(step, past)
+        own = past.get((step.definition_id, step.fact))
+        is_known = own is not None and own.kind == step.kind
+        seconds = own.seconds if own is not None and is_known else _seconds_of_alike(step, past)
         if seconds is None:
             return BatchSeconds()
-        known = past.get((step.definition_id, step.fact))
-        if known is None or known.kind != step.kind:
+        if not is_known:
             guessed.append(step.aggregate)
         total += seconds * _growth(step, rows_now, rows_then)
     return BatchSeconds(total=total, guessed=tuple(guessed)) if steps else BatchSeconds()
 
 
-def _seconds_of(step: BuildStep, past: Mapping[tuple[str, str], PastBuild]) -> float | None:
-    """Seconds of the same, or the median of what is most like it; None where nothing of that kind was built."""
-    known = past.get((step.definition_id, step.fact))
-    if known is not None and known.kind == step.kind:
-        return known.seconds
+def _seconds_of_alike(step: BuildStep, past: Mapping[tuple[str, str], PastBuild]) -> float | None:
+    """The median of what is most like a step; None where nothing of that kind was built."""
     alike = [(key, build) for key, build in past.items() if build.kind == step.kind]
     is_derived = len(step.sources) > 1
     for seconds in (

@@ -189,7 +189,7 @@ class WarehouseSession(Protocol):
         Empty where the dialect's row knows none.
 
         Args:
-            names: the only ones that are needed, which may be quicker to read; others may be there as well. None: all.
+            names: the only ones that are needed, which may be quicker to read; others may be there as well; empty: all.
         """
 
     def wait_briefly(self) -> AbstractContextManager[None]:

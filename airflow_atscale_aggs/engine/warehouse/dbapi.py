@@ -285,8 +285,6 @@ class DbApiSession:
             yield
             return
         before = self.settings(settings)
-        if any(before.get(name, "") != value for name, value in settings.items()):
-            before = self.settings()
         other = {name: value for name, value in settings.items() if before.get(name, "") != value}
         stuck = sorted(name for name in other if name in session_settings.fixed or not session_settings.write)
         if stuck:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.errors import WarehouseError, did_you_mean, near_names
 from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
@@ -27,7 +29,7 @@ def told_elsewhere(session: WarehouseSession, schema: str) -> str:
     listed = [f"`{name}` ({counted(filled[name], 'table')})" for name in sorted(filled, key=lambda name: -filled[name])]
     more = [f"{len(listed) - _MOST_TOLD} more"] if len(listed) > _MOST_TOLD else []
     told = ", ".join([*listed[:_MOST_TOLD], *more])
-    return f"there are tables in {told}.{did_you_mean(near)} Try --from-schema {_argument((near or (most,))[0])}"
+    return f"there are tables in {told}.{did_you_mean(near)} Try --from-schema {shlex.quote((near or (most,))[0])}"
 
 
 def of_others(names: frozenset[str]) -> list[str]:
@@ -47,9 +49,3 @@ def _filled_schemas(session: WarehouseSession, but: str) -> dict[str, int]:
     names = [str(row[0]).strip("`") for row in rows[:_MOST_ASKED]]
     numbers = {name: len(of_others(session.tables(name))) for name in names if name.casefold() != but.casefold()}
     return {name: number for name, number in numbers.items() if number}
-
-
-def _argument(name: str) -> str:
-    import shlex  # noqa: PLC0415
-
-    return shlex.quote(name)
