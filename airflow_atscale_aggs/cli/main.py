@@ -58,7 +58,8 @@ _VERBS = {
     "help": ("help_verb", "Tell what an error or a warning means, and what to do."),
 }
 
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
+"""New objects, before Python looks through them for garbage."""
 
 _FIRST_RUN = """\
 atscale-aggs deploy models/retail   read the model, register its aggregates
@@ -119,7 +120,7 @@ def cli(ctx: click.Context, /, *, debug: bool, **connection: str | None) -> None
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends the process."""
     # What is imported stays. To look through it for garbage again and again takes a sixth of the time of a start.
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     _end(run(arguments))
 
 

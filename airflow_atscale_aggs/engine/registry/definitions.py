@@ -60,6 +60,12 @@ class DefinitionReader(RegistryPart):
         rows = self._rows(query.order_by(definitions.c.created_at, definitions.c.name))
         return self._records(rows)
 
+    def origins_of(self, model_id: str) -> AbstractSet[DefinitionOrigin]:
+        """Who defined a model's definitions, without the retired ones; documents are not read."""
+        query = select(definitions.c.origin).where(definitions.c.model_id == model_id)
+        rows = self._rows(query.where(definitions.c.status == DefinitionStatus.DEFINED).distinct())
+        return {DefinitionOrigin(row[0]) for row in rows}
+
     def get(self, definition_id: str) -> DefinitionRecord:
         """A definition by id. Raises NotRegisteredError."""
         row = self._row(select(definitions), definitions.c.id, definition_id, "definition")

@@ -55,6 +55,16 @@ def test_a_meaning_is_recorded_once(any_registry: Registry) -> None:
     assert other.definition.name == f"a!_{namesake.fingerprint[:6]}"
 
 
+def test_who_defined_a_model_is_told_without_its_documents(any_registry: Registry) -> None:
+    """What is retired does not count, nor does what belongs to another model."""
+    origins = any_registry.read.definitions.origins_of
+    assert origins(MODEL) == {record.definition.origin for record in any_registry.read.definitions.of_model(MODEL)}
+
+    any_registry.definitions.add([_proposal(TAX)], now=NOW)
+    assert TAX.origin in origins(MODEL)
+    assert origins("another model") == set()
+
+
 def test_what_a_user_has_defined_is_a_duplicate(registry: Registry) -> None:
     """And its name is taken."""
     same_meaning = make_system_aggregate("other name", "amount")

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import CheckInput
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, find_column_type, table_key
-from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.semantic_model import DefaultMember, Dimension, Hierarchy, SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
@@ -58,7 +57,7 @@ def check_empty_members(checked: CheckInput) -> tuple[ModelIssue, ...]:
     """A warning for each empty member whose name does not fit the type of its column."""
     issues = IssueList()
     for model in checked.models:
-        paths = JoinPaths(model)
+        paths = checked.paths_of(model)
         attributes = {
             bound.attribute.name: bound for fact in model.fact_datasets for bound in paths.attributes_of(fact).values()
         }
@@ -87,7 +86,7 @@ def check_calculations(checked: CheckInput) -> tuple[ModelIssue, ...]:
     """A warning for each calculation that cannot be translated to SQL. Its base metrics can still be asked."""
     issues = IssueList()
     for model in (model for model in checked.models if model.calculations):
-        for calculation, reason in find_untranslatable(model, SurfaceNames(model, JoinPaths(model))):
+        for calculation, reason in find_untranslatable(model, SurfaceNames(model, checked.paths_of(model))):
             message = f"calculation `{calculation.name}` will not be answered: {reason}; its base metrics will"
             issues.warning(calculation.where, "untranslated-calculation", message)
     return issues.all()

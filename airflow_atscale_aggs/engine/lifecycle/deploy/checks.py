@@ -6,8 +6,9 @@ need not wait for the import.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import Check, CheckInput
@@ -22,6 +23,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import check_
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import PhysicalTables, table_key
 from airflow_atscale_aggs.engine.model.folder_reader import ModelFolder
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
 
@@ -88,13 +90,18 @@ class CheckReport:
 
 
 def run_checks(
-    workspace: Workspace, folder: ModelFolder, names: Sequence[str], models: Sequence[SemanticModel]
+    workspace: Workspace,
+    folder: ModelFolder,
+    names: Sequence[str],
+    models: Sequence[SemanticModel],
+    known_paths: Mapping[str, JoinPaths] = MappingProxyType({}),
 ) -> CheckReport:
     """Run all checks.
 
     Args:
         names: of all models of the folder.
         models: those that are deployed.
+        known_paths: of models by name, where they were followed already.
     """
     seen, issues = _look_at_warehouse(workspace, models)
     checked = CheckInput(
@@ -105,6 +112,7 @@ def run_checks(
         dialect=workspace.warehouse.dialect,
         has_answer=not issues,
         place=seen.place,
+        known_paths=known_paths,
     )
     found = (*issues, *(issue for check in CHECKS for issue in check(checked)))
     return CheckReport(found, look_for_tables(checked))

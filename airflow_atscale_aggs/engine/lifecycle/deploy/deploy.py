@@ -68,9 +68,9 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     """
     model_folder = read_model_folder(folder)
     names = model_names(model_folder)
-    pairs = _make_deployments(workspace.read, model_folder, names, model)
-    deployments, models = [deployment for deployment, _ in pairs], [resolved for _, resolved in pairs]
-    checked = run_checks(workspace, model_folder, names, models)
+    made = _make_deployments(workspace.read, model_folder, names, model)
+    deployments, models = [deployment for deployment, _, _ in made], [resolved for _, resolved, _ in made]
+    checked = run_checks(workspace, model_folder, names, models, {each.name: paths for _, each, paths in made})
     model_folder.issues.add(checked.issues)
     if model is not None:
         model_folder.issues.forgive(files_behind(model, model_folder))
@@ -81,7 +81,7 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     outcomes = workspace.registry.models.record_deployments(deployments, now=now)
     to_predict = [
         (deployment.model_id, resolved)
-        for deployment, resolved in pairs
+        for deployment, resolved, _ in made
         if resolved.build_speculative_aggs or _has_predicted(workspace.read, deployment.model_id)
     ]
     if not to_predict:
@@ -109,45 +109,42 @@ def _previous(read: RegistryReader, deployment: Deployment) -> SemanticModel | N
 
 
 def _has_predicted(read: RegistryReader, identity: str) -> bool:
-    origins = {record.definition.origin for record in read.definitions.of_model(identity)}
-    return DefinitionOrigin.PREDICTION_DEFINED in origins
+    return DefinitionOrigin.PREDICTION_DEFINED in read.definitions.origins_of(identity)
 
 
 def _make_deployments(
     read: RegistryReader, folder: ModelFolder, names: Sequence[str], model: str | None
-) -> list[tuple[Deployment, SemanticModel]]:
-    """What is to be recorded of each model that is deployed, and the model itself."""
+) -> list[tuple[Deployment, SemanticModel, JoinPaths]]:
+    """What is to be recorded of each model that is deployed, the model itself, and its paths."""
     if model is not None and model not in names:
         if (not names or model in folder.issues.broken) and any(issue.is_error for issue in folder.issues.all()):
             raise InvalidModelError(folder.folder, folder.issues.all())
         raise UnknownNameError("model", model, near_names(model, names))
     resolver = ModelResolver(folder)
     content, content_hash = folder.to_bytes(), folder.content_hash()
-    deployments, models = [], []
+    made = []
     for name in names if model is None else (model,):
         resolved = resolver.resolve(name)
         identity, paths = model_id(resolved.catalog, resolved.name), JoinPaths(resolved)
         rebound_definitions, reasons_by_id = _system_definitions(read, identity, resolved, paths)
-        deployments.append(
-            Deployment(
-                model_id=identity,
-                catalog=resolved.catalog,
-                name=resolved.name,
-                label=resolved.label,
-                connection=resolved.connection,
-                content=content,
-                content_hash=content_hash,
-                datasets=resolved.datasets,
-                definitions=define_user_aggregates(resolved, paths, folder.issues),
-                settings=settings_of(name, folder),
-                rebound=rebound_definitions,
-                left=reasons_by_id,
-                perspectives=tuple(resolved.perspectives),
-                folder=resolved.folder,
-            )
+        deployment = Deployment(
+            model_id=identity,
+            catalog=resolved.catalog,
+            name=resolved.name,
+            label=resolved.label,
+            connection=resolved.connection,
+            content=content,
+            content_hash=content_hash,
+            datasets=resolved.datasets,
+            definitions=define_user_aggregates(resolved, paths, folder.issues),
+            settings=settings_of(name, folder),
+            rebound=rebound_definitions,
+            left=reasons_by_id,
+            perspectives=tuple(resolved.perspectives),
+            folder=resolved.folder,
         )
-        models.append(resolved)
-    return list(zip(deployments, models, strict=True))
+        made.append((deployment, resolved, paths))
+    return made
 
 
 def _system_definitions(
