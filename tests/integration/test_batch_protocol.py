@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.errors import (
 from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, activate_batch, cancel_batch
 from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance, run_attempt
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BegunBatch, begin_batch, resume_batch, run_batch
+from airflow_atscale_aggs.engine.lifecycle.build.known_batch import KnownBatch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
@@ -124,7 +125,7 @@ def test_a_late_zombie_touches_nobodys_table(star: Star) -> None:
     done = build_instance(star.workspace, first.id, owner=OTHER)
 
     with pytest.raises(StaleStatusError):
-        run_attempt(star.workspace, zombie, settings=star.workspace.settings)
+        run_attempt(star.workspace, zombie, known=KnownBatch(star.workspace.settings))
 
     assert star.workspace.read.instances.get(first.id) == done
     assert done.attempt == 2
@@ -244,7 +245,7 @@ def test_a_cancelled_batch_leaves_nothing(star: Star) -> None:
     cancel_batch(star.workspace, begun.batch.id, now=utc_now())
 
     with pytest.raises(StaleStatusError):
-        run_attempt(star.workspace, late, settings=star.workspace.settings)
+        run_attempt(star.workspace, late, known=KnownBatch(star.workspace.settings))
     with pytest.raises(IllegalTransitionError):
         activate_batch(star.workspace, begun.batch.id, owner=ME, now=utc_now())
     sweep(star.workspace, dry_run=False, now=utc_now())

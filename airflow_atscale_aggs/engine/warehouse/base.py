@@ -229,6 +229,9 @@ class Warehouse(Protocol):
             PermanentWarehouseError: it is not there and may not be made, or this role has no right on it.
         """
 
+    def keep_sessions(self, count: int) -> AbstractContextManager[None]:
+        """At least so many sessions that nobody uses are kept open until the block ends."""
+
     def cancel_all(self) -> None:
         """Interrupt the statements that run on all open sessions."""
 

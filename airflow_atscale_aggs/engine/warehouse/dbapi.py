@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import FirstRows, Row, RowBounds, RowMessages, SeenRelation, WireFormat
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure, type_of_column
 from airflow_atscale_aggs.engine.warehouse.first_contact import FirstContact
+from airflow_atscale_aggs.engine.warehouse.setting_values import KnownSettings, SharedSettings, read_settings
 
 
 class DbApiSession:
@@ -24,22 +25,22 @@ class DbApiSession:
         self,
         driver: Driver,
         dialect: Dialect,
-        setting_names: list[str] | None = None,
+        shared: SharedSettings | None = None,
         prepare: Callable[[DbApiSession], None] = lambda _: None,
     ) -> None:
         """Connects when it is first used.
 
         Args:
-            setting_names: shared by the sessions of a warehouse, and filled by the first one that finds all settings
-                there.
+            shared: what the sessions of a warehouse know of their settings.
             prepare: what is done in each new connection before anything else.
         """
         self.dialect = dialect
         self._driver, self._prepare = driver, prepare
-        self._setting_names = [] if setting_names is None else setting_names
+        self._shared = SharedSettings() if shared is None else shared
         self._connection: Any = None
         self._is_in_transaction = self._is_prepared = self._was_canceled = False
         self._versions: Mapping[tuple[str, ...], str] = {}
+        self._known_settings = KnownSettings()
 
     def execute(self, sql: str) -> int | None:
         """Run one statement; rows written where the driver tells."""
@@ -246,22 +247,7 @@ class DbApiSession:
         if self._driver.settings is not None:
             with self._cursor(""):
                 return dict(self._driver.settings.read(self._connection, list(session_settings.reach)))
-        there = list(self._setting_names)
-        if asked := list(names) if names and set(names) <= set(there) else there:
-            values = ", ".join(session_settings.value.replace("{name}", text_literal(name)) for name in asked)
-            rows: Sequence[Row] = list(zip(asked, self.fetch_all(f"SELECT {values}")[0], strict=True))
-        else:
-            literals = ", ".join(text_literal(name) for name in session_settings.reach)
-            rows = [
-                row
-                for row in self.fetch_all(session_settings.read.replace("{names}", literals))
-                if row[0] in session_settings.reach
-            ]
-            # What is missing now stays so, but for settings of an extension, which may be loaded later.
-            of_extensions = session_settings.of_extensions & session_settings.reach.keys()
-            if session_settings.value and of_extensions <= {row[0] for row in rows}:
-                self._setting_names[:] = [str(row[0]) for row in rows]
-        return {str(row[0]): "" if row[1] is None else str(row[1]) for row in rows}
+        return read_settings(self, session_settings, self._shared, names)
 
     @contextlib.contextmanager
     def wait_briefly(self) -> Iterator[None]:
@@ -284,7 +270,12 @@ class DbApiSession:
         if session_settings is None or not settings:
             yield
             return
-        before = self.settings(settings)
+        changes = self._shared.changes
+        before = self._known_settings.find(settings, changes)
+        if before is None:
+            before = self.settings(settings)
+            if self._driver.settings_are_ours:
+                self._known_settings.add(before, changes)
         other = {name: value for name, value in settings.items() if before.get(name, "") != value}
         stuck = sorted(name for name in other if name in session_settings.fixed or not session_settings.write)
         if stuck:
@@ -306,6 +297,7 @@ class DbApiSession:
             return
         session_settings = self.dialect.session_settings
         assert session_settings is not None  # noqa: S101 - there are settings to set
+        self._shared.changes += 1
         for name, value in settings.items():
             if self._driver.settings is not None:
                 with self._cursor(""):
@@ -357,6 +349,7 @@ class DbApiSession:
                     cursor.close()
 
     def _connect(self) -> None:
+        self._known_settings = KnownSettings()
         with self._translated(""):
             self._connection = self._driver.connect()
         try:
@@ -394,8 +387,7 @@ class DbApiWarehouse:
 
     Attributes:
         first_contact: what is made sure of in the first session; None: nothing.
-        kept_sessions: how many sessions that nobody uses are kept open, for servers that answer many small queries. One
-            in which anything failed is not kept.
+        kept_sessions: how many sessions that nobody uses are kept open. One in which anything failed is not kept.
     """
 
     def __init__(
@@ -411,7 +403,7 @@ class DbApiWarehouse:
         self._driver, self._close = driver, close
         self._sessions: set[DbApiSession] = set()
         self.first_contact: FirstContact | None = None
-        self._setting_names: list[str] = []
+        self._settings = SharedSettings()
         self._lock = threading.Lock()
         self._is_schema_tried = False
         self.kept_sessions = 0
@@ -422,7 +414,7 @@ class DbApiWarehouse:
         """A session for the calling thread; the aggregate schema is made when it is not there and may be made."""
         session = self._take_idle()
         if session is None:
-            session = DbApiSession(self._driver, self.dialect, self._setting_names, self._prepare)
+            session = DbApiSession(self._driver, self.dialect, self._settings, self._prepare)
         with self._lock:
             self._sessions.add(session)
         is_kept = False
@@ -455,13 +447,27 @@ class DbApiWarehouse:
         for session in sessions:
             session.cancel()
 
+    @contextlib.contextmanager
+    def keep_sessions(self, count: int) -> Iterator[None]:
+        """See `base.Warehouse`."""
+        before, self.kept_sessions = self.kept_sessions, max(self.kept_sessions, count)
+        try:
+            yield
+        finally:
+            self.kept_sessions = before
+            self._close_idle(before)
+
     def close(self) -> None:
         """Close what sessions share."""
+        self._close_idle(0)
+        self._close()
+
+    def _close_idle(self, kept: int) -> None:
+        """Close sessions that nobody uses, but for a few."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            self._idle, idle = self._idle[:kept], self._idle[kept:]
         for session in idle:
             session.close()
-        self._close()
 
     def _take_idle(self) -> DbApiSession | None:
         """A session that was kept and is still there; the one that was used last."""

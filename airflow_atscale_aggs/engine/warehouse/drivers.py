@@ -175,6 +175,7 @@ class Driver:
         settings: how settings are read and written, where the dialect's statements do not do it.
         is_alive: whether a connection that nobody used for a while is still there, without asking the server; where
             that cannot be told, no session is kept.
+        settings_are_ours: nothing but a session itself changes its settings, so that they are read once.
         commits: each statement is followed by a commit, for drivers that cannot do that themselves.
         cursors_are_connections: DuckDB's cursors have a transaction of their own, so statements go to the connection.
     """
@@ -196,6 +197,7 @@ class Driver:
     version_clause: VersionClause | None = None
     settings: SettingAccess | None = None
     is_alive: Callable[[Any], bool] = field(default=lambda _: False)
+    settings_are_ours: bool = False
     commits: bool = False
     cursors_are_connections: bool = False
 

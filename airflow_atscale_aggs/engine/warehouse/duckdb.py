@@ -120,6 +120,9 @@ def open_duckdb(path: str, *, config: Mapping[str, str], lock_timeout: float, ag
         hides_signal=lambda error: str(error) == "Query interrupted",
         read_query=_read_query,
         read_messages=_read_messages,
+        # The database is in this process.
+        is_alive=lambda _: True,
+        settings_are_ours=True,
         cursors_are_connections=True,
     )
     return DbApiWarehouse(driver, find_dialect("duckdb"), aggregate_schema=aggregate_schema, close=database.close)

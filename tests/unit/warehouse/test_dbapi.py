@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.warehouse.base import RowBounds
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession, DbApiWarehouse
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure
 from airflow_atscale_aggs.engine.warehouse.information_schema import InformationSchema
+from airflow_atscale_aggs.engine.warehouse.setting_values import SharedSettings
 
 _DUCKDB = find_dialect("duckdb")
 _SQLITE = Dialect(name="sqlite", sqlglot_name="sqlite", schemes=("sqlite",))
@@ -262,14 +263,14 @@ def test_settings_are_the_same_however_they_are_read(database: duckdb.DuckDBPyCo
     assert _DUCKDB.session_settings is not None
     reach = {name: _DUCKDB.session_settings.reach[name] for name in ("TimeZone", "default_null_order")}
     dialect = replace(_DUCKDB, session_settings=replace(_DUCKDB.session_settings, reach=reach))
-    names: list[str] = []
-    first, second = (DbApiSession(_driver(database), dialect, names) for _ in range(2))
+    shared = SharedSettings()
+    first, second = (DbApiSession(_driver(database), dialect, shared) for _ in range(2))
     first.execute("SET TimeZone = 'UTC'")
     second.execute("SET TimeZone = 'UTC'")
 
     settings = first.settings()
 
-    assert (settings, sorted(names)) == ({"TimeZone": "UTC", "default_null_order": "NULLS_LAST"}, sorted(reach))
+    assert (settings, sorted(shared.names)) == ({"TimeZone": "UTC", "default_null_order": "NULLS_LAST"}, sorted(reach))
     assert second.settings() == settings
 
 
@@ -278,7 +279,7 @@ def test_a_few_settings_are_read_by_themselves_once_their_names_are_noted(databa
     assert _DUCKDB.session_settings is not None
     reach = {**_DUCKDB.session_settings.reach, "of no version": Reach.CALCULATIONS}
     dialect = replace(_DUCKDB, session_settings=replace(_DUCKDB.session_settings, reach=reach))
-    session = DbApiSession(_driver(database), dialect, [])
+    session = DbApiSession(_driver(database), dialect)
     session.execute("SET TimeZone = 'UTC'")
 
     everything = session.settings(["TimeZone"])
@@ -294,10 +295,10 @@ def test_a_setting_that_is_not_there_yet_is_looked_for_again(database: duckdb.Du
     reach = {**_DUCKDB.session_settings.reach, "of an extension": Reach.CALCULATIONS}
     settings = replace(_DUCKDB.session_settings, reach=reach, of_extensions=frozenset({"of an extension"}))
     dialect = replace(_DUCKDB, session_settings=settings)
-    names: list[str] = []
+    shared = SharedSettings()
 
-    assert "TimeZone" in DbApiSession(_driver(database), dialect, names).settings()
-    assert names == []
+    assert "TimeZone" in DbApiSession(_driver(database), dialect, shared).settings()
+    assert shared.names == []
     assert DbApiSession(_sqlite_driver(), _SQLITE).settings() == {}
 
 

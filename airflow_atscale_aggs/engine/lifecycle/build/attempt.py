@@ -34,6 +34,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.compare import (
     take_totals,
 )
 from airflow_atscale_aggs.engine.lifecycle.build.events import EventSender, OnEvent, ignore_event
+from airflow_atscale_aggs.engine.lifecycle.build.known_batch import KnownBatch
 from airflow_atscale_aggs.engine.lifecycle.build.lease import LeaseKeeper
 from airflow_atscale_aggs.engine.lifecycle.build.segment_tables import (
     NotComparableError,
@@ -68,6 +69,17 @@ class _BuildResult:
     parts: BuiltParts
     source: ChosenSource
     verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One attempt at work."""
+
+    workspace: Workspace
+    session: WarehouseSession
+    claim: Claim
+    known: KnownBatch
+    tell: EventSender
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +137,7 @@ def build_instance(
     )
     lease = lease or timedelta(seconds=settings.lease_seconds)
     with LeaseKeeper(workspace.registry, instance.batch_id, owner=owner, lease=lease):
-        return run_attempt(workspace, claim, settings=settings, on_event=on_event)
+        return run_attempt(workspace, claim, known=KnownBatch(settings), on_event=on_event)
 
 
 def must_wait(workspace: Workspace, instance: InstanceRecord, *, most: int | None) -> bool:
@@ -148,30 +160,29 @@ def run_attempt(
     workspace: Workspace,
     claim: Claim,
     *,
-    settings: Settings,
+    known: KnownBatch,
     on_event: OnEvent = ignore_event,
-    total: int = 0,
     has_made: Callable[[], None] = lambda: None,
 ) -> InstanceRecord:
     """Fill the claimed attempt's table and mark it DONE, or FAILED. Raises as `build_instance` does.
 
     Args:
-        total: the number of aggregates of the batch, for events.
+        known: the same one for all attempts that this process makes of the batch.
         has_made: is called when the tables are made and what is left is their comparison, so that another attempt may
             make its own meanwhile. Not called by an attempt that fails before, and again by one that makes its table
             anew.
     """
     step = claim.instance.step
-    tell = EventSender(step, claim.attempt, total, on_event)
+    tell = EventSender(step, claim.attempt, known.total, on_event)
     tell("start")
     started = time.monotonic()
     with workspace.warehouse.session() as session:
         try:
-            with session.apply_settings(_settings_of(workspace, claim.instance)):
-                built = _build(workspace, session, claim, settings.verify, has_made, tell)
+            with session.apply_settings(_settings_of(workspace, claim.instance, known)):
+                built = _build(_Attempt(workspace, session, claim, known, tell), has_made)
         except (WarehouseError, VerificationError) as error:
             _drop_quietly(session, step)
-            raise _record_failure(workspace, claim, error, settings, tell) from error
+            raise _record_failure(workspace, claim, error, known.settings, tell) from error
         seconds = time.monotonic() - started
         unchanged = find_unchanged_ranges(session, claim, tell) if built.parts.segments else ()
         try:
@@ -186,25 +197,26 @@ def run_attempt(
         except StaleStatusError:
             _drop_quietly(session, step)
             raise
+    known.note(claim, built.verified)
     workspace.registry.batches.add_notes(claim.instance.batch_id, unchanged)
     tell("done", rows=built.parts.rows, seconds=seconds, source=built.source.option.name)
     return done
 
 
-def _settings_of(workspace: Workspace, instance: InstanceRecord) -> Mapping[str, str]:
+def _settings_of(workspace: Workspace, instance: InstanceRecord, known: KnownBatch) -> Mapping[str, str]:
     """The settings under which the batch was planned.
 
     Only those that decide what the instance stores or which tables it reads.
 
     Every attempt runs under them, whichever worker makes it: what is stored with the batch must be true of the table.
     """
-    surroundings = workspace.read.batches.surroundings(instance.batch_id)
-    if surroundings is None:
+    planned = known.session_settings(workspace.read, instance.batch_id)
+    if not planned:
         return {}
     needed = {*(instance.step.settings_needed or ()), SEARCH_PATH}
     session_settings = workspace.warehouse.dialect.session_settings
     literals = {} if session_settings is None else session_settings.literals
-    return {**{name: value for name, value in surroundings.settings.items() if name in needed}, **literals}
+    return {**{name: value for name, value in planned.items() if name in needed}, **literals}
 
 
 def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSource:
@@ -225,27 +237,22 @@ def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSourc
     return min(candidates, key=lambda chosen: chosen.rows or 0, default=from_facts)
 
 
-def _build(
-    workspace: Workspace,
-    session: WarehouseSession,
-    claim: Claim,
-    level: VerificationLevel,
-    has_made: Callable[[], None],
-    tell: EventSender,
-) -> _BuildResult:
+def _build(attempt: _Attempt, has_made: Callable[[], None]) -> _BuildResult:
     """Make the attempt's table and compare it with its facts.
 
     Where the comparison of a table that was built from another aggregate is undecided, the table is built from the
     facts. Where it is undecided even then, because the warehouse cannot compute the comparison, the table is built
     without a comparison.
     """
-    source_chosen = choose_source(workspace, claim.instance)
+    session, claim, tell = attempt.session, attempt.claim, attempt.tell
+    level = attempt.known.settings.verify
+    source_chosen = choose_source(attempt.workspace, claim.instance)
     from_facts = ChosenSource(claim.instance.step.sources[-1], None, None)
     undecided = ""
     for source in dict.fromkeys((source_chosen, from_facts)):
         tell("source", source=source.option.name, rows=source.rows)
         try:
-            return _build_from(workspace, session, claim, _BuildWay(source, level, has_made), tell)
+            return _build_from(attempt, _BuildWay(source, level, has_made))
         except UndecidedError as error:
             undecided = str(error)
             tell("undecided", text=f"Built from {source.option.name}: {undecided}")
@@ -256,18 +263,17 @@ def _build(
     return _BuildResult(parts, from_facts, Verified(level=level, undecided=(undecided,)))
 
 
-def _build_from(
-    workspace: Workspace, session: WarehouseSession, claim: Claim, way: _BuildWay, tell: EventSender
-) -> _BuildResult:
+def _build_from(attempt: _Attempt, way: _BuildWay) -> _BuildResult:
     """Make and compare the table, or find that nothing has changed.
 
     A statement that fails ends its transaction, even when the error is caught: no later statement of it would take
     effect. Statements that may fail without harm therefore come after the transaction.
     """
+    session, claim = attempt.session, attempt.claim
     try:
-        built = _in_one_snapshot(workspace, session, claim, way, tell)
+        built = _in_one_snapshot(attempt, way)
     except NotComparableError:
-        built = _in_one_snapshot(workspace, session, claim, replace(way, may_reuse=False), tell)
+        built = _in_one_snapshot(attempt, replace(way, may_reuse=False))
     _analyze(session, claim, built.parts)
     if way.level is not VerificationLevel.OFF:
         # Segments do not change: those that were merged are compared without the snapshot.
@@ -275,17 +281,16 @@ def _build_from(
         undecided = (*verified.undecided, *compare_merged_segments(session, claim, built.parts))
         built = replace(built, verified=replace(verified, undecided=undecided))
     for reason in built.verified.undecided:
-        tell("undecided", text=reason)
+        attempt.tell("undecided", text=reason)
     return built
 
 
-def _in_one_snapshot(
-    workspace: Workspace, session: WarehouseSession, claim: Claim, way: _BuildWay, tell: EventSender
-) -> _BuildResult:
+def _in_one_snapshot(attempt: _Attempt, way: _BuildWay) -> _BuildResult:
     """Make and compare the table in one snapshot, where there are such.
 
     Raises NotComparableError while it may reuse.
     """
+    session, claim, tell = attempt.session, attempt.claim, attempt.tell
     source, level = way.source, way.level
     verification = claim.instance.step.verification
     if level is VerificationLevel.OFF or verification is None:
@@ -293,7 +298,7 @@ def _in_one_snapshot(
             reused = reuse_segments(session, claim, tell) if way.may_reuse else None
             parts = reused or _counted(session, claim, _fill(session, claim, source, tell))
         return _BuildResult(parts, source, Verified(level=VerificationLevel.OFF))
-    totals = _find_earlier_totals(workspace, claim, source, facts_key(verification))
+    totals = _find_earlier_totals(attempt, source, facts_key(verification))
     with session.snapshot(claim.instance.step.reads_of_facts) as is_snapshot:
         reused = reuse_segments(session, claim, tell) if way.may_reuse else None
         if reused is not None:
@@ -317,14 +322,15 @@ def _in_one_snapshot(
         return _BuildResult(_counted(session, claim, parts, verified.table_rows), source, verified)
 
 
-def _find_earlier_totals(workspace: Workspace, claim: Claim, source: ChosenSource, key: str) -> Totals | None:
+def _find_earlier_totals(attempt: _Attempt, source: ChosenSource, key: str) -> Totals | None:
     """The facts' totals that the source was verified against.
 
     For a build from the facts, the last ones of the batch.
     """
+    read, known = attempt.workspace.read, attempt.known
     if source.option.instance_id is None or source.attempt is None:
-        return workspace.read.attempts.fact_totals(claim.instance.batch_id, key)
-    verified = workspace.read.attempts.verification(source.option.instance_id, source.attempt)
+        return known.fact_totals(read, attempt.claim.instance.batch_id, key)
+    verified = known.verification(read, source.option.instance_id, source.attempt)
     return verified.totals if verified is not None and verified.facts_key == key else None
 
 

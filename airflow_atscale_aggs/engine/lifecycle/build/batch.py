@@ -29,6 +29,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, ac
 from airflow_atscale_aggs.engine.lifecycle.build.attempt import run_attempt
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent, OnEvent, ignore_event
 from airflow_atscale_aggs.engine.lifecycle.build.grace_periods import check_grace_periods
+from airflow_atscale_aggs.engine.lifecycle.build.known_batch import KnownBatch
 from airflow_atscale_aggs.engine.lifecycle.build.lease import LeaseKeeper
 from airflow_atscale_aggs.engine.lifecycle.build.named_slices import name_slices
 from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
@@ -341,7 +342,8 @@ def run_batch(
     )
     lease = timedelta(seconds=settings.lease_seconds)
     with LeaseKeeper(workspace.registry, begun.batch.id, owner=owner, lease=lease):
-        run = _BatchRun(workspace, settings, owner, on_event, begun.instances)
+        known = KnownBatch(settings, total=len(begun.instances))
+        run = _BatchRun(workspace, known, owner, on_event, begun.instances)
         run.build_all(jobs or settings.max_concurrent_builds)
         report = activate_batch(workspace, begun.batch.id, owner=owner, now=utc_now())
     on_event(BuildEvent(kind="activated", total=len(report.instances), text=f"Activated batch {begun.batch.id}"))
@@ -395,7 +397,7 @@ class _BatchRun:
     """Works through the instances of one batch with a number of threads."""
 
     workspace: Workspace
-    settings: Settings
+    known: KnownBatch
     owner: str
     on_event: OnEvent
     instances: Sequence[InstanceRecord]
@@ -408,12 +410,16 @@ class _BatchRun:
         Where statements wait more than they work, tables that are made are compared while others are made: one that is
         not compared yet is not DONE, and nothing is derived from it.
         """
-        most = self.settings.max_attempts_per_aggregate
+        most = self.known.settings.max_attempts_per_aggregate
         self._waiting = [
             instance for instance in self.instances if instance.status in _TO_BUILD and instance.failures < most
         ]
         self._unsettled = {instance.id for instance in self._waiting}
         workers = jobs + self.workspace.warehouse.dialect.statements_at_once - 1
+        with self.workspace.warehouse.keep_sessions(workers):
+            self._build_waiting(jobs, workers)
+
+    def _build_waiting(self, jobs: int, workers: int) -> None:
         if workers == 1:
             while self._waiting:
                 instance = self._waiting.pop(0)
@@ -455,9 +461,8 @@ class _BatchRun:
             run_attempt(
                 self.workspace,
                 claim,
-                settings=self.settings,
+                known=self.known,
                 on_event=self.on_event,
-                total=len(self.instances),
                 has_made=has_made,
             )
         except BuildFailedError as error:

@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.attempt import (
     run_attempt,
 )
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
+from airflow_atscale_aggs.engine.lifecycle.build.known_batch import KnownBatch
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 from tests.support.stars import standing_star
@@ -128,10 +129,10 @@ def test_a_late_attempt_drops_its_own_table_and_leaves_that_of_the_newer_one(beg
     settings, instance = begun_star.settings, _instance(begun_star, "by_city")
     late = begun_star.registry.attempts.claim(instance.id, owner=OWNER, now=NOW)
     newer = begun_star.registry.attempts.claim(instance.id, owner=OWNER, now=NOW)
-    assert run_attempt(begun_star, newer, settings=settings).table == newer.instance.step.table
+    assert run_attempt(begun_star, newer, known=KnownBatch(settings)).table == newer.instance.step.table
 
     with pytest.raises(StaleStatusError, match="in_progress, attempt 1 but is done, attempt 2"):
-        run_attempt(begun_star, late, settings=settings)
+        run_attempt(begun_star, late, known=KnownBatch(settings))
 
     assert newer.instance.step.table in tables_of(begun_star)
     assert late.instance.step.table not in tables_of(begun_star)
