@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import Field, field, fields, replace
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_atscale_aggs.engine.errors import SettingError, near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 class VerificationLevel(StrEnum):
@@ -156,7 +157,7 @@ class Settings:
     max_concurrent_builds: int = _setting(
         "aggregates.batch.maxConcurrentBuilds", 1, "aggregates built at the same time", least=1
     )
-    verify: VerificationLevel = _setting(  # noqa: RUF009 - a field as the others are
+    verify: VerificationLevel = _setting(
         "aggregates.batch.verify",
         VerificationLevel.TOTALS,
         "how each new aggregate is compared with its facts before it may serve: off, totals, sample, full",
@@ -213,7 +214,7 @@ class Settings:
         least=0,
         most=_MOST_DAYS,
     )
-    indicator_unit: IndicatorUnitSetting = _setting(  # noqa: RUF009 - a field as the others are
+    indicator_unit: IndicatorUnitSetting = _setting(
         "aggregate.incrementalUpdate.indicatorUnit",
         IndicatorUnitSetting.INFER,
         "of numeric indicators: infer, plain, seconds, milliseconds, microseconds (since 1970)",
@@ -288,7 +289,7 @@ class Settings:
         least=1,
         most=_MOST_DAYS,
     )
-    autonomy: Autonomy = _setting(  # noqa: RUF009 - a field as the others are
+    autonomy: Autonomy = _setting(
         "aggregates.maintenance.autonomy",
         Autonomy.DEFINE,
         "what maintenance may do on its own: suggest, define, define and build",

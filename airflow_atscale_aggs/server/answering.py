@@ -8,11 +8,11 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.query.query_planner import QueryOptions
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter

@@ -7,11 +7,12 @@ import contextlib
 import hashlib
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Self
 
 from scramp import ScramClient, ScramException
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.server.frames import (
     CANCEL_REQUEST,
     SSL_REQUEST,

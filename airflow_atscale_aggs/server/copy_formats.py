@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.warehouse.base import RowMessages
 from airflow_atscale_aggs.server.frames import Frame
 from airflow_atscale_aggs.server.messages import error_response

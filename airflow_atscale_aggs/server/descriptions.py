@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import psycopg
 from psycopg.pq import ExecStatus
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.server.messages import ResultColumn
 
 _MOST = 2000

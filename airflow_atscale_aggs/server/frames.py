@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.server.message_writer import MessageWriter
 
 PROTOCOL = 3 << 16

@@ -8,11 +8,12 @@ import logging
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import psycopg
 
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.row_security import Reader
 from airflow_atscale_aggs.engine.registry.users import UserRecord
 from airflow_atscale_aggs.server import messages

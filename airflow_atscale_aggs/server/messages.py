@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.troubleshooting.passages import help_command, pointer, sqlstate_code
 from airflow_atscale_aggs.server.frames import Frame, ProtocolViolationError, TextEncodingError
 

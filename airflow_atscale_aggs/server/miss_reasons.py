@@ -7,13 +7,13 @@ whoever reads the log gets those that are known by then.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.server.remembered import Remembered

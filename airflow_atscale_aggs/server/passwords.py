@@ -9,9 +9,10 @@ import base64
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
 
 from scramp import ScramMechanism
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 MECHANISM = "SCRAM-SHA-256"
 _ROUNDS = 4096

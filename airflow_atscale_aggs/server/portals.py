@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.server.answering import RowStream
 from airflow_atscale_aggs.server.client_statements import Explain, Fetch, Query, Statement
 from airflow_atscale_aggs.server.descriptions import Description

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import psycopg
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError, QueryError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import type_in_postgresql
 from airflow_atscale_aggs.engine.rewriting.parse.bind_parameters import with_values
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect

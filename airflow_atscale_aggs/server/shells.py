@@ -11,12 +11,13 @@ import hashlib
 import logging
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.query.model_tables import ModelTable
 from airflow_atscale_aggs.engine.lifecycle.query.star_tables import StarTable
 from airflow_atscale_aggs.server.model_shells import Connection, make_model_tables, make_star_tables, schemas_of

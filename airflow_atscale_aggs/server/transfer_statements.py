@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from sqlglot import Token, TokenType
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _FLAGS = re.IGNORECASE | re.DOTALL
 _PART = r'(?:"(?:[^"]|"")+"|[A-Za-z_]\w*)'

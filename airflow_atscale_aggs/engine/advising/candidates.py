@@ -7,13 +7,13 @@ joins of required grains on the lattice are made, until there are too many.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
 from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequirement
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.settings import Settings
 

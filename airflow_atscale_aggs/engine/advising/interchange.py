@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 Numbers = NDArray[np.float64]
 

@@ -12,8 +12,9 @@ Otherwise the rows that queries did not have to read are compared with the rows 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 HALF_LIFE = timedelta(days=30)
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from airflow_atscale_aggs.engine.advising.interchange import Interchange, Neighbourhood, weighted_sums
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int64]

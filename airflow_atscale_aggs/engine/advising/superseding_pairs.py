@@ -7,10 +7,11 @@ reduces the overhead of managing them.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 MOST_MEASURES = 50
 """A union with more stored measures per fact does not pay: every query would read past the columns of others."""

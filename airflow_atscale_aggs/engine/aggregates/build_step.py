@@ -7,10 +7,11 @@ names stand for them. `BuildStep.of_attempt` puts in the number of the attempt w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from airflow_atscale_aggs.engine.aggregates.segment import Increment
 from airflow_atscale_aggs.engine.aggregates.verification import Verification
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 TARGET_ATTEMPT = "__target_attempt__"
 """Stands for the number of the attempt that builds the table."""

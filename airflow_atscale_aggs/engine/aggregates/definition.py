@@ -9,10 +9,10 @@ import hashlib
 import re
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "airflow_atscale_aggs")

@@ -13,10 +13,11 @@ Source: AtScale, "About Incremental Rebuilds": supported indicator types, grace 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _MICRO = 10**6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -18,8 +18,9 @@ for Computing Sample Variances" (1979) for the centred squares, which do not can
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 class StoredFunction(StrEnum):

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import calendar
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, IndicatorUnit
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _MICRO = 10**6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from airflow_atscale_aggs.engine.aggregates.whole_numbers import exact_whole, nearest_whole
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _MODULUS = 2**61
 _NUMBER = re.compile(r" #[0-9]+")

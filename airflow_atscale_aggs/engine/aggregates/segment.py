@@ -14,13 +14,14 @@ Source: AtScale, "About Incremental Rebuilds": an incremental aggregate is a vie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import accumulate
 
 from airflow_atscale_aggs.engine.aggregates.indicator import Indicator, RowRange
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState
 from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,9 +7,10 @@ it is as it was; and while a table is away, because an ETL makes it anew, what w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

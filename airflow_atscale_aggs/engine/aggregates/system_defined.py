@@ -7,7 +7,6 @@ same meaning on every system, even if the tables have other names there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -21,6 +20,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import (
 )
 from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure, row_count, stored_measures
 from airflow_atscale_aggs.engine.errors import near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, Role

@@ -16,11 +16,12 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
 
 from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 Totals = Mapping[str, str | None]
 """Text by name: a measure, or `scale_of` a measure."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from airflow_atscale_aggs.engine.converting.findings import Finding
 from airflow_atscale_aggs.engine.converting.sml_objects import SmlObject, sml_texts
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from airflow_atscale_aggs.engine.converting.sml_objects import SmlObject
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*\Z")
 _QUOTED_NAME = re.compile(r'"((?:[^"]|"")+)"\Z')

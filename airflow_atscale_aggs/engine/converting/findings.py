@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from airflow_atscale_aggs.engine.counted_nouns import counted
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 class Outcome(StrEnum):

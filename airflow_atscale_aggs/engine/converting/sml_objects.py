@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from airflow_atscale_aggs.engine.converting.written_files import safe_file_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 Value = Mapping[str, Any]
 """An object of SML: what YAML can say."""

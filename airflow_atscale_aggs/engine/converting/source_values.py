@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from airflow_atscale_aggs.engine.errors import ModelFileError, near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping, YamlError, read_yaml
 
 LARGEST = 64 * 1024 * 1024

@@ -6,11 +6,11 @@ Names and values decide: a price per piece has no meaning as a sum, a stock has 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from airflow_atscale_aggs.engine.discovery.column_names import Stem, words_of
 from airflow_atscale_aggs.engine.discovery.table_profiles import NUMBERS, ColumnProfile, Family
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _TOTAL = frozenset({"ext", "extended", "total", "subtotal", "amount", "amt", "revenue", "turnover", "line total"})
 _STOCK = frozenset(

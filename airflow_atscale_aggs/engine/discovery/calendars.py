@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from airflow_atscale_aggs.engine.discovery.column_names import table_stem, words_of
 from airflow_atscale_aggs.engine.discovery.references import Names
 from airflow_atscale_aggs.engine.discovery.table_profiles import TIMES, ColumnProfile, Family, TableProfile
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 DAYS_OF: Mapping[str, float] = {"year": 365.25, "halfyear": 182.6, "quarter": 91.3, "month": 30.44, "week": 7.0}
 """Days of each unit of SML's `time_unit`."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 Words = tuple[str, ...]
 

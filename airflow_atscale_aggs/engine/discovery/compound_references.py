@@ -8,7 +8,6 @@ keys in common as well, and are no dimensions of each other. Where that may be s
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 from airflow_atscale_aggs.engine.counted_nouns import counted
@@ -24,6 +23,7 @@ from airflow_atscale_aggs.engine.discovery.references import (
     said_columns,
 )
 from airflow_atscale_aggs.engine.discovery.table_profiles import TIMES, Family, TableProfile
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _COMPLETE = 0.99
 _LOW_END = 0.05

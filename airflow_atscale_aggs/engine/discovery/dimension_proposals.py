@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from airflow_atscale_aggs.engine.discovery.calendars import Calendar
 from airflow_atscale_aggs.engine.discovery.column_names import stem_of, table_stem, words_of
@@ -24,6 +24,7 @@ from airflow_atscale_aggs.engine.discovery.proposal import (
 )
 from airflow_atscale_aggs.engine.discovery.references import LeftOut, Names
 from airflow_atscale_aggs.engine.discovery.table_profiles import TIMES, ColumnProfile, Family, TableProfile
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _NAME_WORDS = ("name", "title", "label")
 _FREE_TEXT_SHARE = 0.9

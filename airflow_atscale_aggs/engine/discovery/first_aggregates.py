@@ -8,9 +8,9 @@ by month and one by the coarsest levels of its dimensions.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.discovery.proposal import Proposal, ProposedDimension, ProposedRelationship
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 MOST_PREDICTED = 400
 """Attributes that a fact may reach for prediction to take seconds."""

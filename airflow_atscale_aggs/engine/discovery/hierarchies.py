@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.discovery.column_names import table_stem
 from airflow_atscale_aggs.engine.discovery.references import Names
 from airflow_atscale_aggs.engine.discovery.table_profiles import TIMES, ColumnProfile, Family, TableProfile
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 Violations = Callable[[str, Sequence[str], str], int]
 """How many keys (table, columns) have several values of a column."""

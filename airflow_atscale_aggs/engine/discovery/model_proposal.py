@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.discovery.additive_columns import Judgement, Kind, judge
@@ -23,6 +22,7 @@ from airflow_atscale_aggs.engine.discovery.proposal import (
 from airflow_atscale_aggs.engine.discovery.references import ColumnKey, LeftOut, Names, Question, Reference
 from airflow_atscale_aggs.engine.discovery.table_profiles import TIMES, TableProfile
 from airflow_atscale_aggs.engine.discovery.table_roles import Roles, decide_roles, measured_columns
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _MANY_MEMBERS = 100
 _PEOPLE = frozenset({"customer", "cust", "user", "account", "client", "member", "patient", "visitor", "subscriber"})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import yaml
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _WIDTH = 110
 _ENDLESS = 10**9

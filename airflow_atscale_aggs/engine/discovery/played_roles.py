@@ -7,12 +7,12 @@ join, and two attributes of one name would be one column.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.discovery.column_names import words_of
 from airflow_atscale_aggs.engine.discovery.labels import label_of, role_template
 from airflow_atscale_aggs.engine.discovery.proposal import ProposedDimension
 from airflow_atscale_aggs.engine.discovery.references import Reference
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _MOST_ROUNDS = 40
 _PLAIN = "{0}"

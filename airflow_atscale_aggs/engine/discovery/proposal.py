@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.discovery.references import LeftOut, Question, Reference
 from airflow_atscale_aggs.engine.discovery.table_profiles import TableProfile
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ whose names and types speak for it, and out-of-range and coverage decide as in R
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.discovery.column_names import (
@@ -31,6 +30,7 @@ from airflow_atscale_aggs.engine.discovery.table_profiles import (
     Family,
     TableProfile,
 )
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 ColumnKey = tuple[str, str]
 """(table, column)"""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import cached_property
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 class Family(StrEnum):

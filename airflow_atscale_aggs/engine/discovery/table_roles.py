@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.discovery.additive_columns import Kind, is_named_total, judge
 from airflow_atscale_aggs.engine.discovery.references import ColumnKey, LeftOut, Names, Reference
 from airflow_atscale_aggs.engine.discovery.table_profiles import TIMES, TableProfile
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _BRIDGED = 2
 

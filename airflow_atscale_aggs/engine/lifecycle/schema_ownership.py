@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, SchemaOwnedError, WarehouseError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.sql.physical_names import is_instance_table
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.settings_in_force import settings_in_force
 from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryReader, open_registry
 from airflow_atscale_aggs.engine.settings import Settings

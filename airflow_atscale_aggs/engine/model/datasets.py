@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 TableKey = tuple[str | None, str | None, str]
 """(database, schema, table) as SML spells them; None: the warehouse's default."""

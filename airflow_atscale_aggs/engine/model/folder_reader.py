@@ -7,10 +7,11 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from airflow_atscale_aggs.engine.errors import ModelFileError, did_you_mean, near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.files import env_values, file_texts
 from airflow_atscale_aggs.engine.model.packages import Package, is_package_file, package_folder
 from airflow_atscale_aggs.engine.model.sml import OBJECT_TYPES, check_document

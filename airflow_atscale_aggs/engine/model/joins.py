@@ -11,8 +11,9 @@ Source: SML reference: relationships, role play, m2m; DESIGN "Roles".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.model.semantic_model import (
     Attribute,

@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.files import SUFFIXES
 from airflow_atscale_aggs.engine.model.validation import MISSING_PACKAGE, IssueList
 from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping

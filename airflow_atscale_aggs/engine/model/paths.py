@@ -6,8 +6,9 @@ relationships lead to it. These values are complete: SQL is composed from them w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 class JoinKind(StrEnum):

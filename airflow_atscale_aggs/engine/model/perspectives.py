@@ -11,9 +11,9 @@ Source: SML reference, ``model.perspectives``.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.folder_reader import Document
 from airflow_atscale_aggs.engine.model.semantic_model import Dimension, Hierarchy, Perspective, Relationship
 from airflow_atscale_aggs.engine.model.validation import IssueList

@@ -11,9 +11,9 @@ Source: SML reference, ``row_security``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.dimensions import column_names
 from airflow_atscale_aggs.engine.model.folder_reader import Document, ModelFolder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths

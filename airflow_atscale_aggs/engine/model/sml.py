@@ -9,9 +9,9 @@ are kept and reported, because samples and newer versions have more keys than th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
 

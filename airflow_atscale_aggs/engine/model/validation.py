@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 MISSING_PACKAGE = "missing-package"
 _UNRESOLVED = "unresolved-reference"

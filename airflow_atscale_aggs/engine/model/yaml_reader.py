@@ -7,10 +7,11 @@ special; dates, yes and no stay text. The depth of nesting and the number of val
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import yaml
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 try:
     from yaml import CSafeLoader as _Loader

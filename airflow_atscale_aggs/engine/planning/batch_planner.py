@@ -7,7 +7,7 @@ because it knows real row counts. A part that cannot be built here is refused by
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TypeGuard
 
@@ -19,6 +19,7 @@ from airflow_atscale_aggs.engine.aggregates.lattice import Derivation, derivatio
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.verification import Verification
 from airflow_atscale_aggs.engine.errors import DefinitionError, NotMeasurableError, UnsupportedMetricError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan, RefusedPart
 from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
 from airflow_atscale_aggs.engine.planning.increments import refusal

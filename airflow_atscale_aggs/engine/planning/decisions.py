@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.indicator import GracePeriod, Indicator, RowRange
 from airflow_atscale_aggs.engine.aggregates.named_slice import NamedSlice
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState
 from airflow_atscale_aggs.engine.aggregates.segment import Segment
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.planning.slices import join_ranges, range_of
 
 

@@ -9,7 +9,7 @@ Source: AtScale, "About Incremental Rebuilds"; "Setting Properties to Allow Incr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -37,6 +37,7 @@ from airflow_atscale_aggs.engine.aggregates.provenance import (
 from airflow_atscale_aggs.engine.aggregates.segment import Increment, Segment
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
 from airflow_atscale_aggs.engine.planning.segment_lengths import choose_merged, cut, steps_of_length

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 CLOCK_SKEW = timedelta(seconds=1)
 """The clocks of two machines may differ by this. In doubt a batch too many is begun, never one too few."""

@@ -7,10 +7,10 @@ texts, or by several columns and flags of one dimension. See `sql/member_codes.p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.counted_nouns import counted
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import JoinStep
 from airflow_atscale_aggs.engine.planning.decisions import Decision, Segmented
 from airflow_atscale_aggs.engine.settings import Settings

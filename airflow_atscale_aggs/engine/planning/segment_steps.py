@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -15,6 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, row_count
 from airflow_atscale_aggs.engine.aggregates.provenance import add_checksums
 from airflow_atscale_aggs.engine.aggregates.segment import Increment, NewSegment, RemadeRange, Segment
 from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import JoinStep
 from airflow_atscale_aggs.engine.planning.decisions import Segmented
 from airflow_atscale_aggs.engine.planning.slices import is_within

@@ -8,7 +8,6 @@ the unsettled segment until their time comes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -19,6 +18,7 @@ from airflow_atscale_aggs.engine.aggregates.indicator import (
     infer_unit,
     moment_of,
 )
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting, Settings
 from airflow_atscale_aggs.engine.sql.indicator_lookup import IndicatorFacts
 

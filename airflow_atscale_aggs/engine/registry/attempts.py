@@ -7,7 +7,7 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, Batch
 from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
 from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegisteredError, StaleStatusError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import SELECT_INSTANCES, attempt_record, instance_record

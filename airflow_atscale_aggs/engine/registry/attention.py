@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.shown_status import ShownStatus
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.registry.listings import Attention, Finding
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.tables import batches, instances, models, standings

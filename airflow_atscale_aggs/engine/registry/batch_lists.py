@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, false, func, select
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.registry.listings import BatchListing
 from airflow_atscale_aggs.engine.registry.page import (
     Count,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -13,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, false, func, or_, select
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.shown_status import ShownStatus
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.listings import DefinitionListing
 from airflow_atscale_aggs.engine.registry.page import (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.registry.attention import AttentionReader
 from airflow_atscale_aggs.engine.registry.batch_lists import BatchLists
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase

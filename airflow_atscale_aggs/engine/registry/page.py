@@ -13,13 +13,13 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, literal, or_, select, tuple_, union_all
 
 from airflow_atscale_aggs.engine.errors import CursorError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 Row = TypeVar("Row")
 Key = str | int | float | datetime

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, date
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.registry.bulk import upsert
 from airflow_atscale_aggs.engine.registry.listings import QueryDay, QueryOutcome
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, QuerySource

@@ -8,7 +8,6 @@ on the newest of them only, and the page tells where to look on.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -25,6 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.registry.listings import QueryDay, QueryListing, QueryOutcome
 from airflow_atscale_aggs.engine.registry.page import (
     Count,

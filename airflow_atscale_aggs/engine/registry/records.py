@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
@@ -12,6 +12,7 @@ from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, Batch
 from airflow_atscale_aggs.engine.aggregates.segment import BuiltSegment, SegmentKey
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 
 

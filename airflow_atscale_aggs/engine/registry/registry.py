@@ -5,9 +5,9 @@ Whoever only reads is handed a `RegistryReader`, which cannot write: the router,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.registry.attempts import AttemptReader, AttemptWriter
 from airflow_atscale_aggs.engine.registry.batches import BatchReader, BatchWriter
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, upgrade_registry

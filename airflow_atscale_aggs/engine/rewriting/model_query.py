@@ -13,11 +13,12 @@ Expressions are ASTs whose leaves are references (`Ref`). A reference is replace
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import Frame, Slice
 

@@ -7,9 +7,10 @@ dialect names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql import view_catalog as catalogs
 from airflow_atscale_aggs.engine.sql.session_settings import SessionSettings
 from airflow_atscale_aggs.engine.sql.table_catalog import STANDARD_COLUMNS, STANDARD_SCHEMAS, STANDARD_TABLES

@@ -7,12 +7,13 @@ is first brought to one row per key; a many-to-many bridge is brought to one row
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency
 from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinKind, JoinStep
 from airflow_atscale_aggs.engine.sql.join_types import REFUSED_JOIN_REMEDY, JoinColumn, refused_join
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, fresh

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlglot import exp
 
@@ -23,6 +23,7 @@ from airflow_atscale_aggs.engine.aggregates.indicator import (
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum
 from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.column_types import has_more_digits
 from airflow_atscale_aggs.engine.sql.quoting import alias_as

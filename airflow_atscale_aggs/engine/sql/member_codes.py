@@ -18,12 +18,13 @@ Source: Yan and Larson, "Eager Aggregation and Lazy Aggregation" (VLDB 1995), wh
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinKind, JoinStep
 from airflow_atscale_aggs.engine.sql.fact_joins import (
     JoinComposer,

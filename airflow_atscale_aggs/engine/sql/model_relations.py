@@ -7,8 +7,9 @@ Texts are SQL over a relation ``models`` with these columns: ``schema``, ``schem
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 class Shown(StrEnum):

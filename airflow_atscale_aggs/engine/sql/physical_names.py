@@ -6,11 +6,11 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart, name_word
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinStep
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 

@@ -10,7 +10,6 @@ Source: DESIGN "Keys and names", "Unknown members", "Measures".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from sqlglot import exp
@@ -18,6 +17,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.capabilities import AverageType
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where

@@ -14,10 +14,10 @@ of no others: every value that he names is ``CASE WHEN "row is seen" THEN value 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import JoinKind, JoinStep
 from airflow_atscale_aggs.engine.model.row_security import Reader, RowRule, RowRules
 from airflow_atscale_aggs.engine.model.semantic_model import RowSecurity, SecurityLink

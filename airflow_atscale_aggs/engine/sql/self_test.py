@@ -8,11 +8,11 @@ stand in the statement.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.indicator_lookup import literal
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier

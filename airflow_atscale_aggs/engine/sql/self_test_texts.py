@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _FILE = Path(__file__).with_name("self_test_statements.json")
 

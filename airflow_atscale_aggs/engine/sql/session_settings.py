@@ -7,8 +7,10 @@ these settings, and a query is answered from what was built only where those tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 SEARCH_PATH = "search_path"
 """Decides what a table's name without schema means, in every statement; spelled so by all warehouses that have it."""

@@ -8,8 +8,9 @@ view.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql.model_relations import (
     DUCKDB_MISSING,
     DUCKDB_TEXTS,

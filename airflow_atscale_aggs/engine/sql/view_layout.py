@@ -6,10 +6,10 @@ The same columns at the same places, new ones last.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp, parse_one
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
 from airflow_atscale_aggs.engine.sql.statements import create_view, drop_view, render, table

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from airflow_atscale_aggs.engine.errors import (
     UnsupportedOnDialectError,
     WarehouseError,
 )
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect, Proven
 from airflow_atscale_aggs.engine.sql.self_test_texts import (
     REFUSABLE,

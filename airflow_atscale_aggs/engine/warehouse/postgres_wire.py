@@ -14,13 +14,13 @@ import socket
 import struct
 from collections import OrderedDict
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.warehouse.base import RowMessages, WireFormat
 
 _BEGIN = b"BEGIN TRANSACTION READ ONLY\0"

@@ -12,7 +12,7 @@ Rows without a member stay, under NULL, as in dbt's left joins.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from airflow_atscale_aggs.engine.converting.dbt.fact_columns import Fact, FactColumns
@@ -28,6 +28,7 @@ from airflow_atscale_aggs.engine.converting.dbt.time_sets import PERIODS, earlie
 from airflow_atscale_aggs.engine.converting.dbt.where_filters import MOST_HOPS, truncated
 from airflow_atscale_aggs.engine.converting.findings import FindingList
 from airflow_atscale_aggs.engine.converting.sml_objects import NO_MEMBER, SmlObject
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 Attribute = dict[str, Any]
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from airflow_atscale_aggs.engine.converting.dataset_objects import DatasetObjects, TablePlace
 from airflow_atscale_aggs.engine.converting.dbt.semantic_project import SemanticTable, TimeSpine
 from airflow_atscale_aggs.engine.converting.dbt.where_filters import Hop, JoinedColumn
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _LONGEST = 60
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*\Z")

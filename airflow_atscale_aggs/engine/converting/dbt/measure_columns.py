@@ -15,12 +15,12 @@ A filter leaves rows out of the column: CASE WHEN filter THEN … END.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from airflow_atscale_aggs.engine.converting.dbt.semantic_project import Measure
 from airflow_atscale_aggs.engine.converting.dbt.where_filters import parenthesized
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _METHODS = {
     "sum": "sum",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from airflow_atscale_aggs.engine.converting.dbt import time_sets
@@ -24,6 +24,7 @@ from airflow_atscale_aggs.engine.converting.expression_mdx import (
 )
 from airflow_atscale_aggs.engine.converting.findings import FindingList
 from airflow_atscale_aggs.engine.converting.sml_objects import SmlObject
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _DEEPEST = 40
 _FILTERED = "where no row of a group meets its filter the group is shown, with an empty metric; dbt leaves it out"

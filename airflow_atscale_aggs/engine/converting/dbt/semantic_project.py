@@ -5,7 +5,9 @@ Source: dbt documentation, "Semantic models", "Metrics", "MetricFlow time spine"
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 GRAINS = (
     "nanosecond",

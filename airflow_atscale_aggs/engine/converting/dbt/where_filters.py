@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from airflow_atscale_aggs.engine.converting.dbt.semantic_project import GRAINS, Dimension, Entity, SemanticTable
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _JINJA = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _CALL = re.compile(

@@ -7,13 +7,13 @@ SUM(CASE WHEN … THEN amount END)            a metric on a calculated column
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.converting.expression_mdx import ExpressionError, parse_expression
 from airflow_atscale_aggs.engine.converting.ossie.ossie_model import OssieDataset, OssieModel
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _METHODS: dict[type[exp.Expr], str] = {
     exp.Sum: "sum",

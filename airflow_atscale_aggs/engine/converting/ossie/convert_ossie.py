@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from airflow_atscale_aggs.engine.converting.converted import Converted, as_folder
@@ -34,6 +34,7 @@ from airflow_atscale_aggs.engine.converting.ossie.ossie_model import (
     OssieRelationship,
 )
 from airflow_atscale_aggs.engine.converting.sml_objects import NO_MEMBER, SmlObject
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _NO_DIALECT = "it is said in no dialect that is read (ANSI_SQL, OSSIE_SQL_2026)"
 _TABLE = re.compile(r'(?:"(?:[^"]|"")+"|[\w$-]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$-]+)){0,2}\Z')

@@ -5,10 +5,9 @@ Source: Apache Ossie, core specification 0.2.0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from airflow_atscale_aggs.engine.converting.source_values import SourceValue, read_source
 from airflow_atscale_aggs.engine.errors import ModelFileError, near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _DIALECTS = ("OSSIE_SQL_2026", "ANSI_SQL")
 """Dialects that are read, the better one first."""

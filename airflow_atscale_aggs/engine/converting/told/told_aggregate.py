@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart, name_word
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 
 _ROLLED_UP: dict[StoredFunction, str] = {

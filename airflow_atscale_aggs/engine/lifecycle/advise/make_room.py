@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_atscale_aggs.engine.advising.advisor import Advice, FactWorkload
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ServiceRecord
 
 MAKES_ROOM = "the budget has no room for both, and the queries of the log are served better without it"

@@ -11,7 +11,7 @@ Source: AtScale, "Life Cycle of Aggregate Tables": Superseded, prediction-define
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.advising.predicted_grains import (
@@ -30,6 +30,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import (
     FactPart,
 )
 from airflow_atscale_aggs.engine.errors import WarehouseError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
 from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
 from airflow_atscale_aggs.engine.lifecycle.advise.recommendations import CHOSEN, make_proposal

@@ -7,7 +7,7 @@ Demand-Defined Aggregates"; priming.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.advising.advisor import Advice, DefinedPart, FactWorkload, Proposal, advise
@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequire
 from airflow_atscale_aggs.engine.advising.selection import Budget
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
 from airflow_atscale_aggs.engine.lifecycle.advise.make_room import (
     Replaceable,

@@ -6,12 +6,13 @@ Source: AtScale, "Life Cycle of Aggregate Tables": Defined (system-defined table
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.advising.selection import Budget
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
 from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.advise.make_room import MAKES_ROOM, NOTHING, Replaceable
 from airflow_atscale_aggs.engine.lifecycle.advise.workload import Unserved
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace

@@ -6,7 +6,7 @@ From the log of queries, from queries that stand for it, or from the model's str
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlglot import TokenType, tokenize
@@ -20,6 +20,7 @@ from airflow_atscale_aggs.engine.advising.query_requirements import (
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, StoredFunction, row_count
 from airflow_atscale_aggs.engine.errors import QueryError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute

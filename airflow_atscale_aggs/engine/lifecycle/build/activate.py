@@ -10,12 +10,12 @@ Source: AtScale, "How Aggregate Tables Are Populated With Data": the status of a
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 
 from airflow_atscale_aggs.engine.aggregates.instance import BUILT, BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransitionError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.agreement import disagreements
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema
 from airflow_atscale_aggs.engine.lifecycle.stable_views.rights import carry_rights

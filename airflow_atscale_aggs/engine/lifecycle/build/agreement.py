@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verification, first_disagreement, shown
 from airflow_atscale_aggs.engine.errors import WarehouseError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.compare import UndecidedError, facts_key, take_totals
 from airflow_atscale_aggs.engine.lifecycle.build.source_marks import changed_datasets
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace

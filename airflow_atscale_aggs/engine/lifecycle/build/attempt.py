@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, SourceOption
@@ -26,6 +26,7 @@ from airflow_atscale_aggs.engine.errors import (
     VerificationError,
     WarehouseError,
 )
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.compare import (
     Comparison,
     UndecidedError,

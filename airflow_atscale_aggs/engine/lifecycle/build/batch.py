@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
@@ -25,6 +25,7 @@ from airflow_atscale_aggs.engine.errors import (
     SchemaOwnedError,
     WarehouseError,
 )
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, activate_batch, switch_pending_views
 from airflow_atscale_aggs.engine.lifecycle.build.attempt import run_attempt
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent, OnEvent, ignore_event

@@ -11,7 +11,7 @@ Needs neither the model nor an SQL library; the queries were rendered with the p
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from airflow_atscale_aggs.engine.aggregates.verification import (
     Difference,
@@ -27,6 +27,7 @@ from airflow_atscale_aggs.engine.aggregates.verification import (
     undecidable,
 )
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, VerificationError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.warehouse.base import Row, WarehouseSession
 

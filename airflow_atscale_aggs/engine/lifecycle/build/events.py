@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 EventKind = Literal[
     "batch", "start", "source", "sql", "segment", "verified", "undecided", "done", "failed", "activated"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlglot import exp
 
@@ -13,6 +13,7 @@ from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceSt
 from airflow_atscale_aggs.engine.aggregates.segment import Segment
 from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.source_descriptions import (
     ChecksumRequest,

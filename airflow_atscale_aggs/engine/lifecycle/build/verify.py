@@ -7,7 +7,6 @@ with the facts of today. A table may be right and yet behind, when the facts hav
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlglot import exp
@@ -32,6 +31,7 @@ from airflow_atscale_aggs.engine.errors import (
     VerificationError,
     near_names,
 )
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.compare import Comparison, UndecidedError, compare, take_totals
 from airflow_atscale_aggs.engine.lifecycle.build.plan import read_physical_tables
 from airflow_atscale_aggs.engine.lifecycle.proofs import prove

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 class Verdict(StrEnum):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
 from airflow_atscale_aggs.engine.lifecycle.build.verify import Finding, VerifiedInstance, VerifyReport
 from airflow_atscale_aggs.engine.lifecycle.conformance.capability import Capability, Verdict

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, identifier
 
 STAR_FOLDER = Path(__file__).with_name("star")

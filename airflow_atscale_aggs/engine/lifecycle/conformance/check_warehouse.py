@@ -6,10 +6,10 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_atscale_aggs.engine.errors import WarehouseError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.conformance.build_checks import (
     check_aggregates,
     check_comparison,
@@ -71,7 +71,10 @@ class CheckOptions:
     is_stopped: Callable[[], bool] = lambda: False
 
 
-def check_warehouse(warehouse: DbApiWarehouse, options: CheckOptions = CheckOptions()) -> CheckReport:
+_ALL_CHECKS = CheckOptions()
+
+
+def check_warehouse(warehouse: DbApiWarehouse, options: CheckOptions = _ALL_CHECKS) -> CheckReport:
     """Try everything that the engine needs of a warehouse, in a schema of its own.
 
     Whatever it makes it drops again, also when it is interrupted, and nothing else. The registry is a file that goes

@@ -6,12 +6,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError, WarehouseError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_batch
 from airflow_atscale_aggs.engine.lifecycle.conformance.capability import Capability, judge
 from airflow_atscale_aggs.engine.lifecycle.conformance.check_context import OWNER, CheckContext, shortened

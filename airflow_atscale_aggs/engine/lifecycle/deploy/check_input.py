@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.datasets import PhysicalTables
 from airflow_atscale_aggs.engine.model.folder_reader import ModelFolder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths

@@ -6,9 +6,9 @@ All issues are warnings: the rest of the model is usable.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import CheckInput
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
 from airflow_atscale_aggs.engine.model.row_security import why_not_applied

@@ -5,8 +5,7 @@ A table may come later, with the first load. One whose dataset does not say wher
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import CheckInput
 from airflow_atscale_aggs.engine.model.datasets import TableKey, table_key
 from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue

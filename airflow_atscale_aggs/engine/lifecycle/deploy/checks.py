@@ -7,10 +7,10 @@ need not wait for the import.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from airflow_atscale_aggs.engine.errors import WarehouseError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import Check, CheckInput
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_joins import check_joins
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_support import (

@@ -6,7 +6,6 @@ Source: AtScale, "Life Cycle of Aggregate Tables": Defined, Deleted (user-define
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinitio
 from airflow_atscale_aggs.engine.aggregates.rebinding import rebind, why_undefinable
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import InvalidModelError, ModelFileError, UnknownNameError, near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_tables import LookedIn
 from airflow_atscale_aggs.engine.lifecycle.deploy.checks import run_checks
 from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import settings_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.discovery.calendars import find_calendar
 from airflow_atscale_aggs.engine.discovery.compound_references import (
@@ -22,6 +21,7 @@ from airflow_atscale_aggs.engine.discovery.references import (
     Reference,
     said_columns,
 )
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.discover.table_questions import TableQuestions
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 

@@ -7,7 +7,6 @@ inclusion, then roles, hierarchies and metrics. Nothing is written into the ware
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.discovery.model_proposal import Findings, propose
@@ -25,6 +24,7 @@ from airflow_atscale_aggs.engine.discovery.references import (
     without_doubles,
 )
 from airflow_atscale_aggs.engine.errors import UnknownNameError, WarehouseError, near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.discover.compound_keys import CompoundKeys, declared_keys
 from airflow_atscale_aggs.engine.lifecycle.discover.other_schemas import of_others, told_elsewhere
 from airflow_atscale_aggs.engine.lifecycle.discover.table_questions import Listen, TableQuestions, chosen_names

@@ -6,7 +6,7 @@ Big tables are sampled, except where a claim must hold for all rows: a key is pr
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.counted_nouns import counted
@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.discovery.table_profiles import (
     family_of,
 )
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.datasets import TableColumns
 from airflow_atscale_aggs.engine.sql.discovery_probes import (
     LookedAt,

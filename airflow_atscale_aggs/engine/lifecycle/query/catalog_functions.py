@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp, parse_one
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.sql.model_relations import (
     CATALOG_FUNCTIONS,

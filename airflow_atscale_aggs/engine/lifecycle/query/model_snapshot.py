@@ -6,7 +6,7 @@ A snapshot is taken once per version of the registry. Proofs are made when a que
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionStatus, FactPart
@@ -14,6 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.rebinding import rebind
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.proofs import Proofs
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import (

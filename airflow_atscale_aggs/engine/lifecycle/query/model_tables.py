@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlglot import ErrorLevel, exp
 from sqlglot.errors import SqlglotError
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import QueryBounds

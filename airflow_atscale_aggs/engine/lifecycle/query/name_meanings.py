@@ -10,11 +10,12 @@ Who may ask models only has no tables, and each name means the model.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import NotRegisteredError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables, key_of
 from airflow_atscale_aggs.engine.model.datasets import TableKey

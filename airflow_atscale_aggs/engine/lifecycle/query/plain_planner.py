@@ -7,12 +7,13 @@ stays. What is not rewritten is run as it stands.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnreadableQueryError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource, SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import UNBOUND, QueryBounds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TypedDict
@@ -20,6 +20,7 @@ from airflow_atscale_aggs.engine.errors import (
     UnreadableQueryError,
     UnsupportedQueryError,
 )
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.query.model_catalog import ModelCatalog, may_ask_for_models
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot

@@ -13,7 +13,7 @@ import itertools
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -28,6 +28,7 @@ from airflow_atscale_aggs.engine.errors import (
     UnreadableQueryError,
     UnsupportedQueryError,
 )
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
 from airflow_atscale_aggs.engine.lifecycle.query.query_bounds import UNBOUND, QueryBounds
 from airflow_atscale_aggs.engine.lifecycle.query.query_log import QueryHistory

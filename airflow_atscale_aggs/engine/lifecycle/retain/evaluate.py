@@ -7,7 +7,7 @@ table.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from sqlglot import exp
@@ -15,6 +15,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.advising.quality import QualityFigures, judge
 from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.retain.savings import Saving, average_savings
 from airflow_atscale_aggs.engine.lifecycle.table_sizes import bytes_of_instances
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace

@@ -9,13 +9,13 @@ Source: AtScale, "Life Cycle of Aggregate Tables", Deleted; "Configuring Aggrega
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_atscale_aggs.engine.advising.retention import RetainedInstance, choose_instances_to_prune, is_unused
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import InstanceNeededError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.activate import SWITCH_SECONDS, drop_gone_views
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace

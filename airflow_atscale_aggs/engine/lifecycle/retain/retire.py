@@ -6,10 +6,10 @@ after the drop delay, and each stays for as long as somebody's own view reads it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_atscale_aggs.engine.errors import BatchHeldError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.registry.query_days import estimate_on_facts
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader

@@ -7,10 +7,11 @@ this registry's own. Only a person decides what is done with them.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.errors import WarehouseError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema, schema_mark
 from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import describe_readers
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace

@@ -6,11 +6,11 @@ Source: AtScale, "Life Cycle of Aggregate Tables", Superseded.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.advising.retention import is_unused
 from airflow_atscale_aggs.engine.advising.superseding_pairs import Succession, successions
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.definitions import DefinitionOutcome

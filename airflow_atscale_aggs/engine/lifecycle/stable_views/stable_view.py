@@ -6,11 +6,11 @@ What other people gave to a view stays: grants, comments, owner, options, and ev
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.errors import ViewStaysError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql.physical_names import is_instance_table
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 from airflow_atscale_aggs.engine.warehouse.schema_catalog import Belonging, Catalog, Dependent, Relation, catalog_of

@@ -10,7 +10,7 @@ again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from airflow_atscale_aggs.engine.errors import (
     ViewStaysError,
     WarehouseError,
 )
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
     FindServing,
     ViewPlaces,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from airflow_atscale_aggs.engine.converting.converted import Converted
@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.converting.ossie.ossie_model import read_ossie
 from airflow_atscale_aggs.engine.converting.source_values import LARGEST, read_source
 from airflow_atscale_aggs.engine.converting.written_files import write_files
 from airflow_atscale_aggs.engine.errors import ModelFileError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _MOST_FILES = 20_000
 _NOT_SOURCES = frozenset({"target", "dbt_packages", "dbt_modules", "logs", "node_modules", "venv"})

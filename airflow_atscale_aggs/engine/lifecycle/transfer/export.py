@@ -8,7 +8,6 @@ Source: AtScale, "Exporting And Importing System-Defined Aggregate Definitions".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_atscale_aggs import __version__
@@ -24,6 +23,7 @@ from airflow_atscale_aggs.engine.aggregates.exported import (
     write_export,
 )
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.transfer.garbage_collection import pause_collection
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -26,6 +25,7 @@ from airflow_atscale_aggs.engine.aggregates.exported import (
 )
 from airflow_atscale_aggs.engine.aggregates.system_defined import NamedMeaning, ResolvedMeaning, SystemDefiner
 from airflow_atscale_aggs.engine.errors import ImportRefusedError, ModelRetiredError, NotRegisteredError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.transfer.garbage_collection import pause_collection
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from airflow_atscale_aggs.engine.converting.told.tell_dbt import tell_dbt
@@ -12,6 +12,7 @@ from airflow_atscale_aggs.engine.converting.told.tell_lookml import tell_lookml
 from airflow_atscale_aggs.engine.converting.told.tell_ossie import tell_ossie
 from airflow_atscale_aggs.engine.converting.told.told_aggregate import ToldModel, tell_part
 from airflow_atscale_aggs.engine.converting.written_files import write_files
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 

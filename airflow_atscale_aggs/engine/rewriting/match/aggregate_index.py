@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, Derivation, dependency_of, derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure, row_count
 from airflow_atscale_aggs.engine.aggregates.set_bits import places_of_bits
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate, Miss, explain_miss, nearness, why_only_facts
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance, not_single_rows

@@ -10,10 +10,11 @@ not matter here: one plan serves every query that differs from it in values alon
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinKind
 from airflow_atscale_aggs.engine.rewriting.model_query import Ref, attribute_at, references
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, dependency_of
 from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance, fragile_metrics, not_single_rows
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, attribute_at

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 Path = tuple[str, ...]
 """Names of dimension, hierarchy and level, as far as they were written."""

@@ -9,9 +9,9 @@ Source: MDX, "Current member", "ParallelPeriod", "PeriodsToDate"; decision 0022.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.errors import UnknownColumnError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Dimension
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames

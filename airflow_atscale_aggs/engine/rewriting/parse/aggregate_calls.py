@@ -11,10 +11,10 @@ Source: decision 24.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.semantic_model import Metric
 
 AS_DEFINED = ""

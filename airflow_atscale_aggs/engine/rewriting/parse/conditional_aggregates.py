@@ -11,11 +11,12 @@ Source: decision 24.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric
 from airflow_atscale_aggs.engine.rewriting.flat_table import Meaning
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT

@@ -10,12 +10,13 @@ Source: `model_query` for the kinds of references.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NoReturn
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, did_you_mean, near_names
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric
 from airflow_atscale_aggs.engine.rewriting.flat_table import FlatNames, Meaning, SurfaceNames

@@ -10,10 +10,11 @@ A column that is passed through and not used filters nothing and groups nothing,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.rewriting.parse.inner_queries import outer_column
 from airflow_atscale_aggs.engine.rewriting.parse.name_scopes import table_names
 

@@ -11,12 +11,12 @@ the facts are.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.rewriting.flat_table import FlatNames
 from airflow_atscale_aggs.engine.sql.spelling import render_for_people
 

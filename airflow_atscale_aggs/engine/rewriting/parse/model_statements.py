@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from sqlglot import TokenType, exp
@@ -16,6 +15,7 @@ from sqlglot.dialects.dialect import NormalizationStrategy
 from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.rewriting.parse.deep_nesting import with_room
 from airflow_atscale_aggs.engine.rewriting.parse.flattening import MODEL, IsKept, flatten, shows_all
 from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import put_first

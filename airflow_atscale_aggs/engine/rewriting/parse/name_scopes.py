@@ -9,9 +9,10 @@ SELECT … FROM sales                     the CTE
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sqlglot import exp
+
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

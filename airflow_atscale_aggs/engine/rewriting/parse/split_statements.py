@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 from sqlglot import Token, TokenType, tokenize
 from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ model has a metric of them or not. A SELECT that is refused here runs as it stan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import NoReturn
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnknownColumnError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Metric
 from airflow_atscale_aggs.engine.rewriting.flat_table import Meaning

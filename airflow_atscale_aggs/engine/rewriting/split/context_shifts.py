@@ -12,11 +12,11 @@ Source: decision 0022.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel

@@ -11,7 +11,7 @@ Source: SML reference, ``metric.unrelated_dimensions_handling``; DESIGN "Multi-f
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
 from sqlglot import exp
@@ -19,6 +19,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure, row_count, stored_measures
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.quantiles import quantile_name

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import DefaultMember, Dimension, Hierarchy, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import Between, Each, Frame

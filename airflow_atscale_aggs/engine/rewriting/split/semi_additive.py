@@ -6,9 +6,9 @@ Source: SML reference, ``metric.semi_additive``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, Relationship
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql.functions.dates import part
 from airflow_atscale_aggs.engine.sql.functions.handling import Translating
 from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, join_texts, number, text

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql.functions.handling import Translating, exact_decimal
 from airflow_atscale_aggs.engine.sql.functions.types import FLOATS, WHOLE, Value
 from airflow_atscale_aggs.engine.sql.functions.writing import call, cast, choose, join_texts, number, raise_error, text
