@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import field
 from uuid import uuid4
@@ -13,6 +14,9 @@ from airflow_atscale_aggs.engine.warehouse.base import Row, WarehouseSession
 
 _TARGET, _KIND = f"<relation {uuid4().hex}>", f"<kind {uuid4().hex}>"
 """Places in statements, which nobody's comment has by chance."""
+
+_PLAIN_NAME = re.compile(r"\w+")
+"""A name that stands in a text as it is, quoted or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,16 @@ class Rights:
 
 
 @dataclass(frozen=True, slots=True)
+class _ViewText:
+    """A view with its text, as it is and in lower case."""
+
+    schema: str
+    name: str
+    sql: str
+    folded: str
+
+
+@dataclass(frozen=True, slots=True)
 class _ReadView:
     """A view whose text was read; ``reads``: (schema or empty, relation); all but its own name in lower case."""
 
@@ -110,8 +124,8 @@ class Catalog:
     session: WarehouseSession
     schema: str
     queries: CatalogQueries
-    _views: list[_ReadView] | None = field(default=None, init=False)
-    _by_relation: dict[tuple[str, str], list[_ReadView]] | None = field(default=None, init=False)
+    _texts: list[_ViewText] | None = field(default=None, init=False)
+    _read: dict[tuple[str, str], _ReadView] = field(default_factory=dict, init=False)
     _current_schema: str = field(default="", init=False)
 
     def relations(self, names: Collection[str]) -> dict[str, Relation]:
@@ -131,9 +145,9 @@ class Catalog:
         if self.queries.reads is None:
             wanted, schema = {name.casefold() for name in names}, self._own_schema().casefold()
             return {
-                view.name.casefold(): frozenset(name for _, name in view.reads)
-                for view in self._read_views()
-                if view.schema.casefold() == schema and view.name.casefold() in wanted
+                text.name.casefold(): frozenset(name for _, name in self._read_view(text).reads)
+                for text in self._view_texts()
+                if text.schema.casefold() == schema and text.name.casefold() in wanted
             }
         relations_by_view: dict[str, set[str]] = {}
         for view, relation in self._ask(self.queries.reads, names):
@@ -216,38 +230,41 @@ class Catalog:
 
     def _readers(self, name: str) -> list[_ReadView]:
         """Views that read a relation of this schema, and views that read those."""
-        by_relation = self._views_by_relation()
         waiting, readers = [(self._own_schema().casefold(), name)], dict[tuple[str, str], _ReadView]()
         while waiting:
             schema, relation = waiting.pop()
-            # Where a text names no schema, any may be meant.
-            for view in (*by_relation.get((schema, relation), ()), *by_relation.get(("", relation), ())):
+            for view in self._views_that_name(relation):
                 key = (view.schema.casefold(), view.name.casefold())
-                if key not in readers:
+                # Where a text names no schema, any may be meant.
+                if key not in readers and not view.reads.isdisjoint({(schema, relation), ("", relation)}):
                     readers[key] = view
                     waiting.append(key)
         return list(readers.values())
 
-    def _views_by_relation(self) -> dict[tuple[str, str], list[_ReadView]]:
-        """The views that read each relation."""
-        if self._by_relation is None:
-            self._by_relation = {}
-            for view in self._read_views():
-                for key in view.reads:
-                    self._by_relation.setdefault(key, []).append(view)
-        return self._by_relation
+    def _views_that_name(self, relation: str) -> list[_ReadView]:
+        """The views with a relation's name somewhere in their texts; of a name that is quoted with care, all.
 
-    def _read_views(self) -> list[_ReadView]:
-        """All views, where only their texts tell what they read."""
-        if self._views is None:
+        Most views are over many segments and name few others, and it takes long to read them.
+        """
+        is_plain = _PLAIN_NAME.fullmatch(relation) is not None
+        return [self._read_view(text) for text in self._view_texts() if not is_plain or relation in text.folded]
+
+    def _read_view(self, text: _ViewText) -> _ReadView:
+        key = (text.schema, text.name)
+        if key not in self._read:
             # An SQL library, which others need not wait for.
             from airflow_atscale_aggs.engine.sql.statements import find_source_names  # noqa: PLC0415
 
-            self._views = []
-            for schema, view, sql in self.session.fetch_all(self.queries.views or ""):
-                reads, columns = find_source_names(sql, self.session.dialect.sqlglot_name)
-                self._views.append(_ReadView(schema, view, reads, columns))
-        return self._views
+            reads, columns = find_source_names(text.sql, self.session.dialect.sqlglot_name)
+            self._read[key] = _ReadView(text.schema, text.name, reads, columns)
+        return self._read[key]
+
+    def _view_texts(self) -> list[_ViewText]:
+        """The texts of all views, where nothing else tells what they read."""
+        if self._texts is None:
+            rows = self.session.fetch_all(self.queries.views or "")
+            self._texts = [_ViewText(schema, view, sql, sql.casefold()) for schema, view, sql in rows]
+        return self._texts
 
 
 def catalog_of(session: WarehouseSession, schema: str) -> Catalog | None:
