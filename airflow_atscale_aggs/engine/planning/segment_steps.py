@@ -233,9 +233,12 @@ class SegmentComposer:
         return render(create_table_as(self._target(number), select, dialect), dialect, pretty=True)
 
     def _view(self, tables: Sequence[exp.Table]) -> str:
-        view = table(self._relation, self._context.schema)
-        united = create_view(view, unite_segments(self._part, tables))
-        return render(united, self._context.sources.dialect, pretty=True)
+        """The view of some segments. What is read of each is the same, so it is rendered once: there may be hundreds."""
+        dialect, view = self._context.sources.dialect, table(self._relation, self._context.schema)
+        first, *others = (render(segment, dialect) for segment in tables)
+        united = render(create_view(view, unite_segments(self._part, tables[:1])), dialect, pretty=True)
+        select = render(unite_segments(self._part, tables[:1]), dialect, pretty=True).removesuffix(first)
+        return "\nUNION ALL\n".join([united, *(f"{select}{other}" for other in others)])
 
     def _target(self, number: int) -> exp.Table:
         return table(segment_table(self._relation, number), self._context.schema)

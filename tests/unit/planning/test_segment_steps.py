@@ -18,9 +18,10 @@ from airflow_atscale_aggs.engine.planning.decisions import Segmented
 from airflow_atscale_aggs.engine.planning.segment_steps import SegmentComposer, SegmentContext
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
+from airflow_atscale_aggs.engine.sql.derivations import unite_segments
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.sources import Sources
-from airflow_atscale_aggs.engine.sql.statements import render
+from airflow_atscale_aggs.engine.sql.statements import create_view, render, table
 from tests.support.increment_cases import ID, NOW, segment_of
 from tests.support.stars.asked_star import AskedStar, sorted_rows
 
@@ -144,6 +145,17 @@ def test_fact_rows_of_several_members_are_counted_in_the_fact(star: AskedStar) -
     assert [_rows(star, segment.fact_rows_sql) for segment in (old, new)] == [[(4,)], [(3,)]]
     everything = _composer(star, _decision(replace(_NEW, after=None, through=None)), star.part(["Kind"], ["Amount"]))
     assert _rows(star, everything.increment().new[0].fact_rows_sql) == [(8,)]
+
+
+def test_the_view_of_many_segments_is_what_is_rendered_at_once(star: AskedStar) -> None:
+    """Each segment is put into the text by its name alone."""
+    kept = tuple(segment_of(number, number, number + 1, 2) for number in range(50))
+    composer = _composer(star, _decision(_NEW, kept=kept))
+    part = star.part(["City"], ["Amount"])
+
+    united = unite_segments(part, [table(segment.table) for segment in (*kept, *composer.increment().new)])
+    view = create_view(table(f"by_city_a{TARGET_ATTEMPT}"), united)
+    assert composer.increment().create_view_sql == render(view, star.sources.dialect, pretty=True)
 
 
 def test_segments_that_stay_are_in_the_view(star: AskedStar) -> None:
