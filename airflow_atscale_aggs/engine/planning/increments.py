@@ -8,7 +8,7 @@ Source: AtScale, "About Incremental Rebuilds"; "Setting Properties to Allow Incr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -91,6 +91,8 @@ class IncrementsInput:
 
     Attributes:
         now: when the batch is begun.
+        named: facts of which the request names slices. Of them nothing else is looked at than what is named, and the
+            window.
         grace_periods: overrides by dataset.
         last: by (definition id, fact).
         states: what the sources are now, by (definition id, fact).
@@ -103,6 +105,7 @@ class IncrementsInput:
     sources: Sources
     settings: Settings
     grace_periods: Mapping[str, str] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
     last: Mapping[tuple[str, str], LastBuild] = field(default_factory=dict)
     states: Mapping[tuple[str, str], SourceState] = field(default_factory=dict)
 
@@ -120,6 +123,8 @@ class Prospect:
         state: the sources as they are now; None when nobody looked.
         anew: settled segments that are made anew, because slices of them were named as changed.
         is_window_named: a slice above ``start`` was named.
+        is_narrow: the facts behind ``kept`` are not looked at: who asks for the batch has named what has changed.
+        settled_checksum: of the fact rows behind ``kept``; None where not all are known, or nobody compares them.
     """
 
     part: FactPart
@@ -135,6 +140,8 @@ class Prospect:
     state: SourceState | None = None
     anew: tuple[Segment, ...] = ()
     is_window_named: bool = False
+    is_narrow: bool = False
+    settled_checksum: Checksum | None = None
 
     @property
     def kept_ranges(self) -> tuple[RowRange, ...]:
@@ -151,9 +158,10 @@ class Prospect:
         return RowRange(column=self.column, kind=self.kind)
 
     @property
-    def settled_checksum(self) -> Checksum | None:
-        """Of the fact rows behind the settled segments that stay; None where not all are known."""
-        return add_checksums(segment.checksum for segment in self.kept)
+    def hashed_columns(self) -> tuple[str, ...] | None:
+        """The columns by which checksums of the settled segments that stay were made; None where they differ."""
+        columns = {None if segment.checksum is None else segment.checksum.columns for segment in self.kept}
+        return columns.pop() if len(columns) == 1 else None
 
     @property
     def base(self) -> _Base | None:
@@ -290,11 +298,14 @@ def _apply_grace_period(candidate: Prospect, given: IncrementsInput) -> Prospect
     if unknown := [str(named) for named, bounds in slices.items() if bounds is None]:
         return replace(candidate, full_reason=f"`{unknown[0]}` was named, which is no range of `{candidate.column}`")
     reached = find_reach(settled, [bounds for bounds in slices.values() if bounds is not None])
+    is_narrow = bool(slices) and candidate.part.fact in given.named
     return replace(
         candidate,
         kept=reached.kept,
         anew=reached.anew,
         is_window_named=reached.is_window_named,
+        is_narrow=is_narrow,
+        settled_checksum=None if is_narrow else add_checksums(segment.checksum for segment in reached.kept),
         start=settled[-1].through,
     )
 
@@ -359,7 +370,9 @@ def _increment(
     # Who names what has changed, and names nothing of the window, leaves it alone as long as no row has come or gone.
     is_window_kept = is_as_before and bool(candidate.anew) and not candidate.is_window_named
     length = steps_of_length(segmented.indicator, given.settings)
-    merged = () if is_window_kept else choose_merged(candidate.kept, base.start, given.settings, length)
+    # Segments that nobody has looked at are not merged: damage to their tables would be hidden in a new one.
+    is_merging = not (is_window_kept or candidate.is_narrow)
+    merged = choose_merged(candidate.kept, base.start, given.settings, length) if is_merging else ()
     kept = tuple(segment for segment in candidate.kept if segment not in merged)
     window = () if is_window_kept else _ranges(candidate, base.start, settled, max(through, base.start))
     anew = [range_of(segment, segmented.ranges[0]) for segment in candidate.anew]
@@ -454,6 +467,8 @@ def _counted_rows(candidate: Prospect, lookup: IndicatorFacts) -> int | None:
 
 
 def _count(lookup: IndicatorFacts, rows: RowRange) -> int | None:
+    if (rows.after, rows.through) in lookup.within:
+        return lookup.within[rows.after, rows.through]
     below = 0 if rows.after is None else lookup.up_to.get(rows.after)
     through = None if rows.through is None else lookup.up_to.get(rows.through)
     return None if below is None or through is None else through - below
@@ -467,22 +482,3 @@ def _late(candidate: Prospect, lookup: IndicatorFacts) -> int | None:
 def refusal(decision: FullTable) -> DefinitionError:
     """The error for an aggregate that a setting does not let be built."""
     return DefinitionError("", decision.reason, "Mark the dataset `immutable`, or switch the setting on.")
-
-
-def edges(candidates: Sequence[Prospect]) -> tuple[int, ...]:
-    """The bounds up to which rows must be counted, so that those of each range that stays or is made anew are known."""
-    ranges = [rows for candidate in candidates for rows in (*candidate.kept_ranges, *candidate.anew_ranges)]
-    return tuple(sorted({edge for rows in ranges for edge in (rows.after, rows.through) if edge is not None}))
-
-
-def is_least_needed(candidates: Sequence[Prospect], settings: Settings) -> bool:
-    """Whether the least indicator must be looked up: a range without a beginning is made, and is to be cut."""
-    has_no_beginning = any(
-        candidate.start is None or any(segment.after is None for segment in candidate.anew) for candidate in candidates
-    )
-    return bool(settings.max_segment_length) and has_no_beginning
-
-
-def starts(candidates: Sequence[Prospect]) -> tuple[int, ...]:
-    """The bounds that must be looked up for prospects of one fact."""
-    return tuple(sorted({candidate.start for candidate in candidates if candidate.start is not None}))

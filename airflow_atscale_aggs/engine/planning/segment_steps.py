@@ -233,7 +233,7 @@ class SegmentComposer:
         return render(create_table_as(self._target(number), select, dialect), dialect, pretty=True)
 
     def _view(self, tables: Sequence[exp.Table]) -> str:
-        """The view of some segments. What is read of each is the same, so it is rendered once: there may be hundreds."""
+        """The view of some segments. What it reads of each is the same, and is rendered once: there may be hundreds."""
         dialect, view = self._context.sources.dialect, table(self._relation, self._context.schema)
         first, *others = (render(segment, dialect) for segment in tables)
         united = render(create_view(view, unite_segments(self._part, tables[:1])), dialect, pretty=True)

@@ -38,7 +38,8 @@ _TIMESTAMPS = ("timestamp", "datetime")
 _PRECISION = re.compile(r"\(\s*([0-9]+)\s*\)")
 _MICROSECONDS = 6
 
-_GREATEST, _NULLS, _ABOVE, _UP_TO, _NEWEST, _LEAST = range(6)
+_GREATEST, _NULLS, _ABOVE, _UP_TO, _NEWEST, _LEAST, _WITHIN = range(7)
+_TO = ".."
 _TABLE = "f"
 
 
@@ -105,6 +106,7 @@ class IndicatorFacts:
         least: least indicator of all, where it was asked for; None: nobody asked, or there is none.
         above: rows above each bound.
         up_to: rows up to each bound, where it was asked for.
+        within: rows of each range that was asked for, by its bounds.
         newest: greatest indicator up to each moment that was asked for, within the same bound as ``greatest``; a moment
             that no row has reached is not there.
         checksums: of the rows of some ranges together, by the ranges and the columns that are hashed.
@@ -116,6 +118,7 @@ class IndicatorFacts:
     least: int | None = None
     above: Mapping[int, int] = field(default_factory=dict)
     up_to: Mapping[int, int] = field(default_factory=dict)
+    within: Mapping[tuple[int | None, int | None], int] = field(default_factory=dict)
     newest: Mapping[int, int] = field(default_factory=dict)
     checksums: Mapping[tuple[tuple[RowRange, ...], tuple[str, ...]], Checksum] = field(default_factory=dict)
 
@@ -127,6 +130,7 @@ def lookup_statement(
     above: Sequence[int] = (),
     up_to: Sequence[int] = (),
     moments: Sequence[int] = (),
+    within: Sequence[RowRange] = (),
     with_least: bool = False,
 ) -> exp.Expr:
     """One query for everything that a batch must know of a fact's indicator; read it with `read_lookup`.
@@ -136,10 +140,11 @@ def lookup_statement(
         above: count the rows above each of these bounds; the greatest indicator is looked for above the least of them.
         up_to: count the rows up to each of these bounds.
         moments: look for the greatest indicator up to each of these as well.
+        within: count the rows of each of these ranges.
         with_least: look for the least indicator of all.
     """
 
-    def lookup_select(kind: int, bound: int | None, where: exp.Expr | None, value: exp.Expr) -> exp.Select:
+    def lookup_select(kind: int, bound: int | str | None, where: exp.Expr | None, value: exp.Expr) -> exp.Select:
         shown = exp.Null() if bound is None else exp.Literal.string(str(bound))
         select = exp.select(
             alias_as(exp.Literal.number(kind), "kind"),
@@ -166,6 +171,9 @@ def lookup_statement(
             for moment in moments
         ),
     ]
+    for counted in within:
+        bounds = f"{counted.after}{_TO}{counted.through}"
+        selects.append(lookup_select(_WITHIN, bounds, range_condition(counted, source, _TABLE), count.copy()))
     if with_least:
         least = _readable(exp.Min(this=column.copy()), rows.kind, source.dialect)
         selects.append(lookup_select(_LEAST, None, None, least))
@@ -189,6 +197,7 @@ def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> Indica
     """The answer of `lookup_statement`."""
     greatest, is_readable, nulls, least = None, True, 0, None
     counts: dict[int, dict[int, int]] = {_ABOVE: {}, _UP_TO: {}, _NEWEST: {}}
+    within: dict[tuple[int | None, int | None], int] = {}
     for what, bound, value in rows:
         number = nearest_whole(what)
         if number == _GREATEST:
@@ -198,6 +207,9 @@ def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> Indica
             nulls = nearest_whole(value)
         elif number == _LEAST:
             least = None if value is None else parse_indicator_value(kind, str(value))
+        elif number == _WITHIN:
+            after, through = (None if end == "None" else int(end) for end in str(bound).split(_TO))
+            within[after, through] = nearest_whole(value)
         elif number == _NEWEST:
             newest = None if value is None else parse_indicator_value(kind, str(value))
             if newest is not None:
@@ -211,6 +223,7 @@ def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> Indica
         least=least,
         above=counts[_ABOVE],
         up_to=counts[_UP_TO],
+        within=within,
         newest=counts[_NEWEST],
     )
 

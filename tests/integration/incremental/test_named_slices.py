@@ -92,17 +92,48 @@ def test_only_segments_of_named_slices_are_made_anew(long_star: Workspace) -> No
     star.check_views(long_star, _AGGREGATES)
 
 
-def test_what_changed_and_was_not_named_is_told(long_star: Workspace) -> None:
-    """A late row is counted outside of the named slice, and a lost one means a full rebuild."""
+def test_what_changed_and_was_not_named_is_found_by_the_next_increment(long_star: Workspace) -> None:
+    """Who names a slice has nothing else looked at. A late row is counted later, a lost one means a full rebuild."""
     star.load(long_star, Sale(at=START - 40, amount=7), Sale(at=START + 31, amount=9))
 
     report = _build(long_star, (START + 30, START + 32))
 
-    assert any("1 row of sales came later than the grace period" in note for note in report.batch.notes)
     assert any(note.startswith("`sales` was named as changed") and "1 more" in note for note in report.batch.notes)
+    assert not any("came later than the grace period" in note for note in report.batch.notes)
+    report = star.build(long_star, at=_END)
+    assert any("1 row of sales came later than the grace period" in note for note in report.batch.notes)
     tiny_star.run_sql(long_star, "DELETE FROM sales WHERE seq BETWEEN -60 AND -30")
     report = _build(long_star, (START + 30, START + 32))
+    assert set(star.reasons(report).values()) == {""}
+    report = star.build(long_star, at=_END)
+    assert all("rows of `sales` with `loaded_at` up to" in reason for reason in star.reasons(report).values())
+    star.check_views(long_star, _AGGREGATES)
+
+
+def test_a_slice_that_an_earlier_batch_left_due_is_no_reason_to_look_at_nothing_else(long_star: Workspace) -> None:
+    star.load(long_star, Sale(at=START - 40, amount=7))
+    now = datetime.fromtimestamp(_END, UTC)
+    asked = _request((START - 60, START - 60))
+    begun = begin_batch(long_star, MODEL, build_type=BuildType.INCREMENTAL, owner=OWNER, now=now, request=asked)
+    cancel_batch(long_star, begun.batch.id, now=now)
+    tiny_star.run_sql(long_star, "DELETE FROM sales WHERE seq BETWEEN 20 AND 60")
+
+    report = star.build(long_star, at=_END)
+
     assert all("outside of what was named, are gone" in reason for reason in star.reasons(report).values())
+    star.check_views(long_star, _AGGREGATES)
+
+
+def test_a_segment_that_somebody_has_changed_is_found_by_the_next_increment(long_star: Workspace) -> None:
+    """A slice that is named leaves it as it is: what serves has shown it before."""
+    first = star.segments(long_star)[0]
+    tiny_star.run_sql(long_star, f'DELETE FROM aggs."{first.table}"')
+
+    report = _build(long_star, (START + 30, START + 32))
+
+    assert set(star.reasons(report).values()) == {""}
+    report = star.build(long_star, at=_END)
+    assert first.table in star.reasons(report)["by_city"]
     star.check_views(long_star, _AGGREGATES)
 
 

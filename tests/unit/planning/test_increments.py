@@ -12,6 +12,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinitio
 from airflow_atscale_aggs.engine.aggregates.indicator import GracePeriod, IndicatorKind, IndicatorUnit, RowRange
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
+from airflow_atscale_aggs.engine.aggregates.named_slice import NamedSlice
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
@@ -22,7 +23,6 @@ from airflow_atscale_aggs.engine.planning.increments import (
     moments,
     prospect,
     refusal,
-    starts,
 )
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.indicator_lookup import IndicatorFacts
@@ -204,8 +204,6 @@ def test_an_increment_begins_at_the_end_of_what_is_settled() -> None:
     candidate = _prospect(last_build(50, 5))
 
     assert (candidate.start, [segment.through for segment in candidate.kept]) == (START, [START])
-    assert starts([candidate, candidate]) == (START,)
-    assert starts([_prospect(None)]) == ()
 
 
 _THREE = LastBuild(
@@ -280,6 +278,41 @@ def test_settled_segments_that_are_small_together_are_merged_by_each_increment()
     assert ([segment.through for segment in three.kept], three.merged) == ([60, START], ())
     assert [segment.through for segment in small.merged] == [60, START]
     assert [segment.through for segment in small.kept] == [40]
+
+
+_NAMED = (NamedSlice(dataset="sales", first="10", last="12", number=1),)
+
+
+@pytest.mark.parametrize(
+    ("named", "late", "gone"),
+    [(frozenset(), 1, "1 of the 20 rows of `sales`"), (frozenset({"sales"}), None, "")],
+    ids=["by a batch before", "by this request"],
+)
+def test_what_a_request_does_not_name_is_not_looked_at(named: frozenset[str], late: int | None, gone: str) -> None:
+    """Neither counts nor checksums of it decide, and its segments are not merged. The next increment looks at all."""
+    checksum = Checksum(columns=("id",), buckets={"1": (20, 7)})
+    segments = (_THREE.segments[0], segment_of(2, 60, START, 20, checksum=checksum), _THREE.segments[2])
+    last = replace(_THREE, segments=segments, named=_NAMED)
+    candidate = _prospect(last, named=named)
+    settings = Settings(max_static_segments=2, small_segments_rows=0)
+    counts: dict[str, Any] = {"within": {(None, 60): 31}} if named else {"up_to": {60: 31, START: 52}}
+    lookup = IndicatorFacts(greatest=130, above={START: 20}, **counts)
+
+    assert candidate.is_narrow is bool(named)
+    assert (candidate.settled_checksum, candidate.hashed_columns) == (None if named else checksum, ("id",))
+    decision = _segmented(last, lookup, named=named, settings=settings)
+    assert (decision.late, decision.full_reason, decision.counts, decision.merged) == (late, "", (31,), ())
+    fewer = lookup if named else replace(lookup, up_to={60: 31, START: 50})
+    assert gone in _segmented(last, fewer, named=named, settings=settings).full_reason
+
+
+def test_nothing_is_merged_that_was_not_looked_at() -> None:
+    settings = Settings(max_static_segments=2, small_segments_rows=0)
+    last = replace(_THREE, named=(replace(_NAMED[0], first="95", last="95"),))
+    lookup = IndicatorFacts(greatest=130, above={START: 20}, up_to={START: 50})
+
+    assert len(_segmented(last, lookup, settings=settings).merged) == 2
+    assert _segmented(last, lookup, settings=settings, named=frozenset({"sales"})).merged == ()
 
 
 @pytest.mark.parametrize(

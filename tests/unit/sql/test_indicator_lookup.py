@@ -169,6 +169,14 @@ def test_one_query_tells_all_of_an_indicator(star: SmallStar, rows: tuple[str, .
     assert _lookup(star, "number", _INTEGER, above=(5,), up_to=(5, 2)) == expected
 
 
+def test_rows_of_ranges_are_counted_by_themselves(star: SmallStar) -> None:
+    star.add("sales", "number", "3", "5", "5", "8", "NULL")
+    ranges = [RowRange(column="number", kind=_INTEGER, after=after, through=5) for after in (None, -2, 3)]
+    statement = lookup_statement(ranges[0], star.sources()["sales"], within=ranges)
+
+    assert read_lookup(_INTEGER, star.rows(statement)).within == {(None, 5): 3, (-2, 5): 3, (3, 5): 2}
+
+
 def test_the_newest_row_is_looked_for_above_the_least_bound(star: SmallStar) -> None:
     star.add("sales", "number", "1", "3", "6", "9")
 

@@ -36,12 +36,10 @@ from airflow_atscale_aggs.engine.planning.increments import (
     LastBuild,
     Prospect,
     decide,
-    edges,
-    is_least_needed,
     moments,
     prospect,
-    starts,
 )
+from airflow_atscale_aggs.engine.planning.needed_counts import edges, is_least_needed, named_ranges, starts
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord, ModelRecord
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 from airflow_atscale_aggs.engine.sql.indicator_lookup import IndicatorFacts, lookup_statement, read_lookup
@@ -70,14 +68,18 @@ class IncrementDecisions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncrementRequest:
-    """What is asked of one batch; ``grace_periods``: by dataset, instead of the model's.
+    """What is asked of one batch.
 
-    ``surroundings``: of its plan.
+    Attributes:
+        grace_periods: by dataset, instead of the model's.
+        named: facts of which it names slices.
+        surroundings: of its plan.
     """
 
     build_type: BuildType
     now: datetime
     grace_periods: Mapping[str, str]
+    named: frozenset[str] = frozenset()
     surroundings: Surroundings = field(default_factory=Surroundings)
 
 
@@ -108,7 +110,9 @@ def decide_increments(
     settings = workspace.settings_of(record.id)
     last = _last_builds(workspace, session, record, candidates, request, sources)
     if request.build_type is BuildType.INCREMENTAL:
-        last = _with_damages(session, last, candidates, record, workspace.warehouse.aggregate_schema)
+        # Who has named what has changed makes nothing worse of a table that serves as it is, damaged or not.
+        looked_at = [candidate for candidate in candidates if candidate.part.fact not in request.named]
+        last = _with_damages(session, last, looked_at, record, workspace.warehouse.aggregate_schema)
     planning = IncrementsInput(
         build_type=request.build_type,
         deployment_id=record.deployment_id,
@@ -117,6 +121,7 @@ def decide_increments(
         sources=sources,
         settings=settings,
         grace_periods=request.grace_periods,
+        named=request.named,
         last=last,
         states=_states(session, candidates, datasets, sources) if settings.incremental else {},
     )
@@ -179,7 +184,6 @@ def _with_checksums(
     """
     if isinstance(decision, FullTable) or aggregate_prospect.state is None or not planning.settings.check_older_rows:
         return decision
-    kept_checksum = aggregate_prospect.settled_checksum
     for request in _kept_rows(aggregate_prospect):
         # No increment is added to rows that cannot be compared any more: this raises the error.
         checksums.of(request)
@@ -195,9 +199,10 @@ def _with_checksums(
             planning.sources[aggregate_prospect.part.fact].hashable(columns_of_fact),
         )
     else:
-        if kept_checksum is None:
+        known = aggregate_prospect.hashed_columns
+        if known is None:
             return decision
-        columns = kept_checksum.columns
+        columns = known
     settled = (*decision.anew, *decision.ranges[:-1])
     return replace(decision, checksums=(*(checksums.of(ChecksumRequest(rows, columns)) for rows in settled), None))
 
@@ -224,7 +229,13 @@ def _look_up(
     def look(above: Sequence[int], up_to: Sequence[int]) -> IndicatorFacts:
         nonlocal reads
         statement = lookup_statement(
-            rows, source, above=above, up_to=up_to, moments=clock, with_least=is_least_needed(prospects, settings)
+            rows,
+            source,
+            above=above,
+            up_to=up_to,
+            moments=clock,
+            within=named_ranges(prospects),
+            with_least=is_least_needed(prospects, settings),
         )
         # Each of its SELECTs stands by itself.
         reads += 1 + len(list(statement.find_all(exp.Union)))

@@ -30,6 +30,7 @@ from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 _NO_OVERRIDES: Mapping[str, str] = {}
+_NOTHING: frozenset[str] = frozenset()
 
 
 def plan_batch(
@@ -42,6 +43,7 @@ def plan_batch(
     estimate: bool = False,
     aggregates: Collection[str] = (),
     grace_periods: Mapping[str, str] = _NO_OVERRIDES,
+    named: frozenset[str] = _NOTHING,
     mark_sources: bool = False,
     with_cost: bool = False,
 ) -> BatchPlan:
@@ -55,6 +57,7 @@ def plan_batch(
             build stand for them.
         aggregates: names of those to build; empty: all.
         grace_periods: by dataset, instead of the model's; checked before.
+        named: facts of which slices are named with the request; of them, nothing that was not named is looked at.
         mark_sources: note the state of the datasets first, which costs a scan of each.
         with_cost: tell what the batch reads and writes, for which the catalog is asked for the sizes of the facts.
 
@@ -71,14 +74,14 @@ def plan_batch(
     parts = [candidate.part for candidate in candidates]
     with workspace.warehouse.session() as session:
         sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
-        marks = take_marks(session, parts, sources, workspace.warehouse) if mark_sources else ()
+        marks = take_marks(session, parts, sources, workspace.warehouse, named) if mark_sources else ()
         refusals = find_refusals(session, candidates, sources)
         readable = [other for other in candidates if (other.definition.id, other.part.fact) not in refusals]
         proven = prove(session, [candidate.part for candidate in readable], sources, workspace.warehouse)
         estimates = estimate_rows(session, readable, sources, proven) if estimate else {}
         surroundings = surroundings_of(session, datasets, parts, sources, proven)
         request = IncrementRequest(
-            build_type=build_type, now=now, grace_periods=grace_periods, surroundings=surroundings
+            build_type=build_type, now=now, grace_periods=grace_periods, named=named, surroundings=surroundings
         )
         decided = decide_increments(workspace, session, record, readable, sources, request)
         planning = PlanningInput(

@@ -122,7 +122,7 @@ def _find_source_changes(workspace: Workspace, batch: BatchRecord) -> str:
     if not batch.sources:
         return "the state of the facts was not noted when it was begun"
     if unknown := unmarked_datasets(batch.sources):
-        return f"this warehouse cannot tell whether {_list_names(unknown)} changed since it was begun"
+        return f"nobody can tell whether {_list_names(unknown)} changed since it was begun: no mark was taken"
     with workspace.warehouse.session() as session:
         changed = changed_datasets(session, batch.sources, workspace.warehouse)
     return f"{_list_names(changed)} changed since it was begun" if changed else ""

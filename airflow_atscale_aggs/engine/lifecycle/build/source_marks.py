@@ -7,7 +7,7 @@ long the build took.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
@@ -35,7 +35,11 @@ _NO_FILES = _BETWEEN * 2
 
 
 def take_marks(
-    session: WarehouseSession, parts: Sequence[FactPart], sources: Sources, warehouse: Warehouse | None = None
+    session: WarehouseSession,
+    parts: Sequence[FactPart],
+    sources: Sources,
+    warehouse: Warehouse | None = None,
+    unmarked: Collection[str] = (),
 ) -> tuple[SourceMark, ...]:
     """Mark every dataset that aggregates read: one scan of each.
 
@@ -44,12 +48,16 @@ def take_marks(
 
     Args:
         warehouse: opens further sessions, so that several are marked at the same time where the dialect's row says so.
+        unmarked: datasets that are not read for it, since a batch is to read little of them; they get no mark.
 
     Raises:
         TransientWarehouseError: the warehouse could not be asked.
     """
     sqls: dict[str, tuple[str, str]] = {}
-    for dataset, columns in sorted(columns_of_datasets(parts).items()):
+    datasets = columns_of_datasets(parts)
+    for dataset, columns in sorted(datasets.items()):
+        if dataset in unmarked:
+            continue
         try:
             source = sources[dataset]
             sqls[dataset] = version_mark_sql(source), value_mark_sql(source, sorted(columns))
@@ -62,7 +70,8 @@ def take_marks(
     by_values = fetch_marks([by_value for sql, by_value in sqls.values() if sql not in versioned])
     found = {**by_values, **by_versions}
     chosen = {dataset: sql if sql in versioned else by_value for dataset, (sql, by_value) in sqls.items()}
-    return tuple(SourceMark(dataset=dataset, sql=sql, mark=found.get(sql)) for dataset, sql in chosen.items())
+    marks = (SourceMark(dataset=dataset, sql=sql, mark=found.get(sql)) for dataset, sql in chosen.items())
+    return (*marks, *(SourceMark(dataset=dataset) for dataset in sorted(datasets.keys() & set(unmarked))))
 
 
 def changed_datasets(

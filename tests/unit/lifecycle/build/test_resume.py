@@ -102,8 +102,8 @@ def test_a_batch_that_was_asked_to_do_something_else_is_closed(
         ),
         pytest.param(
             lambda batch: replace(batch, sources=(SourceMark(dataset="sales"), SourceMark(dataset="shop"))),
-            "this warehouse cannot tell whether `sales`, `shop` changed since it was begun",
-            id="a warehouse without marks",
+            "nobody can tell whether `sales`, `shop` changed since it was begun: no mark was taken",
+            id="without marks",
         ),
         pytest.param(
             lambda batch: replace(batch, deployment_id="another one"),

@@ -36,6 +36,14 @@ def test_every_dataset_that_a_part_reads_is_marked(star: SmallStar) -> None:
     assert unmarked_datasets(marks) == ()
 
 
+def test_a_dataset_of_which_little_is_to_be_read_gets_no_mark(star: SmallStar) -> None:
+    marks = take_marks(star.session, [_BY_CITY], star.sources(), unmarked={"sales", "returns"})
+
+    assert {mark.dataset: mark.mark is None for mark in marks} == {"sales": True, "shop": False}
+    assert unmarked_datasets(marks) == ("sales",)
+    assert changed_datasets(star.session, marks) == ()
+
+
 @pytest.mark.parametrize(
     ("statement", "changed"),
     [
