@@ -27,6 +27,7 @@ _MANY_PARAMETERS = {
     "lifecycle/build/batch.py:begin_batch": "options by keyword",
     "lifecycle/build/batch.py:run_batch": "options by keyword",
     "lifecycle/build/plan.py:plan_batch": "options by keyword",
+    "engine/sql/indicator_lookup.py:lookup_statement": "what is looked up, by keyword",
     "operators/aggregate_aware_sql.py:__init__": "the options of an operator, by keyword",
     "operators/batch_begin.py:__init__": "the options of an operator, by keyword",
     "operators/batch_trigger.py:__init__": "the options of an operator, by keyword",

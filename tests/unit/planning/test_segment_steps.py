@@ -153,7 +153,8 @@ def test_the_view_of_many_segments_is_what_is_rendered_at_once(star: AskedStar) 
     composer = _composer(star, _decision(_NEW, kept=kept))
     part = star.part(["City"], ["Amount"])
 
-    united = unite_segments(part, [table(segment.table) for segment in (*kept, *composer.increment().new)])
+    names = [*(segment.table for segment in kept), *(segment.table for segment in composer.increment().new)]
+    united = unite_segments(part, [table(name) for name in names])
     view = create_view(table(f"by_city_a{TARGET_ATTEMPT}"), united)
     assert composer.increment().create_view_sql == render(view, star.sources.dialect, pretty=True)
 
