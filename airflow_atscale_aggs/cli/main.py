@@ -61,6 +61,9 @@ _VERBS = {
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """New objects, before Python looks through them for garbage."""
 
+_OBJECTS_OF_A_START = 1_000_000
+"""More than any verb makes until its modules are imported."""
+
 _FIRST_RUN = """\
 atscale-aggs deploy models/retail   read the model, register its aggregates
 atscale-aggs plan retail            see what a build would do
@@ -120,8 +123,15 @@ def cli(ctx: click.Context, /, *, debug: bool, **connection: str | None) -> None
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends the process."""
     # What is imported stays. To look through it for garbage again and again takes a sixth of the time of a start.
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    gc.callbacks.append(_collect_as_usual)
+    gc.set_threshold(_OBJECTS_OF_A_START)
     _end(run(arguments))
+
+
+def _collect_as_usual(*_: object) -> None:
+    """From the first collection on, as often as a process should that goes on for long."""
+    gc.callbacks.remove(_collect_as_usual)
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def run(arguments: list[str] | None = None) -> int:

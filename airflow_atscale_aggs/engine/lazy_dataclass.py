@@ -3,7 +3,7 @@
 The standard library writes and compiles the methods of a dataclass while its module is imported, which takes half a
 millisecond per class. A process imports hundreds of our classes and makes instances of a few dozen.
 Here a class has its slots at once, and stand-ins for the methods. The first call of one runs the decorator of the
-standard library, whose methods then take the places of all stand-ins: what a class does is decided there alone.
+standard library, whose methods then take the places of the stand-ins: what a class does is decided there alone.
 """
 
 from __future__ import annotations
@@ -36,11 +36,15 @@ _OPTIONS = {"slots", "frozen", "kw_only", "order", "eq"}
 _READ_BY_THE_DECORATOR = ("ClassVar", "InitVar", "KW_ONLY")
 """Annotations that do not make a field, or not only."""
 
-_ALWAYS = ("__init__", "__repr__", "__match_args__", *(("__replace__",) if sys.version_info >= (3, 13) else ()))
-_DESCRIBING = ("__dataclass_fields__", "__dataclass_params__")
+_MAKING = ("__init__", "__match_args__", *(("__replace__",) if sys.version_info >= (3, 13) else ()))
 _ORDER = ("__lt__", "__le__", "__gt__", "__ge__")
 _FROZEN = ("__setattr__", "__delattr__")
 _STATE = ("__getstate__", "__setstate__")
+
+_COMPARING = frozenset(("__repr__", "__eq__", "__hash__", *_ORDER, "__dataclass_params__"))
+"""Generated when one of them is first used: most classes are made and read, and never compared or printed."""
+
+_MAKES_NOTHING_TO_COMPARE = {"repr": False, "eq": False, "order": False}
 
 
 class _StandIn:
@@ -55,7 +59,7 @@ class _StandIn:
     def __get__(self, instance: object, owner: type | None = None) -> object:
         cls = self._pending.cls
         if vars(cls)[self._name] is self:
-            self._pending.complete()
+            self._pending.complete(self._name)
         method = vars(cls)[self._name]
         bind = getattr(type(method), "__get__", None)
         return method if bind is None else bind(method, instance, owner)
@@ -71,16 +75,18 @@ class _Pending:
         self._options = options
         self.cls: type = object
 
-    def complete(self) -> None:
-        """Put the generated methods in place.
+    def complete(self, used: str) -> None:
+        """Put generated methods in place: those that compare and print, or all others.
 
         Without a lock: each call decorates a class of its own, and each method that it sets is right by itself. So
         threads may come at once, and one that is interrupted half-way leaves the rest to the next.
         """
+        is_comparing = used in _COMPARING
+        options = self._options if is_comparing else {**self._options, **_MAKES_NOTHING_TO_COMPARE}
         given = type(self.cls)(self.cls.__name__, self.cls.__bases__, dict(self._body))
-        made = vars(_standard(given, self._options))
+        made = vars(_standard(given, options))
         for name, value in list(vars(self.cls).items()):
-            if isinstance(value, _StandIn):
+            if isinstance(value, _StandIn) and (name in _COMPARING) is is_comparing:
                 setattr(self.cls, name, made[name])
 
 
@@ -138,7 +144,7 @@ def _is_common(
 def _generated(body: Mapping[str, object], options: Mapping[str, bool]) -> list[str]:
     """Names of what the standard library would generate. What a class defines itself stays."""
     eq, frozen = options.get("eq", True), options.get("frozen", False)
-    names = [name for name in _ALWAYS if name not in body]
+    names = [name for name in (*_MAKING, "__repr__") if name not in body]
     if eq and "__eq__" not in body:
         names.append("__eq__")
     if options.get("order", False):
@@ -149,4 +155,4 @@ def _generated(body: Mapping[str, object], options: Mapping[str, bool]) -> list[
         # Python itself writes None into a class that defines equality and no hash.
         if eq and (own_hash is dataclasses.MISSING or (own_hash is None and "__eq__" in body)):
             names.append("__hash__")
-    return [*names, *_DESCRIBING]
+    return [*names, "__dataclass_fields__", "__dataclass_params__"]

@@ -107,8 +107,6 @@ class ExportFile(ExportHeader, forbid_unknown_fields=True, kw_only=True):
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_header_decoder = msgspec.json.Decoder(ExportHeader)
-_file_decoder = msgspec.json.Decoder(ExportFile)
 
 
 def write_export(header: ExportHeader, definitions: Iterable[ExportedDefinition]) -> bytes:
@@ -131,11 +129,11 @@ def read_export(data: bytes, *, where: str, product_version: str) -> tuple[Expor
         raise ImportRefusedError(where, f"it is larger than {MOST_BYTES // 2**20} MiB", "Export fewer definitions.")
     damaged = "Export it again; if it was changed by hand, put that right."
     try:
-        header = _header_decoder.decode(data)
+        header = msgspec.json.decode(data, type=ExportHeader)
         if header.format != FORMAT:
             raise ImportRefusedError(where, f"its `format` is not `{FORMAT}`", "Name a file that `export` has made.")
         warnings = _check_version(header, where, product_version)
-        file = _file_decoder.decode(data)
+        file = msgspec.json.decode(data, type=ExportFile)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ImportRefusedError(where, f"it is damaged, or no export file: {error}", damaged) from error
     except RecursionError as error:

@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import sqlalchemy
-import tenacity
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
 
@@ -228,14 +227,25 @@ def _parse_url(url: str) -> URL:
     return parsed
 
 
-# SQLite does not wait for its busy timeout while it changes the journal mode of a file that others open just now.
-@tenacity.retry(
-    retry=tenacity.retry_if_exception_message(match="database is locked"),
-    wait=tenacity.wait_random(0.01, 0.1),
-    stop=tenacity.stop_after_delay(_BUSY_SECONDS),
-    reraise=True,
-)
 def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Change the journal mode. SQLite does not wait for its busy timeout while others open the file just now."""
+    try:
+        _change_journal(connection)
+    except sqlite3.OperationalError as error:
+        if "database is locked" not in str(error):
+            raise
+        # Imported where something is tried again, which is seldom.
+        import tenacity  # noqa: PLC0415
+
+        tenacity.Retrying(
+            retry=tenacity.retry_if_exception_message(match="database is locked"),
+            wait=tenacity.wait_random(0.01, 0.1),
+            stop=tenacity.stop_after_delay(_BUSY_SECONDS),
+            reraise=True,
+        )(_change_journal, connection)
+
+
+def _change_journal(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL").close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,6 +24,8 @@ from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.registry.records import EvaluationRecord, QueryRecord, StepOutline
+
+_T = TypeVar("_T")
 
 
 class _PartDocument(msgspec.Struct, gc=False):
@@ -67,21 +70,17 @@ class _StepOutline(msgspec.Struct, gc=False):
     increment: _IncrementOutline | None = None
 
 
-_definition_document_decoder = msgspec.json.Decoder(_DefinitionDocument)
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_step_decoder = msgspec.json.Decoder(BuildStep)
-_outline_decoder = msgspec.json.Decoder(_StepOutline)
-_datasets_decoder = msgspec.json.Decoder(dict[str, Dataset])
-_verified_decoder = msgspec.json.Decoder(Verified)
-_query_decoder = msgspec.json.Decoder(QueryRecord)
-_attribute_decoder = msgspec.json.Decoder(BoundAttribute)
-_evidence_decoder = msgspec.json.Decoder(dict[str, float])
-_checksum_decoder = msgspec.json.Decoder(Checksum)
-_evaluation_decoder = msgspec.json.Decoder(EvaluationRecord)
-_surroundings_decoder = msgspec.json.Decoder(Surroundings)
-_grace_periods_decoder = msgspec.json.Decoder(dict[str, str])
-_sources_decoder = msgspec.json.Decoder(tuple[SourceMark, ...])
-_notes_decoder = msgspec.json.Decoder(tuple[str, ...])
+_decoders: dict[object, msgspec.json.Decoder[Any]] = {}
+
+
+def _decode(document: bytes, kind: type[_T]) -> _T:
+    # A decoder is made when it is first needed, since it looks at every class that its documents may hold.
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    decoded: _T = decoder.decode(document)
+    return decoded
 
 
 def encode_step(step: BuildStep) -> bytes:
@@ -91,12 +90,12 @@ def encode_step(step: BuildStep) -> bytes:
 
 def decode_step(document: bytes) -> BuildStep:
     """The build step of a document."""
-    return _step_decoder.decode(document)
+    return _decode(document, BuildStep)
 
 
 def decode_outline(document: bytes) -> StepOutline:
     """The outline of a build step. Most of a step is SQL, which is passed over."""
-    step = _outline_decoder.decode(document)
+    step = _decode(document, _StepOutline)
     is_increment = step.increment is not None and not step.increment.full_reason
     return StepOutline(
         aggregate=step.aggregate,
@@ -175,7 +174,7 @@ def referred_attributes(documents: Iterable[bytes]) -> set[str]:
     return {
         attribute
         for document in documents
-        for part in _definition_document_decoder.decode(document).parts
+        for part in _decode(document, _DefinitionDocument).parts
         for attribute in part.attributes
         if isinstance(attribute, str)
     }
@@ -195,7 +194,7 @@ class DefinitionDecoder:
 
     def decode(self, document: bytes) -> AggregateDefinition:
         """The definition of a document."""
-        fields = _definition_document_decoder.decode(document)
+        fields = _decode(document, _DefinitionDocument)
         return AggregateDefinition(
             model_id=fields.model_id,
             name=fields.name,
@@ -219,7 +218,7 @@ class DefinitionDecoder:
         if not isinstance(attribute, str):
             return attribute
         if self._attributes is None:
-            self._attributes = {key: _attribute_decoder.decode(document) for key, document in self._read().items()}
+            self._attributes = {key: _decode(document, BoundAttribute) for key, document in self._read().items()}
         return self._attributes[attribute]
 
     def _measure(self, fact: str, measure: str | StoredMeasure) -> StoredMeasure:
@@ -239,7 +238,7 @@ def encode_evidence(evidence: Mapping[str, float]) -> bytes:
 
 def decode_evidence(document: bytes) -> dict[str, float]:
     """The figures that spoke for a definition."""
-    return _evidence_decoder.decode(document)
+    return _decode(document, dict[str, float])
 
 
 def encode_datasets(datasets: Mapping[str, Dataset]) -> bytes:
@@ -249,7 +248,7 @@ def encode_datasets(datasets: Mapping[str, Dataset]) -> bytes:
 
 def decode_datasets(document: bytes) -> dict[str, Dataset]:
     """The datasets of a document."""
-    return _datasets_decoder.decode(document)
+    return _decode(document, dict[str, Dataset])
 
 
 def encode_notes(notes: tuple[str, ...]) -> bytes:
@@ -259,7 +258,7 @@ def encode_notes(notes: tuple[str, ...]) -> bytes:
 
 def decode_notes(document: bytes) -> tuple[str, ...]:
     """The notes of a document."""
-    return _notes_decoder.decode(document)
+    return _decode(document, tuple[str, ...])
 
 
 def encode_surroundings(surroundings: Surroundings) -> bytes:
@@ -269,7 +268,7 @@ def encode_surroundings(surroundings: Surroundings) -> bytes:
 
 def decode_surroundings(document: bytes) -> Surroundings:
     """What a batch was planned in."""
-    return _surroundings_decoder.decode(document)
+    return _decode(document, Surroundings)
 
 
 def encode_grace_periods(periods: Mapping[str, str]) -> bytes:
@@ -279,7 +278,7 @@ def encode_grace_periods(periods: Mapping[str, str]) -> bytes:
 
 def decode_grace_periods(document: bytes) -> dict[str, str]:
     """Durations by dataset."""
-    return _grace_periods_decoder.decode(document)
+    return _decode(document, dict[str, str])
 
 
 def encode_sources(marks: tuple[SourceMark, ...]) -> bytes:
@@ -289,7 +288,7 @@ def encode_sources(marks: tuple[SourceMark, ...]) -> bytes:
 
 def decode_sources(document: bytes) -> tuple[SourceMark, ...]:
     """The state of datasets."""
-    return _sources_decoder.decode(document)
+    return _decode(document, tuple[SourceMark, ...])
 
 
 def encode_verification(verified: Verified) -> bytes:
@@ -299,7 +298,7 @@ def encode_verification(verified: Verified) -> bytes:
 
 def decode_verification(document: bytes) -> Verified:
     """How an attempt was verified."""
-    return _verified_decoder.decode(document)
+    return _decode(document, Verified)
 
 
 def encode_checksum(checksum: Checksum) -> bytes:
@@ -309,7 +308,7 @@ def encode_checksum(checksum: Checksum) -> bytes:
 
 def decode_checksum(document: bytes) -> Checksum:
     """The checksum of a document."""
-    return _checksum_decoder.decode(document)
+    return _decode(document, Checksum)
 
 
 def encode_query(record: QueryRecord) -> bytes:
@@ -319,7 +318,7 @@ def encode_query(record: QueryRecord) -> bytes:
 
 def decode_query(document: bytes) -> QueryRecord:
     """The query of a document."""
-    return _query_decoder.decode(document)
+    return _decode(document, QueryRecord)
 
 
 def encode_evaluation(record: EvaluationRecord) -> bytes:
@@ -329,4 +328,4 @@ def encode_evaluation(record: EvaluationRecord) -> bytes:
 
 def decode_evaluation(document: bytes) -> EvaluationRecord:
     """The judgement of a document."""
-    return _evaluation_decoder.decode(document)
+    return _decode(document, EvaluationRecord)

@@ -14,8 +14,6 @@ from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_random_exponential
-
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.errors import (
     PermanentWarehouseError,
@@ -38,6 +36,8 @@ from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
     from airflow_atscale_aggs.engine.sql.view_layout import Columns
 
 _TOGETHER_SECONDS = 20.0
@@ -98,6 +98,8 @@ def switch(
 
 def _until_true(step: Callable[[], bool], patience: float) -> None:
     """Repeat a step until it returns True or the time is over."""
+    # Imported where something is tried again.
+    from tenacity import Retrying, retry_if_result, stop_after_delay, wait_random_exponential  # noqa: PLC0415
 
     def give_up(state: RetryCallState) -> bool:
         return bool(state.outcome and state.outcome.result())
