@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -24,7 +25,7 @@ def upsert(dialect: str, table: Table) -> Any:
 
 
 def insert_many(
-    connection: Connection, table: Table, same: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+    connection: Connection, table: Table, same: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
 ) -> None:
     """Insert rows in the transaction that is open.
 
@@ -35,25 +36,28 @@ def insert_many(
         rows: the other columns; only values that the drivers take as they are: text, numbers, bytes. All rows have the
             same columns.
     """
-    if not rows:
+    remaining = iter(rows)
+    first = next(remaining, None)
+    if first is None:
         return
+    all_rows = chain((first,), remaining)
     dialect = connection.dialect
     prepared = {}
     for name, value in same.items():
         prepare = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
         prepared[name] = prepare(value) if prepare else value
-    names = (*prepared, *rows[0])
+    names = (*prepared, *first)
     if (dialect.name, dialect.driver) == ("postgresql", "psycopg"):
-        _copy(connection, table.name, prepared, rows)
+        _copy(connection, table.name, prepared, tuple(first), all_rows)
         return
     compiled = insert(table).values({name: bindparam(name) for name in names}).compile(dialect=dialect)
     if compiled.positiontup is None:
-        connection.exec_driver_sql(str(compiled), [{**prepared, **row} for row in rows])
+        connection.exec_driver_sql(str(compiled), [{**prepared, **row} for row in all_rows])
         return
-    take = _values_getter(tuple(rows[0]))
+    take = _values_getter(tuple(first))
     in_order = _values_getter([names.index(name) for name in compiled.positiontup])
     fixed = tuple(prepared.values())
-    values = [in_order((*fixed, *take(row))) for row in rows]
+    values = [in_order((*fixed, *take(row))) for row in all_rows]
     connection.exec_driver_sql(str(compiled), values)
 
 
@@ -63,11 +67,16 @@ def _values_getter(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
     return take if len(keys) > 1 else lambda of: (take(of),)
 
 
-def _copy(connection: Connection, table: str, same: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+def _copy(
+    connection: Connection,
+    table: str,
+    same: Mapping[str, Any],
+    names: Sequence[str],
+    rows: Iterable[Mapping[str, Any]],
+) -> None:
     """Insert rows with COPY, in one stream, because PostgreSQL answers each row of an INSERT separately."""
     import psycopg  # noqa: PLC0415 - a registry in SQLite does without
 
-    names = tuple(rows[0])
     statement = psycopg.sql.SQL("COPY {} ({}) FROM STDIN").format(
         psycopg.sql.Identifier(table), psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, (*same, *names)))
     )
@@ -78,8 +87,9 @@ def _copy(connection: Connection, table: str, same: Mapping[str, Any], rows: Seq
     fixed = tuple(same.values())
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            take = _values_getter(names)
             for row in rows:
-                copy.write_row((*fixed, *(row[name] for name in names)))
+                copy.write_row((*fixed, *take(row)))
     except psycopg.Error as error:
         # The caller gets the error that SQLAlchemy would have raised.
         raise exc.DBAPIError.instance(

@@ -27,7 +27,7 @@ from airflow_atscale_aggs.engine.registry.record_rows import definition_record
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
 from airflow_atscale_aggs.engine.registry.shared_changes import count_change, lock_model
 from airflow_atscale_aggs.engine.registry.signal_records import chunk_values
-from airflow_atscale_aggs.engine.registry.standings import name_key, refresh_standings
+from airflow_atscale_aggs.engine.registry.standings import add_standings, name_key, refresh_standings
 from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, instances, models
 
 _CHUNK = 500
@@ -45,6 +45,10 @@ class DefinitionOutcome(StrEnum):
 
     BLOCKED = "blocked"
     """A person has blocked it; it stays so."""
+
+
+_New = tuple[str, str, ProposedDefinition, AggregateDefinition]
+"""Of a definition that is to be inserted: its id, its fingerprint, what was proposed, and it with a free name."""
 
 
 class DefinitionReader(RegistryPart):
@@ -147,7 +151,8 @@ class DefinitionWriter(RegistryPart):
             status = {row.id: DefinitionStatus(row.status) for row in rows}
             names = Counter(name_word(row.name) for row in rows)
             encoder = documents.DefinitionEncoder()
-            outcomes, new, back = [], [], []
+            new: list[_New] = []
+            outcomes, back = [], []
             for proposal in proposed:
                 identity, fingerprint = proposal.identity or _identity(proposal.definition)
                 outcome = _outcome(status.get(identity))
@@ -156,21 +161,16 @@ class DefinitionWriter(RegistryPart):
                     DefinitionStatus.BLOCKED if outcome is DefinitionOutcome.BLOCKED else DefinitionStatus.DEFINED
                 )
                 if outcome is DefinitionOutcome.ADDED:
-                    definition = _with_free_name(proposal.definition, fingerprint, names)
-                    new.append(_row(proposal, definition, identity, fingerprint, encoder.encode(definition)))
+                    new.append(
+                        (identity, fingerprint, proposal, _with_free_name(proposal.definition, fingerprint, names))
+                    )
                 elif outcome is DefinitionOutcome.RETURNED:
                     back.append((identity, proposal))
-            same = {
-                "model_id": proposed[0].definition.model_id,
-                "status": DefinitionStatus.DEFINED.value,
-                "created_at": now,
-                "defined_at": now,
-            }
-            # In the order of their key a hundred thousand rows cost SQLite half the time.
-            insert_many(connection, definitions, same, sorted(new, key=itemgetter("id")))
+            _insert(connection, new, encoder, now)
             _record_attributes(connection, encoder.attributes)
             _bring_back(connection, back, now)
-            refresh_standings(connection, [*(row["id"] for row in new), *(identity for identity, _ in back)])
+            add_standings(connection, proposed[0].definition.model_id)
+            refresh_standings(connection, [identity for identity, _ in back])
             return tuple(outcomes)
 
     def set_status(
@@ -207,6 +207,24 @@ class DefinitionWriter(RegistryPart):
         return moved
 
 
+def _insert(connection: Connection, new: Sequence[_New], encoder: documents.DefinitionEncoder, now: datetime) -> None:
+    """Insert definitions of one model.
+
+    In the order of their key a hundred thousand rows cost SQLite half the time. PostgreSQL writes the first ones while
+    the next ones are made.
+    """
+    if not new:
+        return
+    same = {
+        "model_id": new[0][-1].model_id,
+        "status": DefinitionStatus.DEFINED.value,
+        "created_at": now,
+        "defined_at": now,
+    }
+    rows_by_key = (_row(*each, encoder.encode(each[-1])) for each in sorted(new, key=itemgetter(0)))
+    insert_many(connection, definitions, same, rows_by_key)
+
+
 def _record_attributes(connection: Connection, documents_by_id: Mapping[str, bytes]) -> None:
     # Another writer may record the same attributes now: one order avoids a deadlock, and conflicts are ignored.
     rows = [{"id": key, "document": documents_by_id[key]} for key in sorted(documents_by_id)]
@@ -231,7 +249,7 @@ def _outcome(status: DefinitionStatus | None) -> DefinitionOutcome:
 
 
 def _row(
-    proposal: ProposedDefinition, definition: AggregateDefinition, identity: str, fingerprint: str, document: bytes
+    identity: str, fingerprint: str, proposal: ProposedDefinition, definition: AggregateDefinition, document: bytes
 ) -> dict[str, Any]:
     if definition.origin is DefinitionOrigin.USER_DEFINED:
         message = "user-defined definitions are recorded by deployments"

@@ -129,6 +129,21 @@ def test_many_are_written_some_at_a_time(any_registry: Registry, monkeypatch: py
     assert sorted(written) == sorted(ids)
 
 
+def test_what_is_new_stands_as_if_all_had_been_read(any_registry: Registry) -> None:
+    """Of what was inserted a moment ago, the quick way writes what the thorough one would."""
+    registry = any_registry
+    proposed = [make_system_aggregate(f"asked_{number}", f"column_{number}") for number in range(3)]
+    propose(registry, *proposed)
+    with registry.database.writing() as connection:
+        query = select(standings).order_by(standings.c.definition_id)
+        quick = connection.execute(query).all()
+        refresh_standings(connection, [row.definition_id for row in quick])
+        thorough = connection.execute(query).all()
+
+    assert {aggregate.id for aggregate in proposed} < {row.definition_id for row in quick}
+    assert quick == thorough
+
+
 def test_uses_are_those_over_all_facts(any_registry: Registry) -> None:
     registry = any_registry
     sources = [QuerySource(fact=fact, aggregate="revenue", definition_id=REVENUE.id) for fact in ("sales", "visits")]
