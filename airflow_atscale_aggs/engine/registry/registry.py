@@ -5,7 +5,7 @@ Whoever only reads is handed a `RegistryReader`, which cannot write: the router,
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.registry.attempts import AttemptReader, AttemptWriter
@@ -14,7 +14,6 @@ from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, up
 from airflow_atscale_aggs.engine.registry.definitions import DefinitionReader, DefinitionWriter
 from airflow_atscale_aggs.engine.registry.evaluations import EvaluationReader, EvaluationWriter
 from airflow_atscale_aggs.engine.registry.instances import InstanceReader, InstanceWriter
-from airflow_atscale_aggs.engine.registry.lists import ListReader
 from airflow_atscale_aggs.engine.registry.models import ModelReader, ModelWriter
 from airflow_atscale_aggs.engine.registry.ownership import OwnershipReader, OwnershipWriter
 from airflow_atscale_aggs.engine.registry.query_records import QueryReader, QueryWriter
@@ -24,6 +23,9 @@ from airflow_atscale_aggs.engine.registry.successions import SuccessionReader, S
 from airflow_atscale_aggs.engine.registry.users import UserReader, UserWriter
 from airflow_atscale_aggs.engine.registry.warehouse_proofs import WarehouseProofReader, WarehouseProofWriter
 from airflow_atscale_aggs.engine.registry.written_tables import WrittenTableReader, WrittenTableWriter
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.registry.lists import ListReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,6 @@ class RegistryReader:
     warehouse_proofs: WarehouseProofReader
     users: UserReader
     slices: SliceReader
-    lists: ListReader
 
     @classmethod
     def over(cls, database: RegistryDatabase) -> Self:
@@ -64,8 +65,15 @@ class RegistryReader:
             WarehouseProofReader(database),
             UserReader(database),
             SliceReader(database),
-            ListReader.over(database),
         )
+
+    @property
+    def lists(self) -> ListReader:
+        """Lists by pages."""
+        # Pages show them, and no verb of the command line does.
+        from airflow_atscale_aggs.engine.registry.lists import ListReader  # noqa: PLC0415
+
+        return ListReader.over(self.models.database)
 
 
 @dataclass(frozen=True, slots=True)
