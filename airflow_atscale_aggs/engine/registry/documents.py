@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -68,6 +68,39 @@ class _StepOutline(msgspec.Struct, gc=False):
     reason: str = ""
     full_reason: str = ""
     increment: _IncrementOutline | None = None
+
+
+class _ChecksumDocument(msgspec.Struct, gc=False):
+    columns: tuple[str, ...]
+    buckets: msgspec.Raw
+
+
+class _StoredBuckets(Mapping[str, tuple[int, int]]):
+    """Buckets of a checksum that are read when somebody looks at them: most segments are only listed."""
+
+    __slots__ = ("_buckets", "_document")
+
+    def __init__(self, document: msgspec.Raw) -> None:
+        """Keep the part of the document in which they stand."""
+        self._document = document
+        self._buckets: dict[str, tuple[int, int]] | None = None
+
+    def __getitem__(self, bucket: str) -> tuple[int, int]:
+        """Rows and sum of a bucket."""
+        return self._all()[bucket]
+
+    def __iter__(self) -> Iterator[str]:
+        """The buckets."""
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        """How many buckets have rows."""
+        return len(self._all())
+
+    def _all(self) -> dict[str, tuple[int, int]]:
+        if self._buckets is None:
+            self._buckets = _decode(bytes(self._document), dict[str, tuple[int, int]])
+        return self._buckets
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -308,7 +341,8 @@ def encode_checksum(checksum: Checksum) -> bytes:
 
 def decode_checksum(document: bytes) -> Checksum:
     """The checksum of a document."""
-    return _decode(document, Checksum)
+    stored = _decode(document, _ChecksumDocument)
+    return Checksum(columns=stored.columns, buckets=_StoredBuckets(stored.buckets))
 
 
 def encode_query(record: QueryRecord) -> bytes:
