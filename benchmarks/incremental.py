@@ -394,7 +394,7 @@ def main() -> None:
     parser.add_argument("--only-segments", action="store_true")
     parser.add_argument("--slices", action="store_true", help="only an old day that is named as changed")
     parser.add_argument(
-        "--lengths", nargs="+", default=["", "32d", "8d", "2d"], help="of settled segments, for --slices"
+        "--lengths", nargs="+", default=["", "16d", "8d", "4d"], help="of settled segments, for --slices"
     )
     arguments = parser.parse_args()
     with bench_of_star(arguments.rows, is_postgres=arguments.postgres) as (bench, folder):

@@ -96,6 +96,8 @@ def _values(spec: Field[Any]) -> str:
         return "`true`, `false`"
     if issubclass(kind, StrEnum):
         return ", ".join(code(value) for value in kind)
+    if spec.name == "max_segment_length":
+        return "nothing, a whole number with one of `s`, `m`, `h`, `d`, `w`, or without"
     if kind is str:
         return "a name of the time zone database"
     unit = _UNITS.get(spec.name.rsplit("_", 1)[-1], "")

@@ -22,6 +22,8 @@ from airflow_atscale_aggs.engine.sql.indicator_lookup import is_finer_than_kept
 
 _AS_MANY = "; as many rows as before"
 
+_LARGE_SHARE = 0.2
+
 LATE_ROWS = "came later than the grace period of"
 """By these words a note about late rows is known."""
 
@@ -74,6 +76,11 @@ def _describe_indicator(fact: str, decision: Segmented, given: IncrementsInput) 
             "stays where the other rows are; those in the future are read with every increment until their time comes."
         )
     sentences += _describe_named(fact, decision)
+    if not given.settings.max_segment_length and _is_good_share(decision):
+        sentences.append(
+            f"What was named of {fact} lies in long segments, which hold more than a fifth of its rows. "
+            "aggregate.incrementalUpdate.maxSegmentLength bounds their length, so that a named range costs less."
+        )
     if decision.late and decision.late > 0:
         start = decision.window.after
         bound = "" if start is None else render_bound(indicator.kind, start)
@@ -99,6 +106,14 @@ def _describe_named(fact: str, decision: Segmented) -> list[str]:
             found += ", nothing is found to have changed there" if before == now else ", with other values"
         sentences.append(f"`{fact}` was named as changed ({names}): segments of {rows} are made anew{found}.")
     return sentences
+
+
+def _is_good_share(decision: Segmented) -> bool:
+    """Whether the segments that are made anew hold a good share of all fact rows, as far as these were counted."""
+    everything, replaced = (
+        sum(segment.fact_rows or 0 for segment in some) for some in (decision.last, decision.replaced)
+    )
+    return replaced > _LARGE_SHARE * everything
 
 
 def _describe_counts(before: Sequence[int | None], now: int | None) -> str:

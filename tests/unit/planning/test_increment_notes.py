@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.planning.decisions import Decision, FullTable, Segmented
 from airflow_atscale_aggs.engine.planning.increment_notes import notes_of
 from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting, Settings
-from tests.support.increment_cases import ID, NOW, increments_input
+from tests.support.increment_cases import ID, NOW, increments_input, segment_of
 
 _SECONDS = int(NOW.timestamp())
 _MICROSECONDS = _SECONDS * 10**6
@@ -152,3 +152,20 @@ def test_late_rows_are_counted(decision: Segmented, begins: str, bound: str) -> 
 
 def test_rows_that_went_are_no_late_ones() -> None:
     assert _notes(_segmented(late=-3)) == ()
+
+
+@pytest.mark.parametrize(
+    ("fact_rows", "length", "is_told"),
+    [((30, 70), "", True), ((20, 80), "", False), ((30, 70), "7d", False), ((None, 70), "", False)],
+    ids=["a large segment", "a small one", "lengths are bounded", "rows were not counted"],
+)
+def test_what_a_named_range_costs_is_told_where_segments_are_long(
+    fact_rows: tuple[int | None, int], length: str, is_told: bool
+) -> None:
+    old, window = segment_of(1, None, 89, fact_rows[0]), segment_of(2, 89, 130, fact_rows[1], is_settled=False)
+    anew = RowRange(column="id", kind=ID.kind, through=89)
+    decision = _segmented(ranges=(), last=(old, window), kept=(window,), anew=(anew,), replaced=(old,), counts=(None,))
+
+    notes = _notes(decision, settings=Settings(max_segment_length=length))
+
+    assert any("bounds their length" in note for note in notes) is is_told

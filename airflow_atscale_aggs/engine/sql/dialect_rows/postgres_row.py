@@ -27,7 +27,8 @@ SELECT n.nspname, c.relname, CAST(c.reltuples AS BIGINT), a.attname, s.n_distinc
   s.avg_width
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
+LEFT JOIN (SELECT * FROM pg_stats WHERE (schemaname, tablename) IN ({tables})) AS s
+  ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
 WHERE (n.nspname, c.relname) IN ({tables})"""
 
 _POSTGRES_DESCRIPTIONS = """\
