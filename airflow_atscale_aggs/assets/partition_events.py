@@ -6,7 +6,9 @@ begins first names the partitions of all events that have come by then, and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_atscale_aggs.assets.run_events import events_of_run, later_events
@@ -14,8 +16,10 @@ from airflow_atscale_aggs.assets.run_events import events_of_run, later_events
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_PERIODS = {"hour": 13, "day": 10, "month": 7}
-"""How many characters of a moment say in which hour, day or month it is."""
+_WEEK = re.compile(r"(\d{4}-\d\d-\d\d) \(W\d\d\)")
+_MONTH = re.compile(r"(\d{4})(?:-(0[1-9]|1[0-2]))?(?!\d)")
+_QUARTER = re.compile(r"(\d{4})-Q([1-4])")
+"""What Airflow's mappers of weeks, months and quarters make of a moment."""
 
 
 def partition_key_of(event: Any) -> str:
@@ -46,8 +50,10 @@ def changed_by_events(
     Args:
         events: with partition keys.
         datasets: dataset by name of the asset; an asset that is not in it is called as its dataset.
-        partition_period: ``hour``, ``day`` or ``month`` where keys are moments at which such a period begins, as those
-            of a cron timetable are; empty: a key covers what it leaves open.
+        partition_period: ``hour``, ``day``, ``week``, ``month``, ``quarter`` or ``year`` where keys are moments at
+            which such a period begins, as those of a cron timetable are; empty: a key covers what it leaves open. The
+            keys of Airflow's mappers of weeks and quarters, ``2026-01-05 (W02)`` and ``2026-Q1``, cover these in any
+            case.
     """
     named = [(datasets.get(event.asset.name, event.asset.name), partition_key_of(event)) for event in events]
     return tuple(dict.fromkeys((dataset, _range_of(key, partition_period)) for dataset, key in named))
@@ -65,12 +71,47 @@ def changed_by_run(context: Context, datasets: Mapping[str, str], partition_peri
 
 
 def _range_of(key: str, partition_period: str) -> str:
-    return key.strip()[: _PERIODS[partition_period]] if partition_period else key.strip()
+    key = key.strip()
+    if week := _WEEK.fullmatch(key):
+        key, partition_period = week[1], "week"
+    elif quarter := _QUARTER.fullmatch(key):
+        key, partition_period = f"{quarter[1]}-{3 * int(quarter[2]) - 2:02}", "quarter"
+    return _RANGES[partition_period](key)
+
+
+def _week_from(day: str) -> str:
+    """The seven days that begin with one; a text that is no day stays, and is refused as a range by name."""
+    try:
+        return f"{day}..{date.fromisoformat(day) + timedelta(days=6)}"
+    except (ValueError, OverflowError):
+        return day
+
+
+def _months_from(moment: str, count: int) -> str:
+    """So many months that begin with that of a moment; a text that is none stays."""
+    match = _MONTH.match(moment)
+    if match is None:
+        return moment
+    first = int(match[2] or 1)
+    years, place = divmod(first + count - 2, 12)
+    return f"{match[1]}-{first:02}..{int(match[1]) + years:04}-{place + 1:02}"
+
+
+_RANGES: Mapping[str, Callable[[str], str]] = {
+    "": lambda key: key,
+    "hour": lambda key: key[:13],
+    "day": lambda key: key[:10],
+    "week": lambda key: _week_from(key[:10]),
+    "month": lambda key: key[:7],
+    "quarter": lambda key: _months_from(key, 3),
+    "year": lambda key: _months_from(key, 12),
+}
+"""What a key names, by period: so many characters of a moment say in which hour, day or month it is."""
 
 
 def check_period(partition_period: str) -> str:
     """The period, if it is one. Raises ValueError."""
-    if partition_period and partition_period not in _PERIODS:
-        known = ", ".join(_PERIODS)
+    if partition_period not in _RANGES:
+        known = ", ".join(filter(None, _RANGES))
         raise ValueError(f"partition_period is `{partition_period}`, and must be one of {known}, or empty.")
     return partition_period

@@ -61,8 +61,9 @@ class PlanBatchBuildOperator(AggregatesOperator):
         partitions: dataset by name of the asset whose events have partition keys (Airflow 3.2 and later); an asset that
             is not in it is called as its dataset. A key of such an event names what has changed; so does the key of a
             run that was started with one, for all datasets that stand here.
-        partition_period: ``hour``, ``day`` or ``month`` where these keys are moments at which such a period begins, as
-            those of a cron timetable are; empty: a key covers what it leaves open, such as ``2026-01-03`` the day.
+        partition_period: ``hour``, ``day``, ``week``, ``month``, ``quarter`` or ``year`` where these keys are moments
+            at which such a period begins, as those of a cron timetable are; empty: a key covers what it leaves open,
+            such as ``2026-01-03`` the day.
         is_first: nothing that loads facts runs before this task in its DAG, so that the batch counts as asked for when
             the run was; otherwise when the task began.
         choices_variable: the Airflow Variable in which the names of the model's aggregates are remembered for the form

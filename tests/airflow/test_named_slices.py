@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.partition_mappers.temporal import StartOfQuarterMapper, StartOfWeekMapper
 from airflow.sdk import Asset
 from airflow.sdk.api.datamodels._generated import AssetEventDagRunReference, AssetReferenceAssetEventDagRun
 from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
@@ -129,9 +130,41 @@ def test_keys_are_ranges_of_the_dataset_that_the_asset_stands_for() -> None:
     )
     assert changed_by_events(events[:1], {}, check_period("day")) == (("sales", "2026-01-03"),)
     assert changed_by_events(events[:1], {}, check_period("hour")) == (("sales", "2026-01-03T00"),)
-    with pytest.raises(ValueError, match="partition_period is `week`, and must be one of hour, day, month, or empty"):
-        check_period("week")
+    with pytest.raises(ValueError, match="partition_period is `decade`, and must be one of hour, day, week, month, qu"):
+        check_period("decade")
     assert partition_events(_context(_event(None))) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "period", "expected"),
+    [
+        ("2026-01-05 (W02)", "", "2026-01-05..2026-01-11"),
+        ("2025-12-29T00:00:00", "week", "2025-12-29..2026-01-04"),
+        ("2026-Q4", "", "2026-10..2026-12"),
+        ("2026-04-01T00:00:00", "quarter", "2026-04..2026-06"),
+        ("2026-01-01T00:00:00", "year", "2026-01..2026-12"),
+        ("2026", "year", "2026-01..2026-12"),
+        ("2026-02-30 (W09)", "", "2026-02-30"),
+        ("north", "week", "north"),
+        ("9999-12-31", "week", "9999-12-31"),
+        ("2025-11-01", "quarter", "2025-11..2026-01"),
+        ("north", "quarter", "north"),
+        ("north", "year", "north"),
+    ],
+)
+def test_a_key_covers_its_week_its_quarter_or_its_year(key: str, period: str, expected: str) -> None:
+    """What is no such period stays as it is, to be refused by name."""
+    ((_, text),) = changed_by_events([_event(key)], {}, check_period(period))
+
+    assert text == expected
+
+
+@pytest.mark.parametrize("mapper", [StartOfWeekMapper, StartOfQuarterMapper])
+def test_the_keys_of_airflows_mappers_are_read(mapper: Any) -> None:
+    key = mapper(input_format="%Y-%m-%d").to_downstream("2026-01-07")
+    ((_, text),) = changed_by_events([_event(key)], {}, "")
+
+    assert text in {"2026-01-05..2026-01-11", "2026-01..2026-03"}
 
 
 def test_the_key_of_a_run_that_no_event_has_started_names_a_range() -> None:
