@@ -50,9 +50,9 @@ def help_(ctx: click.Context, /, codes: tuple[str, ...], *, as_json: bool) -> No
 
 def say_more(codes: Iterable[str], *, what: str = "it") -> None:
     """Say on standard error which passages tell more; nothing when there are none."""
-    from airflow_atscale_aggs.engine.troubleshooting.passages import all_passages, help_command
+    from airflow_atscale_aggs.engine.troubleshooting.passages import help_command, known_codes
 
-    known = [code for code in codes if code in all_passages()]
+    known = [code for code in codes if code in known_codes()]
     if known:
         say(f"More about {what}: {help_command(known)}")
 
@@ -72,11 +72,11 @@ def _verb(ctx: click.Context, name: str) -> click.Command | None:
 
 def _unknown(ctx: click.Context, code: str) -> str:
     from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
-    from airflow_atscale_aggs.engine.troubleshooting.passages import all_passages
+    from airflow_atscale_aggs.engine.troubleshooting.passages import known_codes
 
     root = ctx.find_root().command
     verbs = root.list_commands(ctx) if isinstance(root, click.Group) else []
-    near = near_names(code, [*all_passages(), *verbs])
+    near = near_names(code, [*known_codes(), *verbs])
     return f"There is no code or verb `{code}`.{did_you_mean(near)} `atscale-aggs help` lists all codes."
 
 

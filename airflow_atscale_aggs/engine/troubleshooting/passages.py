@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_HEADING = re.compile(r"^\[([a-z0-9-]+)\]$", re.MULTILINE)
 _FOLDER = Path(__file__).parent
 
 SUBJECTS: Mapping[str, str] = {
@@ -59,11 +59,24 @@ class Passage:
 @functools.cache
 def all_passages() -> Mapping[str, Passage]:
     """Every passage by its code, in the order of the page."""
+    # Reading all of them takes longer than many a command, and most only want to know which codes there are.
+    import tomllib  # noqa: PLC0415
+
     passages: dict[str, Passage] = {}
     for subject in SUBJECTS:
-        for code, text in tomllib.loads((_FOLDER / f"{subject}.toml").read_text(encoding="utf-8")).items():
+        for code, text in tomllib.loads(_text_of(subject)).items():
             passages[code] = Passage(code, subject, text["sentence"], text["what"], text["why"], text["do"])
     return passages
+
+
+@functools.cache
+def known_codes() -> frozenset[str]:
+    """The codes of all passages. The texts are not read for it, only their headings."""
+    return frozenset(code for subject in SUBJECTS for code in _HEADING.findall(_text_of(subject)))
+
+
+def _text_of(subject: str) -> str:
+    return (_FOLDER / f"{subject}.toml").read_text(encoding="utf-8")
 
 
 def code_of(error: BaseException) -> str:
@@ -79,7 +92,7 @@ def code_of(error: BaseException) -> str:
     # Only classes of ours and of Airflow: a driver's TimeoutError is no `timeout` of the REST API.
     kinds = (kind for kind in type(error).__mro__ if kind.__module__.startswith("airflow"))
     codes = (class_code(kind.__name__) for kind in kinds)
-    return next((code for code in codes if code in all_passages()), DEFECT)
+    return next((code for code in codes if code in known_codes()), DEFECT)
 
 
 def class_code(class_name: str) -> str:
@@ -98,7 +111,7 @@ def codes_of(error: BaseException) -> tuple[str, ...]:
     cause = error.__cause__
     if cause is not None and code_of(cause) not in {DEFECT, OPERATING_SYSTEM}:
         codes.append(code_of(cause))
-    return tuple(dict.fromkeys(code for code in codes if code in all_passages()))
+    return tuple(dict.fromkeys(code for code in codes if code in known_codes()))
 
 
 def miss_code(name: str) -> str:
@@ -117,7 +130,7 @@ def sqlstate_code(state: str) -> str:
     ('sqlstate-57014', '')
     """
     code = f"sqlstate-{state.lower()}"
-    return code if code in all_passages() else ""
+    return code if code in known_codes() else ""
 
 
 def pointer(codes: Iterable[str]) -> str:

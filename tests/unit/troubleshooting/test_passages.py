@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.troubleshooting.passages import (
     code_of,
     codes_of,
     help_command,
+    known_codes,
     miss_code,
     pointer,
     sqlstate_code,
@@ -43,6 +44,10 @@ from airflow_atscale_aggs.engine.troubleshooting.passages import (
 )
 def test_the_code_of_an_error(error: Exception, code: str) -> None:
     assert code_of(error) == code
+
+
+def test_the_codes_that_are_known_are_those_of_all_passages() -> None:
+    assert known_codes() == set(all_passages())
 
 
 def test_the_errors_of_a_model_are_told_with_it_and_its_warnings_are_not() -> None:
