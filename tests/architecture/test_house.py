@@ -160,6 +160,15 @@ def test_init_files_hold_a_docstring_only(file: Path) -> None:
     assert not any(isinstance(node, (ast.Import, ast.ImportFrom)) for node in tree.body)
 
 
+def test_values_of_the_engine_get_their_methods_late() -> None:
+    """They are made by `engine/lazy_dataclass.py`: the standard library's decorator takes most of an import's time."""
+    engine = _PACKAGE / "engine"
+    importing = re.compile(r"^from dataclasses import .*\bdataclass\b|^import dataclasses", re.MULTILINE)
+    files = {file for file in engine.rglob("*.py") if importing.search(file.read_text(encoding="utf-8"))}
+
+    assert files == {engine / "lazy_dataclass.py"}
+
+
 def test_architecture_names_every_room() -> None:
     """docs/architecture.md and the tree agree on the rooms."""
     text = (_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
