@@ -11,9 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Update, bindparam, exists, func, insert, select, update
 
-from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, InstanceStatus, check_transition
 from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
@@ -46,6 +45,7 @@ _CLAIM = (
         instances.c.id == bindparam("instance"),
         instances.c.status == bindparam("expected_status"),
         instances.c.attempt == bindparam("expected_attempt"),
+        exists().where(batches.c.id == instances.c.batch_id, batches.c.status == BatchStatus.IN_PROGRESS),
     )
     .values(
         status=InstanceStatus.IN_PROGRESS,
@@ -77,12 +77,11 @@ _END_ATTEMPT = (
     .where(attempts.c.instance_id == bindparam("instance"), attempts.c.number == bindparam("attempt_number"))
     .values(status=bindparam("new_status"), finished_at=bindparam("now"), error=bindparam("new_error"))
 )
-_VERIFY_ATTEMPT = (
-    update(attempts)
-    .where(attempts.c.instance_id == bindparam("instance"), attempts.c.number == bindparam("attempt_number"))
-    .values(facts_key=bindparam("new_key"), verified=bindparam("new_verified"))
-)
+_END_VERIFIED_ATTEMPT = _END_ATTEMPT.values(facts_key=bindparam("new_key"), verified=bindparam("new_verified"))
 _INSERT_ATTEMPT = insert(attempts)
+_UNTRIED = frozenset({InstanceStatus.NEW, InstanceStatus.FAILED})
+"""Statuses of instances without an attempt in progress or done, which a new one would have to end."""
+
 _SELECT_TOTALS = (
     select(attempts.c.verified)
     .join(instances, instances.c.id == attempts.c.instance_id)
@@ -171,6 +170,7 @@ class AttemptWriter(RegistryPart):
         now: datetime,
         rebuild: bool = False,
         allowance: str | None = None,
+        seen: InstanceRecord | None = None,
     ) -> Claim:
         """Win the right to write the next attempt's table.
 
@@ -181,6 +181,7 @@ class AttemptWriter(RegistryPart):
         Args:
             rebuild: allow it for an instance that is DONE.
             allowance: names the current allowance of attempts; another name than the instance's forgets its failures.
+            seen: the instance as the caller saw it last. While it is so, it need not be read again.
 
         Raises:
             NotRegisteredError: no such instance.
@@ -188,34 +189,27 @@ class AttemptWriter(RegistryPart):
             StaleStatusError: somebody else claimed it at the same moment.
         """
         with self.database.writing() as connection:
+            if seen is not None and seen.status in _UNTRIED and allowance is None:
+                claimed = _next_attempt(seen, now=now)
+                if _is_claimed(connection, seen, claimed):
+                    self._write_down(connection, claimed, owner)
+                    return Claim(instance=claimed, attempt=claimed.attempt, owner=owner, planned=seen.step)
             instance, batch_status = self._lock(connection, instance_id)
             if batch_status != BatchStatus.IN_PROGRESS:
                 raise IllegalTransitionError("Batch", instance.batch_id, batch_status, "in progress again by a build")
             if instance.status is InstanceStatus.DONE and not rebuild:
                 raise IllegalTransitionError("Instance", instance_id, instance.status, InstanceStatus.IN_PROGRESS)
             check_transition(instance_id, instance.status, InstanceStatus.IN_PROGRESS)
-            number = instance.attempt + 1
-            step = instance.step.of_attempt(number)
             if instance.status in {InstanceStatus.IN_PROGRESS, InstanceStatus.DONE}:
                 self._end_attempt(connection, instance_id, instance.attempt, AttemptStatus.INTERRUPTED, now)
-            is_fresh = allowance is not None and allowance != instance.allowance
-            values = {
-                "new_attempt": number,
-                "new_table": step.table,
-                "new_failures": 0 if is_fresh else instance.failures,
-                "new_allowance": allowance if is_fresh else instance.allowance,
-                "now": now,
-            }
-            self._move(connection, instance, values)
-            self._write_down(connection, step, number, owner, now)
-            if is_fresh and instance.failures:
-                connection.execute(
-                    update(batches)
-                    .where(batches.c.id == instance.batch_id)
-                    .values(failures=batches.c.failures - instance.failures)
-                )
-            refresh_standing(connection, step.definition_id)
-        return Claim(instance=replace(instance, step=step), attempt=number, owner=owner)
+            claimed = _next_attempt(instance, now=now, allowance=allowance)
+            if not _is_claimed(connection, instance, claimed):
+                expected = f"{instance.status}, attempt {instance.attempt}"
+                raise StaleStatusError("Instance", instance.id, expected, "moved on")
+            if claimed.failures != instance.failures:
+                self._forget_failures(connection, instance)
+            self._write_down(connection, claimed, owner)
+        return Claim(instance=claimed, attempt=claimed.attempt, owner=owner, planned=instance.step)
 
     def finish(
         self,
@@ -248,32 +242,30 @@ class AttemptWriter(RegistryPart):
         return instance_record(row), row.batch_status
 
     @staticmethod
-    def _write_down(connection: Connection, step: BuildStep, number: int, owner: str, now: datetime) -> None:
-        """The attempt and all that it may make."""
+    def _forget_failures(connection: Connection, instance: InstanceRecord) -> None:
+        """The batch's failures without those of an instance that has a fresh allowance."""
+        connection.execute(
+            update(batches)
+            .where(batches.c.id == instance.batch_id)
+            .values(failures=batches.c.failures - instance.failures)
+        )
+
+    @staticmethod
+    def _write_down(connection: Connection, claimed: InstanceRecord, owner: str) -> None:
+        """The attempt and all that it may make, and where its definition stands."""
+        step = claimed.step
         attempt = {
             "instance_id": step.instance_id,
-            "number": number,
+            "number": claimed.attempt,
             "table": step.table,
             "drop_sql": step.drop_sql,
             "owner": owner,
             "status": AttemptStatus.IN_PROGRESS,
-            "started_at": now,
+            "started_at": claimed.started_at,
         }
         connection.execute(_INSERT_ATTEMPT, attempt)
-        record_planned_segments(connection, step, number)
-
-    @staticmethod
-    def _move(connection: Connection, instance: InstanceRecord, values: dict[str, Any]) -> None:
-        expected = {
-            "instance": instance.id,
-            "expected_status": instance.status,
-            "expected_attempt": instance.attempt,
-        }
-        moved_rows = connection.execute(_CLAIM, {**expected, **values}).rowcount
-        if not moved_rows:
-            raise StaleStatusError(
-                "Instance", instance.id, f"{instance.status}, attempt {instance.attempt}", "moved on"
-            )
+        record_planned_segments(connection, step, claimed.attempt)
+        refresh_standing(connection, step.definition_id)
 
     def _finish(
         self,
@@ -290,9 +282,9 @@ class AttemptWriter(RegistryPart):
                 statement, {"instance": instance_id, "expected_attempt": number, "now": now, **values}
             ).rowcount
             if moved_rows:
-                self._end_attempt(connection, instance_id, number, ended, now, values.get("new_error"))
+                found = values.get("new_error") if success is None else success.verified
+                self._end_attempt(connection, instance_id, number, ended, now, found)
                 if success is not None:
-                    self._record_verification(connection, claim, success.verified)
                     record_parts(connection, claim, success.built, now)
                 if ended is AttemptStatus.FAILED:
                     connection.execute(
@@ -301,6 +293,17 @@ class AttemptWriter(RegistryPart):
                         .values(failures=batches.c.failures + 1)
                     )
                 refresh_standing(connection, claim.instance.step.definition_id)
+            if moved_rows and ended is AttemptStatus.DONE:
+                # Nobody else has changed it since it was claimed, or it would not have moved.
+                return replace(
+                    claim.instance,
+                    step=claim.planned,
+                    status=InstanceStatus.DONE,
+                    rows=values["new_rows"],
+                    seconds=values["new_seconds"],
+                    source=values["new_source"],
+                    finished_at=now,
+                )
             row = connection.execute(_SELECT_ONE, {"instance": instance_id}).one()
         instance = instance_record(row)
         if not moved_rows:
@@ -309,27 +312,61 @@ class AttemptWriter(RegistryPart):
         return instance
 
     @staticmethod
-    def _record_verification(connection: Connection, claim: Claim, verified: Verified | None) -> None:
-        """Record how the attempt's table was verified.
-
-        The key of its facts only with totals that other builds may use.
-        """
-        if verified is None:
-            return
-        values = {
-            "new_key": verified.facts_key if verified.totals is not None else None,
-            "new_verified": documents.encode_verification(verified),
-        }
-        connection.execute(_VERIFY_ATTEMPT, {"instance": claim.instance.id, "attempt_number": claim.attempt, **values})
-
-    @staticmethod
     def _end_attempt(
         connection: Connection,
         instance_id: str,
         number: int,
         status: AttemptStatus,
         now: datetime,
-        error: str | None = None,
+        found: str | Verified | None = None,
     ) -> None:
-        values = {"new_status": status, "now": now, "new_error": error}
-        connection.execute(_END_ATTEMPT, {"instance": instance_id, "attempt_number": number, **values})
+        """Note how an attempt ended.
+
+        The key of its facts is noted only with totals that other builds may use.
+
+        Args:
+            found: its error, or how its table was compared with the facts; None: nothing is known of that.
+        """
+        values = {"instance": instance_id, "attempt_number": number, "new_status": status, "now": now}
+        if isinstance(found, Verified):
+            key = found.facts_key if found.totals is not None else None
+            document = documents.encode_verification(found)
+            values |= {"new_error": None, "new_key": key, "new_verified": document}
+            connection.execute(_END_VERIFIED_ATTEMPT, values)
+        else:
+            connection.execute(_END_ATTEMPT, {**values, "new_error": found})
+
+
+def _next_attempt(instance: InstanceRecord, *, now: datetime, allowance: str | None = None) -> InstanceRecord:
+    """The instance as it is when its next attempt is claimed."""
+    number = instance.attempt + 1
+    step = instance.step.of_attempt(number)
+    is_fresh = allowance is not None and allowance != instance.allowance
+    return replace(
+        instance,
+        status=InstanceStatus.IN_PROGRESS,
+        step=step,
+        attempt=number,
+        started_at=now,
+        finished_at=None,
+        table=step.table,
+        rows=None,
+        error=None,
+        failures=0 if is_fresh else instance.failures,
+        allowance=allowance if allowance is not None and is_fresh else instance.allowance,
+    )
+
+
+def _is_claimed(connection: Connection, seen: InstanceRecord, claimed: InstanceRecord) -> bool:
+    """Claim an instance that is still as it was seen, in a batch that is in progress; False when it is not so."""
+    values = {
+        "instance": seen.id,
+        "expected_status": seen.status,
+        "expected_attempt": seen.attempt,
+        "new_attempt": claimed.attempt,
+        "new_table": claimed.table,
+        "new_failures": claimed.failures,
+        "new_allowance": claimed.allowance,
+        "now": claimed.started_at,
+    }
+    return connection.execute(_CLAIM, values).rowcount > 0

@@ -205,12 +205,14 @@ class Claim:
     """The right to write one attempt's table, won by compare-and-set.
 
     Attributes:
-        instance: as it was claimed; its step is the attempt's, see `BuildStep.of_attempt`.
+        instance: as it is with the claim; its step is the attempt's, see `BuildStep.of_attempt`.
+        planned: the step as the batch has it.
     """
 
     instance: InstanceRecord
     attempt: int
     owner: str
+    planned: BuildStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegisteredError, StaleStatusError
+from airflow_atscale_aggs.engine.registry.attempts import AttemptWriter
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim
 from airflow_atscale_aggs.engine.registry.registry import Registry
 from tests.support.registry_content import (
@@ -49,6 +51,37 @@ def test_a_claim_writes_the_attempt_and_its_table_down_before_the_table_exists(r
     assert (claim.attempt, claim.owner, claim.instance.step.table) == (1, "me", "as_agg_b_revenue_a1")
     instance = registry.read.instances.get("b-revenue")
     assert (instance.status, instance.attempt, instance.table) == ("in_progress", 1, "as_agg_b_revenue_a1")
+
+
+def test_an_instance_that_was_seen_is_claimed_without_being_read(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_batch(registry)
+    seen = registry.read.instances.get("b-revenue")
+    with monkeypatch.context() as patched:
+        patched.setattr(AttemptWriter, "_lock", None)
+        claim = registry.attempts.claim("b-revenue", owner="me", now=NOW, seen=seen)
+
+    now = registry.read.instances.get("b-revenue")
+    assert claim.instance == replace(now, step=now.step.of_attempt(1))
+    assert claim.planned == now.step
+    done = registry.attempts.finish(claim, BuiltParts(rows=7), seconds=1, source="sales", now=LATER)
+    assert done == registry.read.instances.get("b-revenue")
+
+
+def test_an_instance_that_is_not_as_it_was_seen_is_read_again(registry: Registry) -> None:
+    """Its next attempt is the one after the newest; and in a batch that is over there is none."""
+    open_batch(registry)
+    seen = registry.read.instances.get("b-revenue")
+    registry.attempts.fail(_claim(registry), error="broken", now=NOW)
+
+    claim = registry.attempts.claim("b-revenue", owner="me", now=NOW, seen=seen)
+
+    assert (claim.attempt, claim.instance.failures) == (2, 1)
+    failed = registry.attempts.fail(claim, error="broken", now=NOW)
+    registry.batches.cancel("b", now=NOW)
+    with pytest.raises(IllegalTransitionError, match="cancelled"):
+        registry.attempts.claim("b-revenue", owner="me", now=NOW, seen=failed)
 
 
 def test_a_finished_attempt_makes_its_instance_done(registry: Registry) -> None:

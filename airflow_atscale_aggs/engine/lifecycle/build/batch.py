@@ -465,7 +465,7 @@ class _BatchRun:
                 made.set_result(None)
 
         try:
-            claim = self.workspace.registry.attempts.claim(instance.id, owner=self.owner, now=utc_now())
+            claim = self.workspace.registry.attempts.claim(instance.id, owner=self.owner, now=utc_now(), seen=instance)
             run_attempt(
                 self.workspace,
                 claim,

@@ -98,7 +98,7 @@ def _claim(increment: Increment | None) -> Claim:
         increment=increment,
     )
     instance = InstanceRecord(id="i", batch_id="b", model_id="m", status=InstanceStatus.IN_PROGRESS, step=step)
-    return Claim(instance=instance, attempt=1, owner="me")
+    return Claim(instance=instance, attempt=1, owner="me", planned=instance.step)
 
 
 def _fill(star: SmallStar, increment: Increment) -> tuple[BuiltParts, list[str]]:
