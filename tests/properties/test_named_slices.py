@@ -2,18 +2,21 @@
 
 Rows are loaded, corrected and deleted at any age, far beyond the grace period. Each change is named sooner or later,
 with ranges that reach further or not. Batches in between know of some of them, are cancelled, or build some aggregates
-only. Whenever all changes have been named, what serves is what a full rebuild would make.
+only. Whenever all changes have been named, what serves is what a full rebuild would make. Where some were not, the
+next increment that names nothing finds that: it makes everything anew, or tells of late rows.
 
 Few stories in the suite; with ``FUZZ_EXAMPLES`` a quarter of as many for each kind of indicator.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, example, given, note, settings
@@ -102,21 +105,27 @@ class Story:
         return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-@pytest.fixture(scope="module", params=["timestamp", "milliseconds"])
+@pytest.fixture(
+    scope="module",
+    params=["timestamp", "milliseconds", pytest.param("timestamp on postgres", marks=pytest.mark.postgres)],
+)
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, str]]:
-    """A workspace on DuckDB in memory, in which many stories happen one after the other."""
-    folder = tmp_path_factory.mktemp("world")
-    with open_workspace(
-        registry=f"sqlite:///{folder / 'registry.sqlite'}",
-        warehouse="duckdb:///:memory:?threads=1",
-        aggregate_schema="aggs",
-    ) as workspace:
+    """A workspace on DuckDB in memory or on PostgreSQL, in which many stories happen one after the other."""
+    indicator, _, server = request.param.partition(" on ")
+    with contextlib.ExitStack() as stack:
+        folder, url = tmp_path_factory.mktemp("world"), "duckdb:///:memory:?threads=1"
+        if server:
+            database = request.getfixturevalue("postgres_database")(f"named_slices_{os.getpid()}")
+            url = urlsplit(stack.enter_context(database))._replace(scheme="postgresql+psycopg").geturl()
+        workspace = stack.enter_context(
+            open_workspace(registry=f"sqlite:///{folder / 'registry.sqlite'}", warehouse=url, aggregate_schema="aggs")
+        )
         tiny_star.run_sql(workspace, *star.SETUP_SQL)
         chosen = {name: star.AGGREGATES[name] for name in _AGGREGATES}
-        model = star.write_model(folder / "model", indicator=request.param, aggregates=chosen)
+        model = star.write_model(folder / "model", indicator=indicator, aggregates=chosen)
         deploy(workspace, model, now=utc_now())
         workspace.registry.settings.put(None, "aggregate.incrementalUpdate.mergeSmallSegments.rows", "0")
-        yield workspace, request.param
+        yield workspace, indicator
 
 
 _AGES = st.one_of(st.integers(-20, 15), st.integers(0, 150))
@@ -170,5 +179,11 @@ def test_named_slices_equal_a_full_rebuild(
     for name, *arguments in steps:
         note(f"{name} {arguments}")
         getattr(story, name)(*arguments)
+    if is_checked and workspace.warehouse.dialect.name == "duckdb":
+        # Settled ranges are merged and named without those changes: nothing of it hides them.
+        story.build(len(story.unnamed) // 2, 0, "")
+        report = star.build(workspace, at=story.clock)
+        if not any("came later than the grace period" in text for text in report.batch.notes):
+            star.check_views(workspace, _AGGREGATES)
     story.build(len(story.unnamed), 0, "")
     star.check_views(workspace, _AGGREGATES)
