@@ -47,6 +47,16 @@ def _slices(ctx: click.Context, option: click.Parameter, given: tuple[str, ...])
     return slices
 
 
+_CHANGED = click.option(
+    "--changed",
+    metavar="DATASET=FROM..THROUGH",
+    multiple=True,
+    callback=_slices,
+    help="Make this range of the indicator anew, however old it is, such as sales=2026-01-03..2026-01-05; may be given "
+    "several times. The build is incremental then, unless --full is given.",
+)
+
+
 def _is_incremental(ctx: click.Context, build_type: str, changed: tuple[tuple[str, str], ...]) -> bool:
     """Whether increments are asked for: outright, or by what has changed."""
     is_given = ctx.get_parameter_source("build_type") is not click.core.ParameterSource.DEFAULT
@@ -58,6 +68,7 @@ def _is_incremental(ctx: click.Context, build_type: str, changed: tuple[tuple[st
 @_FULL
 @_INCREMENTAL
 @_AGGREGATES
+@_CHANGED
 @click.option("--sql", "with_sql", is_flag=True, help="Show each step's SQL.")
 @click.option("--no-estimate", is_flag=True, help="Do not scan the facts; show the rows of the last build instead.")
 @details_option
@@ -70,6 +81,7 @@ def plan(
     model: str,
     build_type: str,
     aggregates: tuple[str, ...],
+    changed: tuple[tuple[str, str], ...],
     *,
     with_sql: bool,
     no_estimate: bool,
@@ -83,15 +95,19 @@ def plan(
     """
     from airflow_atscale_aggs.cli.batch_costs import print_cost
     from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+    from airflow_atscale_aggs.engine.lifecycle.build.named_slices import check_slices, read_slices
     from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
+    slices = read_slices(changed)
     with workspace(ctx, connection) as place:
+        check_slices(place.read, place.read.models.get_deployed(model), slices)
         batch_plan = plan_batch(
             place,
             model,
-            build_type=BuildType(build_type),
+            build_type=BuildType.INCREMENTAL if _is_incremental(ctx, build_type, changed) else BuildType.FULL,
             aggregates=aggregates,
+            changed=slices,
             now=utc_now(),
             new_id=lambda: str(uuid.uuid4()),
             estimate=not no_estimate,
@@ -133,14 +149,7 @@ def _first_statement(step: BuildStep) -> str:
     callback=_pairs,
     help="Read this far back again, instead of what the model says; may be given several times.",
 )
-@click.option(
-    "--changed",
-    metavar="DATASET=FROM..THROUGH",
-    multiple=True,
-    callback=_slices,
-    help="Make this range of the indicator anew, however old it is, such as sales=2026-01-03..2026-01-05; may be given "
-    "several times. The build is incremental then, unless --full is given.",
-)
+@_CHANGED
 @click.option("--resume", metavar="BATCH_ID", help="Finish this interrupted or failed batch instead of beginning one.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Aggregates built at the same time.  [setting; 1]")
 @details_option

@@ -22,6 +22,7 @@ _LONG_FUNCTIONS = {
 }
 _MANY_PARAMETERS = {
     "cli/build_verbs.py:build": "the options of a verb",
+    "cli/build_verbs.py:plan": "the options of a verb",
     "registry/batches.py:open": "the columns of a batch, by keyword",
     "lifecycle/build/attempt.py:build_instance": "options by keyword",
     "lifecycle/build/batch.py:begin_batch": "options by keyword",

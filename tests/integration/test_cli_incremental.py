@@ -60,6 +60,25 @@ def test_plan_and_build_by_increments(folder: Path) -> None:
     assert "overrides are switched off" in err
 
 
+def test_a_plan_shows_which_segments_a_named_range_reaches_and_records_nothing(folder: Path) -> None:
+    for _ in range(2):
+        assert run_command(folder, "build", "tiny_sales", "--incremental")[0] == 0
+
+    code, out, err = run_command(folder, "plan", "tiny_sales", "--changed", "sales=2025-10-09", "--json")
+    plan = json.loads(out)
+    steps = {step["aggregate"]: step for step in plan["steps"]}
+    assert (code, plan["build_type"], steps["by_city"]["build"]) == (0, "incremental", "increment")
+    assert [segment["settled"] for segment in steps["by_city"]["segments"]] == [True, False]
+    assert any(note.startswith("`sales` was named as changed (2025-10-09)") for note in plan["notes"])
+    (sales,) = [fact for fact in plan["cost"]["facts"] if fact["fact"] == "sales"]
+    assert sales["whole"].get("marks", 0) == 0
+
+    code, out, err = run_command(folder, "plan", "tiny_sales", "--changed", "salez=2025-10-09")
+    assert (code, "Did you mean `sales`" in err) == (1, True)
+    code, out, _ = run_command(folder, "plan", "tiny_sales", "--incremental", "--json")
+    assert not any("was named as changed" in note for note in json.loads(out)["notes"])
+
+
 def test_an_override_finds_what_was_late(folder: Path) -> None:
     """Both settings are on; afterwards the aggregates agree with the facts."""
     for key in ("aggregate.batch.gracePeriodOverrides.enabled", "aggregate.batch.cube.gracePeriodOverrides.enabled"):

@@ -67,10 +67,14 @@ class FactSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndicatorReads:
-    """Readings of one fact when increments are decided: of all its rows, and of ranges of them."""
+    """Readings of one fact when increments are decided: of all its rows, and of ranges of them.
+
+    ``is_marked``: its state is marked when the batch is begun, where the warehouse can do so.
+    """
 
     whole: int = 0
     ranges: int = 0
+    is_marked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +264,8 @@ class _Counts:
 def _count_planning(counts: Mapping[str, _Counts], planning: PlanningReads, *, is_marked_twice: bool) -> None:
     for fact, found in counts.items():
         indicator = planning.indicator.get(fact, IndicatorReads())
-        found.whole[ReadReason.MARKS] += (fact in planning.is_marked) * (1 + is_marked_twice)
+        is_marked = indicator.is_marked and fact in planning.is_marked
+        found.whole[ReadReason.MARKS] += is_marked * (1 + is_marked_twice)
         found.whole[ReadReason.PROOFS] += planning.proofs.get(fact, 0)
         found.whole[ReadReason.INDICATOR] += indicator.whole
         found.ranges[ReadReason.INDICATOR] += indicator.ranges

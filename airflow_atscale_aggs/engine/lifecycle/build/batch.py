@@ -366,18 +366,12 @@ def _plan_batch(
         new_id=_new_id,
         aggregates=request.aggregates,
         grace_periods=request.grace_periods,
-        named=_named_facts(build_type, request),
+        changed=request.changed,
         mark_sources=True,
     )
     _refuse_empty_plan(plan, record.name, settings)
     refused = (f"{refusal.aggregate}{NOT_BUILT}{refusal.reason}" for refusal in plan.refused)
     return replace(plan, notes=(*plan.notes, *grace, *refused))
-
-
-def _named_facts(build_type: BuildType, request: BatchRequest) -> frozenset[str]:
-    """The facts of which nothing but the slices that are named, and what is new, is to be read."""
-    is_incremental = build_type is BuildType.INCREMENTAL
-    return frozenset(named.dataset for named in request.changed) if is_incremental else frozenset()
 
 
 def _refuse_empty_plan(plan: BatchPlan, model: str, settings: Settings) -> None:

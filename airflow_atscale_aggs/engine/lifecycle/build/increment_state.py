@@ -11,6 +11,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.aggregates.named_slice import NamedSlice
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState, add_checksums
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.errors import DefinitionError, PermanentWarehouseError, WarehouseError
@@ -72,15 +73,21 @@ class IncrementRequest:
 
     Attributes:
         grace_periods: by dataset, instead of the model's.
-        named: facts of which it names slices.
+        changed: slices that it names, whether they are recorded or not.
         surroundings: of its plan.
     """
 
     build_type: BuildType
     now: datetime
     grace_periods: Mapping[str, str]
-    named: frozenset[str] = frozenset()
+    changed: tuple[NamedSlice, ...] = ()
     surroundings: Surroundings = field(default_factory=Surroundings)
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The facts of which nothing but the slices that are named, and what is new, is looked at."""
+        is_incremental = self.build_type is BuildType.INCREMENTAL
+        return frozenset(named.dataset for named in self.changed) if is_incremental else frozenset()
 
 
 def decide_increments(
@@ -171,7 +178,8 @@ def _decide(
                 # Only some of the aggregates read the broken column.
                 check_alive(session, error)
                 refusals[key] = f"dataset `{fact}` cannot be read: {error.reason}"
-        reads[fact] = IndicatorReads(whole=whole, ranges=checksums.ranges_read)
+        is_marked = fact not in planning.named
+        reads[fact] = IndicatorReads(whole=whole, ranges=checksums.ranges_read, is_marked=is_marked)
     return decisions, refusals, reads
 
 
@@ -352,9 +360,15 @@ def _last_builds(
             else _describe_move(read, instance, part, request.surroundings, sources),
             are_there=schema == workspace.warehouse.aggregate_schema
             and all(segment.table in existing[schema] for segment in segments),
-            named=tuple(named for named in slices if named.dataset == fact and named.number > batch.slices_through),
+            named=_named_of(fact, [named for named in slices if named.number > batch.slices_through], request.changed),
         )
     return builds
+
+
+def _named_of(fact: str, due: Sequence[NamedSlice], changed: Sequence[NamedSlice]) -> tuple[NamedSlice, ...]:
+    """The slices of a fact that are due, or named with the request, each once."""
+    known = {(named.first, named.last): named for named in (*changed, *due) if named.dataset == fact}
+    return tuple(known.values())
 
 
 def _describe_move(

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.aggregates.named_slice import NamedSlice
 from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.build.costs import cost_of
 from airflow_atscale_aggs.engine.lifecycle.build.dataset_rows import read_rows
@@ -30,7 +31,6 @@ from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 _NO_OVERRIDES: Mapping[str, str] = {}
-_NOTHING: frozenset[str] = frozenset()
 
 
 def plan_batch(
@@ -43,7 +43,7 @@ def plan_batch(
     estimate: bool = False,
     aggregates: Collection[str] = (),
     grace_periods: Mapping[str, str] = _NO_OVERRIDES,
-    named: frozenset[str] = _NOTHING,
+    changed: Sequence[NamedSlice] = (),
     mark_sources: bool = False,
     with_cost: bool = False,
 ) -> BatchPlan:
@@ -57,7 +57,8 @@ def plan_batch(
             build stand for them.
         aggregates: names of those to build; empty: all.
         grace_periods: by dataset, instead of the model's; checked before.
-        named: facts of which slices are named with the request; of them, nothing that was not named is looked at.
+        changed: slices that are named with the request; nothing else of their facts is looked at by an increment. They
+            need not be recorded.
         mark_sources: note the state of the datasets first, which costs a scan of each.
         with_cost: tell what the batch reads and writes, for which the catalog is asked for the sizes of the facts.
 
@@ -72,18 +73,17 @@ def plan_batch(
     chosen = choose_definitions(read.definitions.of_model(record.id), aggregates)
     candidates = _make_candidates(chosen, read.instances.last_rows(record.id))
     parts = [candidate.part for candidate in candidates]
+    asked = IncrementRequest(build_type=build_type, now=now, grace_periods=grace_periods, changed=tuple(changed))
     with workspace.warehouse.session() as session:
         sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
-        marks = take_marks(session, parts, sources, workspace.warehouse, named) if mark_sources else ()
+        marks = take_marks(session, parts, sources, workspace.warehouse, asked.named) if mark_sources else ()
         refusals = find_refusals(session, candidates, sources)
         readable = [other for other in candidates if (other.definition.id, other.part.fact) not in refusals]
         proven = prove(session, [candidate.part for candidate in readable], sources, workspace.warehouse)
         estimates = estimate_rows(session, readable, sources, proven) if estimate else {}
         surroundings = surroundings_of(session, datasets, parts, sources, proven)
-        request = IncrementRequest(
-            build_type=build_type, now=now, grace_periods=grace_periods, named=named, surroundings=surroundings
-        )
-        decided = decide_increments(workspace, session, record, readable, sources, request)
+        asked = replace(asked, surroundings=surroundings)
+        decided = decide_increments(workspace, session, record, readable, sources, asked)
         planning = PlanningInput(
             model=record.name,
             model_id=record.id,
