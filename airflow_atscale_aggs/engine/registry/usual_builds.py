@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping
 
 from sqlalchemy import Connection, and_, bindparam, func, select, update
@@ -37,7 +36,10 @@ def find_usual_seconds(connection: Connection, batch_id: str) -> Mapping[str, fl
     query = select(built.c.id, built.c.seconds).where(built.c.place <= USUAL_BUILDS)
     for identity, seconds in connection.execute(query):
         seconds_by_id.setdefault(identity, []).append(seconds)
-    return {identity: statistics.median(seconds) for identity, seconds in seconds_by_id.items()}
+    # It brings random numbers and fractions, which nothing else of a registry needs.
+    from statistics import median  # noqa: PLC0415
+
+    return {identity: median(seconds) for identity, seconds in seconds_by_id.items()}
 
 
 def note_usual_seconds(connection: Connection, batch_id: str) -> None:
