@@ -6,7 +6,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -113,6 +113,16 @@ class AttemptReader(RegistryPart):
             select(attempts.c.verified).where(attempts.c.instance_id == instance_id, attempts.c.number == number)
         )
         return documents.decode_verification(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def totals_of_batches(self, batch_ids: Collection[str]) -> Mapping[tuple[str, int], Totals]:
+        """The facts' totals that attempts of some batches were compared with, by instance and number."""
+        query = (
+            select(attempts.c.instance_id, attempts.c.number, attempts.c.verified)
+            .join(instances, instances.c.id == attempts.c.instance_id)
+            .where(instances.c.batch_id.in_(sorted(batch_ids)), attempts.c.facts_key.is_not(None))
+        )
+        found = {(row[0], row[1]): documents.decode_verification(row[2]).totals for row in self._rows(query)}
+        return {key: totals for key, totals in found.items() if totals is not None}
 
     def fact_totals(self, batch_id: str, facts_key: str) -> Totals | None:
         """The totals of a fact that a build of the batch has taken last; None before the first.

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
     ViewPlaces,
+    columns_of_tables,
     drop_helpers,
     make_helper,
     read_view_places,
@@ -25,7 +26,7 @@ _NO_OTHERS: Mapping[str, str] = {}
 
 def make_view_step(table: str, *columns: str) -> BuildStep:
     """The step whose instance has a table with columns; ``agg_revenue`` shows it."""
-    shown = ", ".join(f'"{column}"' for column in columns)
+    shown = ", ".join('"' + column.replace('"', '""') + '"' for column in columns)
     return replace(
         make_step(REVENUE),
         table=table,
@@ -88,9 +89,12 @@ class ViewScene:
     def show(self, step: BuildStep, *, others: Mapping[str, str] = _NO_OTHERS) -> None:
         """Let the stable view show an instance, as a switch does it."""
         places = self.places(others=others)
-        helpers: Collection[str] = [name for name in (make_helper(self.session, step, places),) if name]
+        known = columns_of_tables([step], places)
+        helpers: Collection[str] = []
+        if not known:
+            helpers = [name for name in (make_helper(self.session, step, places),) if name]
         assert places.catalog is not None
-        show_instance(self.session, step, places, drop_helpers(self.session, helpers, places.catalog))
+        show_instance(self.session, step, places, known | drop_helpers(self.session, helpers, places.catalog))
 
     def columns(self) -> list[tuple[str, str]]:
         """Names and types of the stable view."""

@@ -276,3 +276,17 @@ def test_rows_of_facts_are_those_that_serving_tables_were_compared_with(any_regi
         registry.batches.activate(batch, owner="me", now=NOW, drop_after=NOW)
 
     assert registry.read.attempts.fact_rows(MODEL) == {"sales": 5}
+
+
+def test_totals_of_batches_are_those_that_their_attempts_noted(registry: Registry) -> None:
+    """An attempt that noted none is not among them."""
+    open_batch(registry)
+    first, second = registry.read.instances.find(batch_id="b")[:2]
+    totals = {"rows": "3"}
+    claim = registry.attempts.claim(first.id, owner="me", now=NOW)
+    _finish(registry, claim, verified=Verified(level="totals", facts_key="k", totals=totals))
+    claim = registry.attempts.claim(second.id, owner="me", now=NOW)
+    _finish(registry, claim, verified=Verified(level="totals", facts_key="k", undecided=("why",)))
+
+    assert registry.read.attempts.totals_of_batches(["b", "other"]) == {(first.id, 1): totals}
+    assert registry.read.attempts.totals_of_batches([]) == {}

@@ -65,9 +65,10 @@ def _differing_facts(
 ) -> dict[str, str]:
     """For each fact that instances saw differently, a sentence about it."""
     by_key: dict[str, list[_SeenTotals]] = {}
+    noted = workspace.read.attempts.totals_of_batches({instance.batch_id for instance in built})
     for instance in built:
-        verification = instance.step.of_attempt(instance.attempt).verification
-        totals = verification and _totals(workspace, session, instance, verification)
+        verification = instance.step.verification
+        totals = verification and (noted.get((instance.id, instance.attempt)) or _totals_of_table(session, instance))
         if verification and totals:
             by_key.setdefault(facts_key(verification), []).append(_SeenTotals(instance, verification, totals))
     notes: dict[str, str] = {}
@@ -78,13 +79,11 @@ def _differing_facts(
     return notes
 
 
-def _totals(
-    workspace: Workspace, session: WarehouseSession, instance: InstanceRecord, verification: Verification
-) -> Totals | None:
-    """The facts' totals that an instance was compared with, else those of its table."""
-    verified = workspace.read.attempts.verification(instance.id, instance.attempt)
-    if verified is not None and verified.totals is not None:
-        return verified.totals
+def _totals_of_table(session: WarehouseSession, instance: InstanceRecord) -> Totals | None:
+    """The totals of the table of an instance that was not compared with its facts; None where they cannot be told."""
+    verification = instance.step.of_attempt(instance.attempt).verification
+    if verification is None:
+        return None
     try:
         return take_totals(session, verification.table)
     except UndecidedError:

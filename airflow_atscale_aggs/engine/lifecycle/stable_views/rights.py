@@ -32,14 +32,15 @@ def carry_rights(workspace: Workspace, batch: BatchRecord) -> tuple[str, ...]:
     if not pairs or workspace.warehouse.dialect.catalog is None:
         return ()
     notes: list[str] = []
+    schemas = {batch_id: read.batches.get(batch_id).schema for batch_id in {old.batch_id for old, _ in pairs}}
     with workspace.warehouse.session() as session:
         belongings_by_table = _read_belongings(
-            session, [(read.batches.get(old.batch_id).schema, old.table) for old, _ in pairs if old.table]
+            session, [(schemas[old.batch_id], old.table) for old, _ in pairs if old.table]
         )
         for old, new in pairs:
-            belongings = belongings_by_table.get(
-                (read.batches.get(old.batch_id).schema, (old.table or "").casefold()), []
-            )
+            belongings = belongings_by_table.get((schemas[old.batch_id], (old.table or "").casefold()), [])
+            if not belongings:
+                continue
             try:
                 _carry(session, belongings, new, batch.schema)
             except WarehouseError as error:
@@ -70,7 +71,7 @@ def _read_belongings(
 
 def _carry(session: WarehouseSession, belongings: Sequence[Belonging], new: InstanceRecord, schema: str) -> None:
     catalog = catalog_of(session, schema)
-    if not belongings or catalog is None or new.table is None:
+    if catalog is None or new.table is None:
         return
     target = new.step.of_attempt(new.attempt).target_sql
     kind = "TABLE" if new.step.increment is None else "VIEW"

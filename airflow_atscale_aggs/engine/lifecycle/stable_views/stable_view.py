@@ -152,7 +152,7 @@ def show_instance(session: WarehouseSession, step: BuildStep, places: ViewPlaces
 
     Args:
         step: of the winning attempt, see `BuildStep.of_attempt`.
-        shown: columns that the instances have, by helper view; see `make_helper`.
+        shown: columns that the instances have, by helper view; see `make_helper` and `columns_of_tables`.
 
     Raises:
         ViewStaysError: something of somebody else is in the way; names it.
@@ -171,19 +171,58 @@ def show_instance(session: WarehouseSession, step: BuildStep, places: ViewPlaces
             session.execute(sql)
         return
     dialect, schema = session.dialect, catalog.schema
-    query = _query_of(session, step)
     if relation is None:
-        session.execute(create_statement(step.view, schema, query, dialect))
+        session.execute(create_statement(step.view, schema, _query_of(session, step), dialect))
         return
     if not relation.is_own:
         for sql in catalog.grants_to_owner(step.view, target=step.target_sql):
             session.execute(sql)
-    layout = _layout(step, shown[_helper_name(step)], places, catalog)
+    columns = shown[helper_name(step)]
+    layout = _layout(step, columns, places, catalog)
+    if _shows_as_planned(step, columns, layout):
+        _replace(session, step.view, step.view_statements[-1], places, catalog)
+        return
+    query = _query_of(session, step)
     if layout.is_alike or catalog.queries.replaces_any_columns:
         replace_sql = create_statement(step.view, schema, query, dialect, layout=layout, replace=True)
         _replace(session, step.view, replace_sql, places, catalog)
     else:
         _make_anew(session, step.view, create_statement(step.view, schema, query, dialect, layout=layout), catalog)
+
+
+def columns_of_tables(steps: Collection[BuildStep], places: ViewPlaces) -> dict[str, Columns]:
+    """Columns of the instances that are shown as they are, by helper view, which these do not need.
+
+    A view that shows all columns of one table, in their order, has the names and types of the table.
+    """
+    tables = [step.table for step in steps if step.increment is None and _is_replaced(step, places)]
+    if places.catalog is None or not tables:
+        return {}
+    found = places.catalog.columns(tables)
+    columns_by_helper = {helper_name(step): found.get(step.table.casefold(), ()) for step in steps}
+    return {
+        helper_name(step): columns
+        for step in steps
+        if (columns := columns_by_helper[helper_name(step)]) and _names_all(step, columns)
+    }
+
+
+def _names_all(step: BuildStep, columns: Columns) -> bool:
+    """Whether the planned view shows these columns, in this order, and nothing else."""
+    names = ", ".join('"' + name.replace('"', '""') + '"' for name, _ in columns)
+    return f" AS SELECT {names} FROM " in step.view_statements[-1]
+
+
+def _shows_as_planned(step: BuildStep, columns: Columns, layout: ViewLayout) -> bool:
+    """Whether the planned statement gives the view the layout, and replaces what is there."""
+    is_plain = layout.is_alike and not (layout.casts or layout.empty)
+    is_in_order = layout.order == tuple(name for name, _ in columns) and _names_all(step, columns)
+    return is_plain and is_in_order and step.view_statements[-1].startswith("CREATE OR REPLACE VIEW ")
+
+
+def _is_replaced(step: BuildStep, places: ViewPlaces) -> bool:
+    """Whether the stable view is there, and can be switched."""
+    return step.view.casefold() in places.relations and not places.obstacle(step.view)
 
 
 def make_helper(session: WarehouseSession, step: BuildStep, places: ViewPlaces) -> str:
@@ -194,10 +233,9 @@ def make_helper(session: WarehouseSession, step: BuildStep, places: ViewPlaces) 
     """
     from airflow_atscale_aggs.engine.sql.view_layout import create_statement  # noqa: PLC0415
 
-    is_there = step.view.casefold() in places.relations
-    if places.catalog is None or not is_there or places.obstacle(step.view):
+    if places.catalog is None or not _is_replaced(step, places):
         return ""
-    name = _helper_name(step)
+    name = helper_name(step)
     query = _query_of(session, step)
     session.execute(create_statement(name, places.schema, query, session.dialect))
     return name
@@ -213,7 +251,8 @@ def drop_helpers(session: WarehouseSession, names: Collection[str], catalog: Cat
     return {view: columns[view.casefold()] for view in names}
 
 
-def _helper_name(step: BuildStep) -> str:
+def helper_name(step: BuildStep) -> str:
+    """The helper view that tells the columns of an instance."""
     return f"{step.table}_v"
 
 

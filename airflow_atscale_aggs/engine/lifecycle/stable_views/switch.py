@@ -25,8 +25,10 @@ from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
     FindServing,
     ViewPlaces,
+    columns_of_tables,
     drop_helpers,
     drop_stable_view,
+    helper_name,
     make_helper,
     read_view_places,
     show_instance,
@@ -164,11 +166,13 @@ class _Switch:
                     for sql in self.workspace.warehouse.dialect.before_switch:
                         session.execute(sql)
                     places = self._look(session, tasks) if seen is None else seen
-                    helpers: dict[str, list[str]] = {}
+                    known, helpers = _find_columns(tasks, places), dict[str, list[str]]()
                     for task in tasks:
                         current = task
-                        helpers.setdefault(task.schema, []).extend(_make_helpers(session, task, places[task.schema]))
-                    columns_by_helper = _drop_helpers(session, helpers, places)
+                        if task.step is not None and helper_name(task.step) not in known:
+                            made = _make_helpers(session, task.step, places[task.schema])
+                            helpers.setdefault(task.schema, []).extend(made)
+                    columns_by_helper = known | _drop_helpers(session, helpers, places)
                     for task in tasks:
                         current = task
                         _run_task(session, task, places[task.schema], columns_by_helper)
@@ -195,11 +199,21 @@ class _Switch:
         return {schema: read_view_places(session, schema, views, self.others) for schema, views in names.items()}
 
 
-def _make_helpers(session: WarehouseSession, task: ViewTask, places: ViewPlaces | None) -> list[str]:
-    """The helper view that tells the columns of what a task shows, where it needs one."""
-    if places is None or task.step is None:
+def _find_columns(tasks: Sequence[ViewTask], places: _Places) -> dict[str, Columns]:
+    """The columns of what is shown as it is in its table, by helper view; asked together."""
+    columns_by_helper: dict[str, Columns] = {}
+    for schema, view_places in places.items():
+        if view_places is not None:
+            steps = [task.step for task in tasks if task.schema == schema and task.step is not None]
+            columns_by_helper |= columns_of_tables(steps, view_places)
+    return columns_by_helper
+
+
+def _make_helpers(session: WarehouseSession, step: BuildStep, places: ViewPlaces | None) -> list[str]:
+    """The helper view that tells the columns of an instance, where it needs one."""
+    if places is None:
         return []
-    name = make_helper(session, task.step, places)
+    name = make_helper(session, step, places)
     return [name] if name else []
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from airflow_atscale_aggs.engine.errors import ViewStaysError
 from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
+    columns_of_tables,
     describe_readers,
     drop_stable_view,
     find_nothing,
+    helper_name,
     make_helper,
     obstacle,
     read_view_places,
@@ -287,6 +290,47 @@ def test_a_helper_tells_the_columns_of_what_is_to_be_shown(scene: ViewScene) -> 
     assert make_helper(scene.session, step, scene.places()) == "as_agg_00000002_revenue_a1_v"
     assert "as_agg_00000002_revenue_a1_v" in scene.session.tables("aggs")
     assert make_helper(scene.session, step, scene.places(others=_OTHERS)) == ""
+
+
+def test_what_is_shown_as_it_is_needs_no_helper(scene: ViewScene) -> None:
+    """Names and types are those of the table, whatever is in a name."""
+    columns = """5 AS amount, 'x' AS "a ""b"", c", CAST(1.5 AS DECIMAL(7, 2)) AS "FROM" """
+    scene.show(scene.build(1, f"SELECT {columns}"))
+    step = scene.build(2, f"SELECT {columns}")
+    before = scene.columns()
+
+    (found,) = columns_of_tables([step], scene.places()).items()
+
+    assert found == (helper_name(step), tuple(before))
+    scene.show(step)
+    assert scene.columns() == before
+    assert scene.session.tables("aggs") == {VIEW, "as_agg_00000001_revenue_a1", step.table}
+    assert columns_of_tables([step], scene.places(others={step.table: "another"})) == {}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'CREATE OR REPLACE VIEW "aggs"."v" AS SELECT "city", "amount" FROM "aggs"."t"',
+        'CREATE OR REPLACE VIEW "aggs"."v" AS SELECT "amount" FROM "aggs"."t"',
+        'CREATE OR REPLACE VIEW "aggs"."v" AS SELECT "amount", "city", 1 AS "one" FROM "aggs"."t"',
+    ],
+    ids=["in another order", "not all", "more"],
+)
+def test_what_is_shown_otherwise_needs_a_helper(scene: ViewScene, statement: str) -> None:
+    scene.show(scene.build(1, "SELECT 5 AS amount, 'a' AS city"))
+    step = replace(scene.build(2, "SELECT 6 AS amount, 'a' AS city"), view_statements=(statement,))
+
+    assert columns_of_tables([step], scene.places()) == {}
+
+
+def test_a_view_keeps_the_order_of_its_columns_when_a_table_has_another_one(scene: ViewScene) -> None:
+    scene.show(scene.build(1, "SELECT 5 AS amount, 'a' AS city"))
+
+    scene.show(scene.build(2, "SELECT 'b' AS city, 6 AS amount"))
+
+    assert [name for name, _ in scene.columns()] == ["amount", "city"]
+    assert scene.rows(f"SELECT * FROM aggs.{VIEW}") == [(6, "b")]
 
 
 def test_the_view_of_an_aggregate_that_is_gone_is_dropped(scene: ViewScene) -> None:
