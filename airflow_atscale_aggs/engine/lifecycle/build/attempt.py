@@ -83,6 +83,10 @@ class _Attempt:
     tell: EventSender
 
 
+class _StaleTotalsError(Exception):
+    """A comparison with totals that others have taken cannot be decided: the facts have changed since."""
+
+
 @dataclass(frozen=True, slots=True)
 class _BuildWay:
     """How an attempt makes its table.
@@ -90,12 +94,14 @@ class _BuildWay:
     Attributes:
         has_made: as of `run_attempt`.
         may_reuse: segments may stay when nothing has changed.
+        has_own_totals: those of its facts are taken right before its table is made, whatever is known of them.
     """
 
     source: ChosenSource
     level: VerificationLevel
     has_made: Callable[[], None]
     may_reuse: bool = True
+    has_own_totals: bool = False
 
 
 def build_instance(
@@ -271,10 +277,7 @@ def _build_from(attempt: _Attempt, way: _BuildWay) -> _BuildResult:
     effect. Statements that may fail without harm therefore come after the transaction.
     """
     session, claim = attempt.session, attempt.claim
-    try:
-        built = _in_one_snapshot(attempt, way)
-    except NotComparableError:
-        built = _in_one_snapshot(attempt, replace(way, may_reuse=False))
+    built = _make_and_compare(attempt, way)
     _analyze(session, claim, built.parts)
     if way.level is not VerificationLevel.OFF:
         # Segments do not change: those that were merged are compared without the snapshot.
@@ -286,10 +289,24 @@ def _build_from(attempt: _Attempt, way: _BuildWay) -> _BuildResult:
     return built
 
 
+def _make_and_compare(attempt: _Attempt, way: _BuildWay) -> _BuildResult:
+    """As `_in_one_snapshot`; made anew where the way stands in the way of a decision."""
+    try:
+        return _in_one_snapshot(attempt, way)
+    except NotComparableError:
+        other = replace(way, may_reuse=False)
+    except _StaleTotalsError:
+        step = attempt.claim.instance.step
+        attempt.tell("undecided", text=f"`{step.fact}` has changed: the table is made anew")
+        _drop_quietly(attempt.session, step)
+        other = replace(way, has_own_totals=True)
+    return _make_and_compare(attempt, other)
+
+
 def _in_one_snapshot(attempt: _Attempt, way: _BuildWay) -> _BuildResult:
     """Make and compare the table in one snapshot, where there are such.
 
-    Raises NotComparableError while it may reuse.
+    Raises NotComparableError while it may reuse, and _StaleTotalsError while it may have totals that others have taken.
     """
     session, claim, tell = attempt.session, attempt.claim, attempt.tell
     source, level = way.source, way.level
@@ -299,12 +316,14 @@ def _in_one_snapshot(attempt: _Attempt, way: _BuildWay) -> _BuildResult:
             reused = reuse_segments(session, claim, tell) if way.may_reuse else None
             parts = reused or _counted(session, claim, _fill(session, claim, source, tell))
         return _BuildResult(parts, source, Verified(level=VerificationLevel.OFF))
-    totals = _find_earlier_totals(attempt, source, facts_key(verification))
+    is_from_facts = source.option.instance_id is None
+    totals = None if way.has_own_totals else _find_earlier_totals(attempt, source, facts_key(verification))
+    has_own_totals = totals is None
     with session.snapshot(claim.instance.step.reads_of_facts) as is_snapshot:
         reused = reuse_segments(session, claim, tell) if way.may_reuse else None
         if reused is not None:
             return _BuildResult(reused, source, Verified(level=level))
-        if totals is None and not is_snapshot and source.option.instance_id is None:
+        if totals is None and not is_snapshot and is_from_facts:
             # Taken before the table is made: facts with the same totals afterwards have not changed meanwhile.
             totals = take_totals(session, verification.facts)
         parts = _fill(session, claim, source, tell)
@@ -315,22 +334,38 @@ def _in_one_snapshot(attempt: _Attempt, way: _BuildWay) -> _BuildResult:
             verification=verification,
             level=level,
             earlier_totals=totals,
-            is_derived=source.option.instance_id is not None,
+            is_derived=not is_from_facts,
             is_snapshot=is_snapshot,
         )
         verified = compare(session, comparison)
+        if verified.totals is None and is_from_facts and not (is_snapshot or has_own_totals):
+            # A wrong table is told from changed facts by totals that were taken right before it is made.
+            raise _StaleTotalsError
         tell("verified", seconds=time.monotonic() - started, text=f"level {level}")
         return _BuildResult(_counted(session, claim, parts, verified.table_rows), source, verified)
+
+
+def take_fact_totals(workspace: Workspace, known: KnownBatch, instance: InstanceRecord) -> Totals:
+    """The totals of the facts of an instance, under the settings of its attempts.
+
+    Raises:
+        UndecidedError: the warehouse cannot compute them.
+        WarehouseError: it could not be asked.
+    """
+    verification = instance.step.verification
+    assert verification is not None  # noqa: S101 - it is compared with its facts
+    with workspace.warehouse.session() as session, session.apply_settings(_settings_of(workspace, instance, known)):
+        return take_totals(session, verification.facts)
 
 
 def _find_earlier_totals(attempt: _Attempt, source: ChosenSource, key: str) -> Totals | None:
     """The facts' totals that the source was verified against.
 
-    For a build from the facts, the last ones of the batch.
+    For a build from the facts, the last ones of the batch, else those that are taken ahead.
     """
     read, known = attempt.workspace.read, attempt.known
     if source.option.instance_id is None or source.attempt is None:
-        return known.fact_totals(read, attempt.claim.instance.batch_id, key)
+        return known.fact_totals(read, attempt.claim.instance.batch_id, key) or known.find_ahead(key)
     verified = known.verification(read, source.option.instance_id, source.attempt)
     return verified.totals if verified is not None and verified.facts_key == key else None
 

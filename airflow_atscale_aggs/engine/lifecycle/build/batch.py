@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.named_slice import NamedSlice
@@ -27,7 +28,7 @@ from airflow_atscale_aggs.engine.errors import (
 )
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, activate_batch, switch_pending_views
-from airflow_atscale_aggs.engine.lifecycle.build.attempt import run_attempt
+from airflow_atscale_aggs.engine.lifecycle.build.attempt import run_attempt, take_fact_totals
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent, OnEvent, ignore_event
 from airflow_atscale_aggs.engine.lifecycle.build.grace_periods import check_grace_periods
 from airflow_atscale_aggs.engine.lifecycle.build.known_batch import KnownBatch
@@ -41,13 +42,14 @@ from airflow_atscale_aggs.engine.lifecycle.build.resume import (
     find_reason_not_to_resume,
     find_replacement,
 )
+from airflow_atscale_aggs.engine.lifecycle.build.totals_ahead import TotalsAhead
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema, mark_schema
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 from airflow_atscale_aggs.engine.planning.requests import Asked, covers, is_begun_after, is_request
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord, ModelRecord
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
-from airflow_atscale_aggs.engine.settings import Settings
+from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 
 _LOOK_BACK = 50
 """Batches that are looked at to find one that answers a request."""
@@ -410,7 +412,7 @@ class _BatchRun:
         """Build what is not built, in order; a derived aggregate waits while its source is not settled.
 
         Where statements wait more than they work, tables that are made are compared while others are made: one that is
-        not compared yet is not DONE, and nothing is derived from it.
+        not compared yet is not DONE, and nothing is derived from it. So are the totals of their facts taken.
         """
         most = self.known.settings.max_attempts_per_aggregate
         self._waiting = [
@@ -427,8 +429,16 @@ class _BatchRun:
                 instance = self._waiting.pop(0)
                 self._settle(instance, self._attempt(instance, Future()))
             return
-        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="build") as pool:
-            self._build_side_by_side(pool, jobs, workers)
+        is_compared = self.known.settings.verify is not VerificationLevel.OFF
+        take = partial(take_fact_totals, self.workspace, self.known)
+        ahead = TotalsAhead(self._waiting if is_compared else (), take)
+        self.known.find_ahead = ahead.find
+        with ThreadPoolExecutor(max_workers=workers + 1, thread_name_prefix="build") as pool:
+            pool.submit(ahead.take_all)
+            try:
+                self._build_side_by_side(pool, jobs, workers)
+            finally:
+                ahead.close()
 
     def _build_side_by_side(self, pool: ThreadPoolExecutor, jobs: int, workers: int) -> None:
         """Keep ``jobs`` attempts making tables, and as many of the other workers comparing as there are made tables."""

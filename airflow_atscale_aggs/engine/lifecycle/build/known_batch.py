@@ -6,11 +6,12 @@ None of it decides whether a table is right: totals of facts that do not fit are
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
+from airflow_atscale_aggs.engine.lifecycle.build.totals_ahead import no_totals
 from airflow_atscale_aggs.engine.registry.records import Claim
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 from airflow_atscale_aggs.engine.settings import Settings
@@ -23,10 +24,12 @@ class KnownBatch:
     Attributes:
         settings: in force for its model.
         total: the number of its aggregates, for events.
+        find_ahead: as of `TotalsAhead.find`, where totals of facts are taken ahead.
     """
 
     settings: Settings
     total: int = 0
+    find_ahead: Callable[[str], Totals | None] = no_totals
     _session_settings: Mapping[str, str] | None = field(default=None, init=False)
     _totals: dict[str, Totals] = field(default_factory=dict, init=False)
     _verified: dict[tuple[str, int], Verified | None] = field(default_factory=dict, init=False)
