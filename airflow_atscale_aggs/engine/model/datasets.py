@@ -24,6 +24,7 @@ class TableColumns(dict[str, str]):
         has_row_security: which rows there are depends on who asks.
         is_only: no other schema has a table of that name.
         is_away: it is not there now; the columns are those that were last seen.
+        format: of its files, in lower case; empty where the catalog does not tell.
     """
 
     def __init__(self, columns: Mapping[str, str], spelled: tuple[str, str, str], kind: str = "table") -> None:
@@ -34,6 +35,7 @@ class TableColumns(dict[str, str]):
         self.has_row_security = False
         self.is_only = True
         self.is_away = False
+        self.format = ""
 
 
 class ExistingTables(dict[TableKey, TableColumns]):

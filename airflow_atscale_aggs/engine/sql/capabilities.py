@@ -192,6 +192,8 @@ class Dialect:
             successor.
         file_version: parts of the column `_metadata` of tables that tell which file a row is in, and when that was
             written; empty where there is no such column.
+        numbered_formats: formats of tables in which `_metadata.row_index` is 0 for one row of each file, as long as the
+            file has any rows: none in which a row is deleted without writing its file anew.
         plans_unions_slowly: a UNION ALL of many small queries takes longer than the queries one after the other.
         groups_by_codes: grouping facts by a code of each dimension, and attaching names afterwards, was measured to
             be faster than grouping by names. See `sql/member_codes.py`.
@@ -283,6 +285,7 @@ class Dialect:
     descriptions: str | None = None
     identities: str | None = None
     file_version: tuple[str, ...] = ()
+    numbered_formats: frozenset[str] = frozenset()
     plans_unions_slowly: bool = False
     groups_by_codes: bool = False
     statements_at_once: int = 1

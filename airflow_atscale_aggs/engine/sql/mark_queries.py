@@ -51,7 +51,8 @@ def version_mark_sql(source: DatasetSource) -> str:
     if source.place is None or (source.table is not None and source.table.kind == "view"):
         return ""
     if dialect.file_version:
-        return _file_mark_sql(source.relation(_ROWS), dialect)
+        is_numbered = source.table is not None and source.table.format in dialect.numbered_formats
+        return _file_mark_sql(source.relation(_ROWS), dialect, is_numbered=is_numbered)
     if dialect.row_version is None or dialect.hash_text is None:
         return ""
     column = exp.Column(this=exp.to_identifier(dialect.row_version, quoted=True), table=exp.to_identifier(_ROWS))
@@ -60,10 +61,11 @@ def version_mark_sql(source: DatasetSource) -> str:
     return _render_mark(source, hashed, exp.Min(this=version.copy()))
 
 
-def _file_mark_sql(relation: exp.Expr, dialect: Dialect) -> str:
+def _file_mark_sql(relation: exp.Expr, dialect: Dialect, *, is_numbered: bool) -> str:
     """The number of rows, a sum over the files of which each is hashed with its number of rows, the least version.
 
-    The rows of a file are counted first: a hash for each row takes four times as long.
+    The rows of a file are counted first: a hash for each row takes four times as long. Where rows have numbers, the
+    first one stands for its file, which takes a third of that.
     """
     names = _names_of_parts(dialect)
     files = exp.Select()
@@ -72,6 +74,8 @@ def _file_mark_sql(relation: exp.Expr, dialect: Dialect) -> str:
         files.group_by(_file_part(part), copy=False)
     files.select(alias_as(exp.Count(this=exp.Star(), big_int=True), "n"), copy=False)
     files.from_(relation, copy=False)
+    if is_numbered:
+        files.where(_is_first_row(), copy=False)
     mark = _sum_of_files(files, dialect)
     return "" if mark is None else render(mark, dialect)
 
@@ -87,11 +91,14 @@ def file_marks_together(sqls: Sequence[str], dialect: Dialect) -> str | None:
     names = _names_of_parts(dialect)
     rows: exp.Expr | None = None
     for number, sql in enumerate(sqls):
-        relation = _relation_marked_by_files(sql, dialect)
-        if relation is None:
+        marked = _marked_by_files(sql, dialect)
+        if marked is None:
             return None
+        relation, is_numbered = marked
         parts = [alias_as(_file_part(part), name) for name, part in zip(names, dialect.file_version, strict=True)]
         side = exp.select(alias_as(exp.Literal.number(number), "mark_number"), *parts).from_(relation, copy=False)
+        if is_numbered:
+            side.where(_is_first_row(), copy=False)
         rows = side if rows is None else exp.Union(this=rows, expression=side, distinct=False)
     keys = [column_of(name) for name in ("mark_number", *names)]
     files = exp.select(*keys, alias_as(exp.Count(this=exp.Star(), big_int=True), "n"))
@@ -106,15 +113,21 @@ def file_marks_together(sqls: Sequence[str], dialect: Dialect) -> str | None:
 
 def is_file_mark(sql: str, dialect: Dialect) -> bool:
     """Whether a query marks a table by its files."""
-    return _relation_marked_by_files(sql, dialect) is not None
+    return _marked_by_files(sql, dialect) is not None
 
 
-def _relation_marked_by_files(sql: str, dialect: Dialect) -> exp.Expr | None:
-    """The table that a query marks by its files; None where it is no such query, to the letter."""
+def _marked_by_files(sql: str, dialect: Dialect) -> tuple[exp.Expr, bool] | None:
+    """The table that a query marks by its files, and whether by their first rows.
+
+    None where it is no such query, to the letter.
+    """
     if not dialect.file_version or "_metadata" not in sql:
         return None
     found = sqlglot.parse_one(sql, dialect=dialect.sqlglot_name).find(exp.Table)
-    return found if found is not None and _file_mark_sql(found.copy(), dialect) == sql else None
+    if found is None:
+        return None
+    ways = (way for way in (False, True) if _file_mark_sql(found.copy(), dialect, is_numbered=way) == sql)
+    return next(((found, way) for way in ways), None)
 
 
 def _sum_of_files(files: exp.Select, dialect: Dialect) -> exp.Select | None:
@@ -137,6 +150,11 @@ def _names_of_parts(dialect: Dialect) -> list[str]:
 def _file_part(name: str) -> exp.Column:
     """A part of the column with which Spark tells the file that a row is in."""
     return exp.Column(this=exp.to_identifier(name), table=exp.to_identifier("_metadata"), db=exp.to_identifier(_ROWS))
+
+
+def _is_first_row() -> exp.Expr:
+    """The condition that a row is the first one of its file, in a format that numbers them."""
+    return exp.EQ(this=_file_part("row_index"), expression=exp.Literal.number(0))
 
 
 def has_versions(mark: str) -> bool:

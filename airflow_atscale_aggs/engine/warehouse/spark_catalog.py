@@ -54,7 +54,8 @@ class SparkCatalog:
         reasons: dict[TableKey, str] = {}
         for key in dict.fromkeys(tables):
             try:
-                existing[key], self._providers[_place_of(key)] = _describe(session, key, own)
+                existing[key] = _describe(session, key, own)
+                self._providers[_place_of(key)] = existing[key].format
             except PermanentWarehouseError as error:
                 failure = session.failure_of(error, "")
                 if failure is Failure.NO_RIGHT:
@@ -187,8 +188,8 @@ def quote(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _describe(session: DbApiSession, key: TableKey, own: tuple[str, str]) -> tuple[TableColumns, str]:
-    """A table with its columns, and its format. Raises where it is not there."""
+def _describe(session: DbApiSession, key: TableKey, own: tuple[str, str]) -> TableColumns:
+    """A table with its columns and its format. Raises where it is not there."""
     columns, facts = describe_extended(session, key)
     spelled = (
         facts.get("Catalog") or key[0] or own[0],
@@ -196,7 +197,9 @@ def _describe(session: DbApiSession, key: TableKey, own: tuple[str, str]) -> tup
         facts.get("Table") or key[2],
     )
     kind = _KINDS.get(facts.get("Type", ""), "foreign")
-    return TableColumns(columns, spelled, kind), facts.get("Provider", "").casefold()
+    table = TableColumns(columns, spelled, kind)
+    table.format = facts.get("Provider", "").casefold()
+    return table
 
 
 def _place_of(parts: Sequence[str | None]) -> tuple[str, ...]:

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_atscale_aggs.engine.model.datasets import Dataset, SqlVariant
+from airflow_atscale_aggs.engine.model.datasets import Dataset, SqlVariant, TableColumns
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.mark_queries import (
     columns_of_datasets,
+    file_marks_together,
     has_versions,
+    is_file_mark,
     value_mark_sql,
     version_mark_sql,
 )
-from tests.support.stars.small_star import CITY, SHOP, SmallStar, attribute, described_sources, join, measures, part
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from tests.support.stars.small_star import (
+    CITY,
+    SHOP,
+    SmallStar,
+    attribute,
+    described_sources,
+    join,
+    measures,
+    part,
+    table_dataset,
+)
 
 
 def test_the_columns_that_aggregates_store_and_join_by() -> None:
@@ -97,6 +111,23 @@ def test_a_table_in_files_is_marked_by_its_files() -> None:
         f"MIN(CAST(`p2` AS STRING)) FROM (SELECT {files}, COUNT(*) AS `n` FROM `sales` AS `f` "
         f"GROUP BY {', '.join(parts)}) AS `files`"
     )
+
+
+def test_a_file_of_parquet_is_marked_by_its_first_row() -> None:
+    """Delta may have deleted that row, without writing the file anew."""
+    for name, is_numbered in {"parquet": True, "delta": False, "": False}.items():
+        table = TableColumns({"a": "int"}, ("", "", "sales"))
+        table.format = name
+        source = Sources(
+            {"sales": table_dataset("sales", ["a"])}, {(None, None, "sales"): table}, find_dialect("spark")
+        )["sales"]
+        sql = version_mark_sql(source)
+
+        assert ("FROM `sales` AS `f` WHERE `f`.`_metadata`.`row_index` = 0 GROUP BY" in sql) is is_numbered
+        assert is_file_mark(sql, find_dialect("spark"))
+        together = file_marks_together([sql, sql], find_dialect("spark")) or ""
+        assert together.count("`row_index` = 0") == 2 * is_numbered
+    assert not find_dialect("databricks").numbered_formats
 
 
 def test_the_rows_of_a_query_do_not_know_who_wrote_them() -> None:
