@@ -14,6 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildTy
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.errors import IllegalTransitionError, UnknownNameError
 from airflow_atscale_aggs.engine.lifecycle.build.activate import cancel_batch
+from airflow_atscale_aggs.engine.lifecycle.build.named_slices import check_slices, read_slices
 from airflow_atscale_aggs.engine.lifecycle.build.request_check import check_request
 from airflow_atscale_aggs.engine.lifecycle.settings_in_force import settings_in_force
 from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
@@ -53,6 +54,7 @@ def start_batch(place: ModelPlace, asked: BatchStart, *, is_from_page: bool = Fa
     Raises:
         ProblemError: 403, 404, 409: no run would begin, see `choose_dag`; 422: the request cannot be meant so.
         GracePeriodError: a grace period cannot take effect.
+        SliceError: what has changed is no range of the indicator.
     """
     notes = _check(place, asked)
     dag = choose_dag(place, asked.dag_id)
@@ -63,6 +65,8 @@ def start_batch(place: ModelPlace, asked: BatchStart, *, is_from_page: bool = Fa
         "grace_periods": asked.grace_periods,
         "signals": [signal_of_request(request_id)],
     }
+    if asked.changed:
+        conf["changed"] = asked.changed
     if asked.max_concurrent_builds is not None:
         conf["max_concurrent_builds"] = asked.max_concurrent_builds
     try:
@@ -78,9 +82,10 @@ def start_batch(place: ModelPlace, asked: BatchStart, *, is_from_page: bool = Fa
 
 
 def _check(place: ModelPlace, asked: BatchStart) -> tuple[str, ...]:
-    """Notes about the grace periods. Raises ProblemError (422) for a name that is not there."""
+    """Notes about the grace periods. Raises ProblemError (422) for a name that is not there, SliceError."""
+    slices = read_slices((dataset, text) for dataset, texts in asked.changed.items() for text in texts)
     try:
-        return check_request(
+        notes = check_request(
             place.read,
             place.model,
             settings_in_force(place.read, read_settings(), place.model.id),
@@ -88,9 +93,11 @@ def _check(place: ModelPlace, asked: BatchStart) -> tuple[str, ...]:
             aggregates=asked.aggregates,
             grace_periods=asked.grace_periods,
         )
+        check_slices(place.read, place.model, slices)
     except UnknownNameError as error:
         detail = f"{error} Nothing was started."
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, "unknown-name") from error
+    return notes
 
 
 def cancel(place: Place, batch_id: str) -> str:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +24,12 @@ from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildTy
 from airflow_atscale_aggs.engine.lifecycle.build.activate import activate_batch
 from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, BegunBatch, begin_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.plugins.api.access import Visitor
 from airflow_atscale_aggs.plugins.api.batch_runs import BatchRun, RequestedRun, find_batch, run_of_owner
 from tests.support.api_server import ApiServer, user_of
+from tests.support.stars import tiny_star
 
 pytestmark = pytest.mark.airflow
 
@@ -158,6 +161,25 @@ def test_a_start_becomes_a_run_of_the_dag_that_builds_the_model(server: ApiServe
     assert started["status"] == "requested"
 
 
+def test_ranges_that_have_changed_are_in_the_conf_of_the_run(server: ApiServer, tmp_path: Path) -> None:
+    """They are checked before, as far as the registry knows what the indicator is."""
+    with server.workspace() as workspace:
+        grown = tiny_star.write_model(tmp_path / "grown")
+        facts = grown / "dataset_sales.yml"
+        facts.write_text(f"{facts.read_text()}incremental: {{column: day_id, grace_period: '1'}}\n")
+        deploy(workspace, grown, now=utc_now())
+        try:
+            _start(server, changed={"sales": ["1..2", "7"]})
+            (run,) = _runs()
+            refused = server.client("user").post(_PATH, json={"changed": {"sales": ["2..1"]}})
+        finally:
+            deploy(workspace, tiny_star.write_model(tmp_path / "plain"), now=utc_now())
+
+    conf = run.conf or {}
+    assert (conf["changed"], conf["build_type"]) == ({"sales": ["1..2", "7"]}, "incremental")
+    assert (refused.status_code, "it ends before it begins" in refused.json()["detail"]) == (422, True)
+
+
 def test_the_answer_says_where_to_ask_for_the_batch(server: ApiServer) -> None:
     """201 with Location; whoever asks there learns of the run as long as it has begun no batch."""
     answer = server.client("user").post(_PATH, json={})
@@ -225,6 +247,10 @@ def test_a_second_request_is_answered_by_the_batch_of_the_first(server: ApiServe
         ({"grace_periods": {"\ud800": "2d"}}, 422, "unable to parse raw data as a unicode string"),
         ({"aggregates": [1]}, 422, "should be a valid string"),
         ({"grace_periods": {"sales": None}}, 422, "should be a valid string"),
+        ({"changed": {"salez": ["7"]}}, 422, "There is no dataset `salez`. Did you mean `sales`? Nothing was started."),
+        ({"changed": {"sales": ["7"]}}, 422, "the dataset has no `incremental` in the model"),
+        ({"changed": {"sales": ["soon"]}}, 422, "The changed range `soon` of dataset `sales` is refused"),
+        ({"changed": {"sales": "7"}}, 422, "should be a valid list"),
         ({"dag_id": "unrelated"}, 404, "No DAG `unrelated` that you may read builds model `tiny_sales`"),
     ],
 )

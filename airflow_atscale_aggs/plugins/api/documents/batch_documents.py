@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field
 
@@ -109,6 +110,12 @@ class BatchStart(Document):
 
     grace_periods: dict[Identity, Identity] = Field(default_factory=dict, max_length=1000)
     """Durations by dataset, instead of the model's: `{"store_sales": "2d"}`."""
+
+    changed: dict[Identity, Annotated[list[Identity], Field(max_length=1000)]] = Field(
+        default_factory=dict, max_length=1000
+    )
+    """Ranges of the indicator that have changed, by dataset; they are made anew, however old they are:
+    `{"store_sales": ["2026-01-03..2026-01-05"]}`."""
 
     max_concurrent_builds: int | None = Field(default=None, ge=1, le=1000)
 

@@ -36,6 +36,7 @@ def start_batch(
             openapi_examples={
                 "all, by increments": {"value": {"build_type": "incremental"}},
                 "a repair": {"value": {"build_type": "full", "aggregates": ["sales_by_month"]}},
+                "a day that was loaded again": {"value": {"changed": {"store_sales": ["2026-01-03"]}}},
                 "late rows": {"value": {"build_type": "incremental", "grace_periods": {"store_sales": "9d"}}},
             }
         ),
@@ -45,9 +46,9 @@ def start_batch(
 ) -> BatchStarted:
     """Start a batch: a run of the DAG that builds the model. `Location` is where to ask for it.
 
-    Names of aggregates, datasets and grace periods are checked first, so that a wrong request starts nothing. A request
-    that comes while another batch of the model runs waits for its end. Requests that wait at the same time are answered
-    by one batch; then the ids of all of them lead to it.
+    Names of aggregates and datasets, grace periods and ranges that have changed are checked first, so that a wrong
+    request starts nothing. A request that comes while another batch of the model runs waits for its end. Requests that
+    wait at the same time are answered by one batch; then the ids of all of them lead to it.
 
     A DAG that is paused is refused with 409, since its run would wait.
     """

@@ -343,9 +343,9 @@ export interface paths {
          * Start Batch
          * @description Start a batch: a run of the DAG that builds the model. `Location` is where to ask for it.
          *
-         *     Names of aggregates, datasets and grace periods are checked first, so that a wrong request starts nothing. A request
-         *     that comes while another batch of the model runs waits for its end. Requests that wait at the same time are answered
-         *     by one batch; then the ids of all of them lead to it.
+         *     Names of aggregates and datasets, grace periods and ranges that have changed are checked first, so that a wrong
+         *     request starts nothing. A request that comes while another batch of the model runs waits for its end. Requests that
+         *     wait at the same time are answered by one batch; then the ids of all of them lead to it.
          *
          *     A DAG that is paused is refused with 409, since its run would wait.
          */
@@ -1367,6 +1367,14 @@ export interface components {
              * @default incremental
              */
             build_type: string;
+            /**
+             * Changed
+             * @description Ranges of the indicator that have changed, by dataset; they are made anew, however old they are:
+             *     `{"store_sales": ["2026-01-03..2026-01-05"]}`.
+             */
+            changed?: {
+                [key: string]: string[];
+            };
             /**
              * Dag Id
              * @description The DAG of which a run builds; needed only where each DAG that builds the model does other things as well.

@@ -22,6 +22,7 @@ import {
   sayBuild,
   whyNotReady,
 } from "./build_request";
+import { ChangedRanges } from "./ChangedRanges";
 import { GracePeriods } from "./GracePeriods";
 import { whyNoBuild } from "./rights";
 
@@ -31,6 +32,7 @@ const choicesOf = (param: string): BuildChoices => ({
   type: "incremental",
   names: parseBuildParam(param),
   gracePeriods: {},
+  changed: {},
   concurrency: "",
   isWholeDag: false,
 });
@@ -179,10 +181,28 @@ export const BuildDialog = ({ model }: Props) => {
             <Collapsible.Indicator _open={{ transform: "rotate(90deg)" }} transition="transform 0.1s">
               <LuChevronRight aria-hidden />
             </Collapsible.Indicator>
-            Late rows, builds at once
+            What has changed, late rows, builds at once
           </Collapsible.Trigger>
           <Collapsible.Content>
             <Stack gap={4} pt={3} ps={5}>
+              {choices.type === "full" ? null : (
+                <Stack gap={1}>
+                  <Text fontSize="sm" fontWeight="medium">
+                    Ranges that have changed
+                  </Text>
+                  <Text color="fg.muted" fontSize="sm">
+                    Of the column by which a dataset grows, such as <code>2026-01-03..2026-01-05</code>, with
+                    commas between. They are made anew, however old they are.
+                  </Text>
+                  <ChangedRanges
+                    model={model}
+                    onChange={(changed) => {
+                      change({ changed });
+                    }}
+                    ranges={choices.changed}
+                  />
+                </Stack>
+              )}
               <Stack gap={1}>
                 <Text fontSize="sm" fontWeight="medium">
                   Grace periods

@@ -16,6 +16,7 @@ const choicesOf = (facts: Partial<BuildChoices> = {}): BuildChoices => ({
   type: "incremental",
   names: null,
   gracePeriods: {},
+  changed: {},
   concurrency: "",
   isWholeDag: false,
   ...facts,
@@ -46,6 +47,7 @@ describe("a request for a batch", () => {
         choicesOf({
           names: new Set(["b", "a"]),
           gracePeriods: { store_sales: " 2d ", web_sales: "" },
+          changed: { store_sales: " 2026-01-03..2026-01-05, 2026-02,", web_sales: " " },
           concurrency: "4",
         }),
         "build_retail",
@@ -54,17 +56,24 @@ describe("a request for a batch", () => {
       build_type: "incremental",
       aggregates: ["a", "b"],
       grace_periods: { store_sales: "2d" },
+      changed: { store_sales: ["2026-01-03..2026-01-05", "2026-02"] },
       max_concurrent_builds: 4,
       dag_id: null,
     });
   });
 
-  it("carries no grace period when it is full, and the DAG only when all of it is wanted", () => {
-    const choices = choicesOf({ type: "full", gracePeriods: { store_sales: "2d" }, isWholeDag: true });
+  it("carries no grace period and no range when it is full, and the DAG only when all of it is wanted", () => {
+    const choices = choicesOf({
+      type: "full",
+      gracePeriods: { store_sales: "2d" },
+      changed: { store_sales: "2026" },
+      isWholeDag: true,
+    });
 
     expect(buildRequest(choices, "etl")).toMatchObject({
       build_type: "full",
       grace_periods: {},
+      changed: {},
       dag_id: "etl",
     });
   });
@@ -89,6 +98,9 @@ describe("what will be done", () => {
     expect(
       sayBuild(choicesOf({ gracePeriods: { store_sales: "9d" }, concurrency: "2" }), modelOf()),
     ).toContain("2 at a time. Late rows are looked for as far back as store_sales: 9d.");
+    expect(sayBuild(choicesOf({ changed: { sales: "7", returns: "1,2" } }), modelOf())).toContain(
+      "made anew, however old it is: sales: 7; returns: 1, 2.",
+    );
     expect(sayBuild(choicesOf(), modelOf({ open_batch_id: "1" }))).toContain("waits for its end");
   });
 

@@ -5,12 +5,16 @@ import { formatCount, plural } from "src/utils/numbers";
 
 export type BuildType = "full" | "incremental";
 
-/** What one chose. Grace periods and the number of builds are as they were typed; empty: as the model says. */
+/**
+ * What one chose. Grace periods and the number of builds are as they were typed; empty: as the model says. Ranges that
+ * have changed are as they were typed, with commas between.
+ */
 export type BuildChoices = {
   type: BuildType;
   /** Names of the aggregates; null: all of the model. */
   names: ReadonlySet<string> | null;
   gracePeriods: Readonly<Record<string, string>>;
+  changed: Readonly<Record<string, string>>;
   concurrency: string;
   /** Whether a run of a DAG that does other things as well is wanted too. */
   isWholeDag: boolean;
@@ -74,11 +78,22 @@ const gracePeriods = (choices: BuildChoices): Record<string, string> =>
       .filter(([, period]) => period !== "" && choices.type === "incremental"),
   );
 
+const changedRanges = (choices: BuildChoices): Record<string, string[]> =>
+  Object.fromEntries(
+    Object.entries(choices.changed)
+      .map(([dataset, text]) => {
+        const ranges = text.split(",").map((range) => range.trim());
+        return [dataset, ranges.filter((range) => range !== "")] as const;
+      })
+      .filter(([, ranges]) => ranges.length > 0 && choices.type === "incremental"),
+  );
+
 /** The body of the request. */
 export const buildRequest = (choices: BuildChoices, dagId: string): components["schemas"]["BatchStart"] => ({
   build_type: choices.type,
   aggregates: choices.names === null ? [] : [...choices.names].sort(),
   grace_periods: gracePeriods(choices),
+  changed: changedRanges(choices),
   max_concurrent_builds: parseConcurrency(choices.concurrency) ?? null,
   dag_id: choices.isWholeDag ? dagId : null,
 });
@@ -95,12 +110,16 @@ export const sayBuild = (choices: BuildChoices, model: Model): string => {
         : plural(names.size, "aggregate");
   const how = type === "full" ? "in full" : "by increments where that is possible";
   const periods = Object.entries(gracePeriods(choices)).map(([dataset, period]) => `${dataset}: ${period}`);
+  const ranges = Object.entries(changedRanges(choices)).map(
+    ([dataset, of]) => `${dataset}: ${of.join(", ")}`,
+  );
   const count = parseConcurrency(choices.concurrency);
   return [
     `A run of a DAG that builds \`${model.name}\` starts and builds ${what}, ${how}${
       count === undefined ? "" : `, ${formatCount(count)} at a time`
     }.`,
     periods.length === 0 ? "" : `Late rows are looked for as far back as ${periods.join(", ")}.`,
+    ranges.length === 0 ? "" : `What has changed is made anew, however old it is: ${ranges.join("; ")}.`,
     model.open_batch_id == null
       ? "Queries are answered by the present tables until the new ones are ready."
       : "A batch is in progress: this one waits for its end, together with others that were asked for meanwhile.",
