@@ -135,10 +135,10 @@ def _is_common(
         return False  # the standard library refuses it at once
     if any(name in body and name not in annotations for name in inherited):
         return False  # a value in place of a field of a base
-    return all(
-        isinstance(kind, str) and not any(word in kind for word in _READ_BY_THE_DECORATOR)
-        for kind in annotations.values()
-    )
+    if not all(isinstance(kind, str) for kind in annotations.values()):
+        return False
+    text = " ".join(map(str, annotations.values()))
+    return not any(word in text for word in _READ_BY_THE_DECORATOR)
 
 
 def _generated(body: Mapping[str, object], options: Mapping[str, bool]) -> list[str]:
