@@ -25,6 +25,12 @@ DEFAULT_LOCK_TIMEOUT_SECONDS = 30.0
 _SETTINGS = {"python_enable_replacements": "false"}
 """Names in FROM mean tables, never variables of this program."""
 
+_LOG_SIZE = ("checkpoint_threshold", "wal_autocheckpoint")
+"""Names of the setting that says how long the write-ahead log gets before it is merged into the file."""
+
+_LONG_LOG = {_LOG_SIZE[0]: "128MB"}
+"""Each merge writes what is known of every table of the file, and a batch makes many small tables, one commit each."""
+
 _SETTINGS_OF_SESSIONS = {"max_expression_depth": "2000"}
 """A thousand nested conditions are not too many. Older versions take it of a connection only."""
 
@@ -52,7 +58,9 @@ class _Database:
             if session_settings is not None
             else {"schema", *_SETTINGS_OF_SESSIONS}
         )
-        self._config = {name: value for name, value in config.items() if name.casefold() not in of_sessions}
+        own = {name: value for name, value in config.items() if name.casefold() not in of_sessions}
+        has_log_size = any(name.casefold() in _LOG_SIZE for name in own)
+        self._config: dict[str, Any] = {**_SETTINGS, **({} if has_log_size else _LONG_LOG), **own}
         # Some belong to extensions that are loaded after the file is opened, and some to connections.
         given = {name.casefold(): value for name, value in config.items() if name.casefold() in of_sessions}
         self._of_sessions = {**_SETTINGS_OF_SESSIONS, **given}
@@ -86,7 +94,7 @@ class _Database:
         pause = 0.01
         while True:
             try:
-                return duckdb.connect(self._path, config={**_SETTINGS, **self._config})
+                return duckdb.connect(self._path, config=self._config)
             except duckdb.IOException as error:
                 if "lock" not in str(error).casefold():
                     raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -200,3 +201,20 @@ def test_conditions_may_be_nested_as_deep_as_somebody_says(tmp_path: Path, confi
     with warehouse.session() as session:
         assert session.fetch_all("SELECT CURRENT_SETTING('max_expression_depth')") == [(depth,)]
     warehouse.close()
+
+
+@pytest.mark.parametrize(
+    ("config", "size"),
+    [({}, "122.0 MiB"), ({"checkpoint_threshold": "32MiB"}, "32.0 MiB"), ({"WAL_autocheckpoint": "1MiB"}, "1.0 MiB")],
+    ids=["ours", "given", "given by its other name"],
+)
+def test_the_log_gets_long_unless_the_url_says_otherwise(tmp_path: Path, config: dict[str, str], size: str) -> None:
+    """And it is gone when the file is closed."""
+    file = tmp_path / "w.duckdb"
+    warehouse = open_duckdb(str(file), config=config, lock_timeout=1, aggregate_schema="")
+    with contextlib.closing(warehouse), warehouse.session() as session:
+        session.execute("CREATE TABLE t AS SELECT 1 AS a")
+        assert session.fetch_all("SELECT current_setting('checkpoint_threshold')") == [(size,)]
+        assert file.with_name("w.duckdb.wal").exists()
+
+    assert not file.with_name("w.duckdb.wal").exists()
