@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.lifecycle.retain.strays import adopt_strays, dr
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import adopt_schema, mark_schema, schema_mark
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
+from airflow_atscale_aggs.engine.sql.mark_reading import MARK_TABLE
 from tests.support.stars import tiny_star
 
 CITY = "aggs.agg_tiny_sales_by_city"

@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase
-from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
+from airflow_atscale_aggs.engine.sql.mark_reading import MARK_TABLE
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from tests.support.stars import incremental_star as star
 from tests.support.stars import tiny_star

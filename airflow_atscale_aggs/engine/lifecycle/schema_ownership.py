@@ -17,6 +17,7 @@ from datetime import datetime
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, SchemaOwnedError, WarehouseError
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.sql.mark_reading import MARK_TABLE, read_mark
 from airflow_atscale_aggs.engine.sql.physical_names import is_instance_table
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 from airflow_atscale_aggs.engine.warehouse.schema_catalog import catalog_of
@@ -140,9 +141,6 @@ def _refuse_foreign_schema(session: WarehouseSession, workspace: Workspace, mark
 
 
 def _read_mark(session: WarehouseSession, workspace: Workspace) -> SchemaMark | None:
-    # An SQL library, which others need not wait for.
-    from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE, read_mark  # noqa: PLC0415
-
     schema, catalog = workspace.warehouse.aggregate_schema, catalog_of(session, workspace.warehouse.aggregate_schema)
     relation = None if catalog is None else catalog.relations([MARK_TABLE]).get(MARK_TABLE)
     if relation is None:

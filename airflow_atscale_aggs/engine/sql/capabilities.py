@@ -131,6 +131,7 @@ class Dialect:
         sml_dialects: SML's names of SQL variants that fit, best first.
         max_identifier: longest name, in bytes of UTF-8.
         ascii_names: names of tables and views hold ASCII's letters, digits and _ alone; columns may have any name.
+        quotes: what stands before and behind a quoted identifier, and for the one behind it inside a name.
         folding: what unquoted identifiers become.
         transactional_ddl: a transaction around CREATE, DROP and view changes takes effect as a whole or not at all.
         begin_snapshot: begins a transaction whose statements all see the data of one moment, a table made in it
@@ -245,6 +246,7 @@ class Dialect:
     sml_dialects: tuple[str, ...] = ()
     max_identifier: int = 127
     ascii_names: bool = False
+    quotes: tuple[str, str, str] = ('"', '"', '""')
     folding: Folding = Folding.LOWER
     transactional_ddl: bool = False
     begin_snapshot: str | None = None

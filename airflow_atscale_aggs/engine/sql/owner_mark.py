@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
+from airflow_atscale_aggs.engine.sql.mark_reading import COLUMNS, MARK_TABLE
 from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier
 from airflow_atscale_aggs.engine.sql.statements import render, table
 
-MARK_TABLE = "atscale_aggs_owner"
-"""The name of the mark's table. No table and no view of an aggregate has a name that begins like this."""
-
-COLUMNS = ("registry_id", "registry", "stamp", "marked_at")
 _SLOT = "slot"
 
 
@@ -27,11 +24,6 @@ def create_mark(schema: str, dialect: Dialect) -> str:
     others = [exp.ColumnDef(this=identifier(name), kind=exp.DataType.build("TEXT")) for name in COLUMNS]
     target = exp.Schema(this=table(MARK_TABLE, schema), expressions=[slot, *others])
     return render(exp.Create(this=target, kind="TABLE", exists=True), dialect)
-
-
-def read_mark(schema: str, dialect: Dialect) -> str:
-    """The row, with `COLUMNS`."""
-    return render(exp.select(*(column_of(name) for name in COLUMNS)).from_(table(MARK_TABLE, schema)), dialect)
 
 
 def insert_mark(schema: str, values: Mapping[str, str], dialect: Dialect) -> str:

@@ -19,7 +19,7 @@ from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.validation import ModelIssue
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.indicator_lookup import indicator_kind, is_finer_than_kept, range_condition
-from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
+from airflow_atscale_aggs.engine.sql.mark_reading import MARK_TABLE
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 from tests.support.stars import incremental_star as star

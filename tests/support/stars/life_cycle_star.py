@@ -10,7 +10,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import QuerySource
-from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
+from airflow_atscale_aggs.engine.sql.mark_reading import MARK_TABLE
 from tests.support.query_records import make_query_record
 from tests.support.stars import tiny_star
 from tests.support.strategies.system_definitions import NOW

@@ -8,14 +8,8 @@ import sqlglot
 
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
-from airflow_atscale_aggs.engine.sql.owner_mark import (
-    COLUMNS,
-    MARK_TABLE,
-    create_mark,
-    insert_mark,
-    read_mark,
-    update_mark,
-)
+from airflow_atscale_aggs.engine.sql.mark_reading import COLUMNS, MARK_TABLE, read_mark
+from airflow_atscale_aggs.engine.sql.owner_mark import create_mark, insert_mark, update_mark
 from airflow_atscale_aggs.engine.sql.physical_names import is_instance_table, is_view_name
 from tests.support.stars.small_star import DUCKDB
 

@@ -11,7 +11,7 @@ from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.conformance.check_star import StarRows, column_names
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
+from airflow_atscale_aggs.engine.sql.mark_reading import MARK_TABLE
 from airflow_atscale_aggs.engine.sql.quoting import identifier
 from airflow_atscale_aggs.engine.sql.statements import create_table_as, drop_table, drop_view, render, table
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession, DbApiWarehouse

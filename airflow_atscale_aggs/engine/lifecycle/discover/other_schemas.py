@@ -6,7 +6,7 @@ import shlex
 
 from airflow_atscale_aggs.engine.counted_nouns import counted
 from airflow_atscale_aggs.engine.errors import WarehouseError, did_you_mean, near_names
-from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
+from airflow_atscale_aggs.engine.sql.mark_reading import MARK_TABLE
 from airflow_atscale_aggs.engine.sql.physical_names import is_instance_table, is_view_name
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 

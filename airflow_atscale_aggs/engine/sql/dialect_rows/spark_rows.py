@@ -36,6 +36,7 @@ _WIDEST_WRAPS = (
 DATABRICKS = Dialect(
     name="databricks",
     sqlglot_name="databricks",
+    quotes=("`", "`", "``"),
     schemes=("databricks",),
     sml_dialects=("DatabricksSQL",),
     max_identifier=255,
@@ -69,6 +70,7 @@ SPARK = replace(
     DATABRICKS,
     name="spark",
     sqlglot_name="spark",
+    quotes=("`", "`", "``"),
     proven=Proven.IN_CI,
     differences={"sum_of_bigint": _WRAPS, "sum_of_widest_decimal": _WIDEST_WRAPS},
     schemes=("sc", "hive", "spark"),

@@ -10,7 +10,7 @@ import pytest
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.discover.discover import DiscoverRequest, discover
 from airflow_atscale_aggs.engine.lifecycle.discover.other_schemas import of_others
-from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
+from airflow_atscale_aggs.engine.sql.mark_reading import MARK_TABLE
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 
 _STATEMENTS = (
