@@ -74,6 +74,7 @@ class LastBuild:
         damage: what is wrong with one of these tables; empty where no damage is known.
         moved: how the settings of the session or the tables behind its names have changed since; empty: they have not.
         named: slices of its fact that were named as changed, and that it was not built with.
+        seen: settled segments whose tables were looked at before they are merged, where others were not.
     """
 
     deployment_id: str
@@ -83,6 +84,15 @@ class LastBuild:
     damage: str = ""
     moved: str = ""
     named: tuple[NamedSlice, ...] = ()
+    seen: tuple[Segment, ...] = ()
+
+    def may_merge(self, settings: Settings) -> tuple[Segment, ...]:
+        """The settled segments that an increment would merge if no slice were named; none where it is one table."""
+        settled = [segment for segment in self.segments if segment.is_settled]
+        if self.increment is None or not settled:
+            return ()
+        length = steps_of_length(self.increment.indicator, settings)
+        return choose_merged(settled, settled[-1].through, settings, length)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,9 +380,11 @@ def _increment(
     # Who names what has changed, and names nothing of the window, leaves it alone as long as no row has come or gone.
     is_window_kept = is_as_before and bool(candidate.anew) and not candidate.is_window_named
     length = steps_of_length(segmented.indicator, given.settings)
-    # Segments that nobody has looked at are not merged: damage to their tables would be hidden in a new one.
-    is_merging = not (is_window_kept or candidate.is_narrow)
-    merged = choose_merged(candidate.kept, base.start, given.settings, length) if is_merging else ()
+    merged = () if is_window_kept else choose_merged(candidate.kept, base.start, given.settings, length)
+    seen = () if candidate.last is None else candidate.last.seen
+    if candidate.is_narrow and not all(segment in seen for segment in merged):
+        # Damage to tables that nobody has looked at would be hidden in a new one.
+        merged = ()
     kept = tuple(segment for segment in candidate.kept if segment not in merged)
     window = () if is_window_kept else _ranges(candidate, base.start, settled, max(through, base.start))
     anew = [range_of(segment, segmented.ranges[0]) for segment in candidate.anew]

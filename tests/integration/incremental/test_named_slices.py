@@ -124,6 +124,31 @@ def test_a_slice_that_an_earlier_batch_left_due_is_no_reason_to_look_at_nothing_
     star.check_views(long_star, _AGGREGATES)
 
 
+def test_a_pipeline_that_names_slices_with_every_batch_has_its_segments_merged(deploy_model: DeployModel) -> None:
+    """Those alone are looked at. One that somebody has changed means a full rebuild, and is not hidden in another."""
+    workspace = deploy_model(aggregates={"by_city": star.AGGREGATES["by_city"]})
+    star.put_setting(workspace, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 3)
+    star.build(workspace, BuildType.FULL, at=START)
+    counts = []
+    for number in range(1, 7):
+        at = START + 30 * number
+        star.load(workspace, Sale(at=at, amount=number))
+        report = _build(workspace, (at - 5, at), at=at)
+        assert star.reasons(report) == {"by_city": ""}
+        counts.append(len(star.segments(workspace)))
+        star.check_views(workspace, ["by_city"])
+    assert max(counts) <= 4
+    newer = star.segments(workspace)[1].table
+    tiny_star.run_sql(workspace, f'UPDATE aggs."{newer}" SET row_count = row_count + 1')
+    reasons: list[str] = []
+    for number in range(7, 11):
+        at = START + 30 * number
+        star.load(workspace, Sale(at=at, amount=number))
+        reasons += star.reasons(_build(workspace, (at - 5, at), at=at)).values()
+    assert [newer in reason for reason in reasons if reason] == [True]
+    star.check_views(workspace, ["by_city"])
+
+
 def test_a_segment_that_somebody_has_changed_is_found_by_the_next_increment(long_star: Workspace) -> None:
     """A slice that is named leaves it as it is: what serves has shown it before."""
     first = star.segments(long_star)[0]

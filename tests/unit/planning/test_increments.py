@@ -311,8 +311,13 @@ def test_nothing_is_merged_that_was_not_looked_at() -> None:
     last = replace(_THREE, named=(replace(_NAMED[0], first="95", last="95"),))
     lookup = IndicatorFacts(greatest=130, above={START: 20}, up_to={START: 50})
 
+    named = frozenset({"sales"})
+    seen = replace(last, seen=last.may_merge(settings))
+
     assert len(_segmented(last, lookup, settings=settings).merged) == 2
-    assert _segmented(last, lookup, settings=settings, named=frozenset({"sales"})).merged == ()
+    assert _segmented(last, lookup, settings=settings, named=named).merged == ()
+    assert _segmented(seen, lookup, settings=settings, named=named).merged == last.segments[:2] == seen.seen
+    assert replace(last, increment=None).may_merge(settings) == ()
 
 
 @pytest.mark.parametrize(

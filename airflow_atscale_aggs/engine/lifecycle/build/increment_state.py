@@ -117,9 +117,11 @@ def decide_increments(
     settings = workspace.settings_of(record.id)
     last = _last_builds(workspace, session, record, candidates, request, sources)
     if request.build_type is BuildType.INCREMENTAL:
-        # Who has named what has changed makes nothing worse of a table that serves as it is, damaged or not.
-        looked_at = [candidate for candidate in candidates if candidate.part.fact not in request.named]
-        last = _with_damages(session, last, looked_at, record, workspace.warehouse.aggregate_schema)
+        last = {
+            key: replace(build, seen=build.may_merge(settings)) if key[1] in request.named else build
+            for key, build in last.items()
+        }
+        last = _with_damages(session, last, candidates, record, request, workspace.warehouse.aggregate_schema)
     planning = IncrementsInput(
         build_type=request.build_type,
         deployment_id=record.deployment_id,
@@ -310,18 +312,24 @@ def _with_damages(
     last: Mapping[Key, LastBuild],
     candidates: Sequence[Candidate],
     record: ModelRecord,
+    request: IncrementRequest,
     schema: str,
 ) -> Mapping[Key, LastBuild]:
-    """The last builds with the damage of settled segments that an increment would keep."""
+    """The last builds with the damage of settled segments that an increment would keep.
+
+    Who has named what has changed makes nothing worse of tables that serve as they are, damaged or not. Of such facts
+    those alone are looked at that would be merged.
+    """
     kept_segments: dict[Key, KeptSegments] = {}
     for candidate in candidates:
         key = candidate.definition.id, candidate.part.fact
         build = last.get(key)
         if build is not None and build.are_there and build.deployment_id == record.deployment_id:
-            settled = [segment for segment in build.segments if segment.is_settled]
-            if settled:
-                # The unsettled segment may stay, too, where slices are named.
-                segments = build.segments if build.named else settled
+            settled = tuple(segment for segment in build.segments if segment.is_settled)
+            # The unsettled segment may stay, too, where slices are named.
+            kept = build.segments if build.named and settled else settled
+            segments = build.seen if key[1] in request.named else kept
+            if segments:
                 kept_segments[key] = KeptSegments(part=candidate.part, schema=schema, segments=segments)
     damaged = damages(session, kept_segments) if kept_segments else {}
     return {key: replace(build, damage=damaged.get(key, "")) for key, build in last.items()}
