@@ -75,20 +75,21 @@ class ViewScene:
         names = [str(row[0]) for row in self.rows(f"DESCRIBE aggs.{table}")]
         return make_view_step(table, *names)
 
-    def places(self, *views: str, others: Mapping[str, str] = _NO_OTHERS) -> ViewPlaces:
-        """What stands in the places of the views."""
+    def places(self, *views: str, others: Mapping[str, str] = _NO_OTHERS, show: str = "") -> ViewPlaces:
+        """What stands in the places of the views, one of which is to show a table."""
         places = read_view_places(
             self.session,
             "aggs",
             views or (VIEW,),
             lambda tables: {name: others[name] for name in tables if name in others},
+            [show] if show else (),
         )
         assert places is not None
         return places
 
     def show(self, step: BuildStep, *, others: Mapping[str, str] = _NO_OTHERS) -> None:
         """Let the stable view show an instance, as a switch does it."""
-        places = self.places(others=others)
+        places = self.places(others=others, show=step.table)
         known = columns_of_tables([step], places)
         helpers: Collection[str] = []
         if not known:

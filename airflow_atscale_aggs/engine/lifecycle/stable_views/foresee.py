@@ -27,7 +27,7 @@ def note_view_obstacles(workspace: Workspace, session: WarehouseSession, plan: B
     Types are compared when a batch is activated, since only the new tables have them.
     """
     others = partial(workspace.read.instances.tables_that_serve, except_model=plan.model_id)
-    places = read_view_places(session, plan.schema, [step.view for step in plan.steps], others)
+    places = read_view_places(session, plan.schema, [step.view for step in plan.steps], others, tables=None)
     if places is None or not plan.steps:
         return plan
     rights = Rights() if places.catalog is None else places.catalog.rights()

@@ -65,26 +65,33 @@ def find_nothing(tables: Collection[str]) -> Mapping[str, str]:  # noqa: ARG001 
 
 
 def read_view_places(
-    session: WarehouseSession, schema: str, views: Collection[str], others: FindServing
+    session: WarehouseSession,
+    schema: str,
+    views: Collection[str],
+    others: FindServing,
+    tables: Collection[str] | None = (),
 ) -> ViewPlaces | None:
     """What is in the places of some stable views; None where the warehouse is not known well enough to ask.
 
     Args:
         others: asked once, about the tables that the views read.
+        tables: those that the views are to show, whose columns are read with the others. None: no view is switched, so
+            that nothing is read that only a switch needs. A catalog with many tables answers slowly.
     """
     catalog = catalog_of(session, schema)
     if catalog is None:
         return _look_at_places(session, schema, views, others)
-    reads = catalog.reads(views)
+    reads, dependents = catalog.reads(views), catalog.dependents(views)
+    read_views = [view for view in views if view.casefold() in dependents]
     return ViewPlaces(
         catalog=catalog,
         schema=schema,
         role=catalog.rights().role,
         relations=catalog.relations(views),
         reads=reads,
-        dependents=catalog.dependents(views),
-        columns=catalog.columns(views),
-        belongings=catalog.belongings(views),
+        dependents=dependents,
+        columns=catalog.columns(read_views if tables is None else [*views, *tables]),
+        belongings={} if tables is None else catalog.belongings(views),
         others=others(_tables_in(reads)),
     )
 
@@ -195,15 +202,11 @@ def columns_of_tables(steps: Collection[BuildStep], places: ViewPlaces) -> dict[
 
     A view that shows all columns of one table, in their order, has the names and types of the table.
     """
-    tables = [step.table for step in steps if step.increment is None and _is_replaced(step, places)]
-    if places.catalog is None or not tables:
-        return {}
-    found = places.catalog.columns(tables)
-    columns_by_helper = {helper_name(step): found.get(step.table.casefold(), ()) for step in steps}
+    shown = ((step, places.columns.get(step.table.casefold(), ())) for step in steps if step.increment is None)
     return {
         helper_name(step): columns
-        for step in steps
-        if (columns := columns_by_helper[helper_name(step)]) and _names_all(step, columns)
+        for step, columns in shown
+        if columns and _is_replaced(step, places) and _names_all(step, columns)
     }
 
 

@@ -194,9 +194,15 @@ class _Switch:
 
     def _look(self, session: WarehouseSession, tasks: Sequence[ViewTask]) -> _Places:
         names: dict[str, list[str]] = {}
+        tables: dict[str, list[str]] = {}
         for task in tasks:
             names.setdefault(task.schema, []).append(task.view)
-        return {schema: read_view_places(session, schema, views, self.others) for schema, views in names.items()}
+            if task.step is not None and task.step.increment is None:
+                tables.setdefault(task.schema, []).append(task.step.table)
+        return {
+            schema: read_view_places(session, schema, views, self.others, tables.get(schema, ()))
+            for schema, views in names.items()
+        }
 
 
 def _find_columns(tasks: Sequence[ViewTask], places: _Places) -> dict[str, Columns]:

@@ -299,13 +299,13 @@ def test_what_is_shown_as_it_is_needs_no_helper(scene: ViewScene) -> None:
     step = scene.build(2, f"SELECT {columns}")
     before = scene.columns()
 
-    (found,) = columns_of_tables([step], scene.places()).items()
+    (found,) = columns_of_tables([step], scene.places(show=step.table)).items()
 
     assert found == (helper_name(step), tuple(before))
     scene.show(step)
     assert scene.columns() == before
     assert scene.session.tables("aggs") == {VIEW, "as_agg_00000001_revenue_a1", step.table}
-    assert columns_of_tables([step], scene.places(others={step.table: "another"})) == {}
+    assert columns_of_tables([step], scene.places(others={step.table: "another"}, show=step.table)) == {}
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_what_is_shown_otherwise_needs_a_helper(scene: ViewScene, statement: str
     scene.show(scene.build(1, "SELECT 5 AS amount, 'a' AS city"))
     step = replace(scene.build(2, "SELECT 6 AS amount, 'a' AS city"), view_statements=(statement,))
 
-    assert columns_of_tables([step], scene.places()) == {}
+    assert columns_of_tables([step], scene.places(show=step.table)) == {}
 
 
 def test_a_view_keeps_the_order_of_its_columns_when_a_table_has_another_one(scene: ViewScene) -> None:
