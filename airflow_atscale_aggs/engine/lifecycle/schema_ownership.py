@@ -142,12 +142,15 @@ def _refuse_foreign_schema(session: WarehouseSession, workspace: Workspace, mark
 
 def _read_mark(session: WarehouseSession, workspace: Workspace) -> SchemaMark | None:
     schema, catalog = workspace.warehouse.aggregate_schema, catalog_of(session, workspace.warehouse.aggregate_schema)
-    relation = None if catalog is None else catalog.relations([MARK_TABLE]).get(MARK_TABLE)
-    if relation is None:
+    if catalog is None:
         return None
     try:
-        rows = session.fetch_all(read_mark(schema, workspace.warehouse.dialect))
+        # Of the session's own schema: a name alone may find the mark of another one.
+        rows = session.fetch_all(read_mark(schema or session.own_place()[1], workspace.warehouse.dialect))
     except PermanentWarehouseError as error:
+        # Only now, because a catalog with many tables answers slowly.
+        if MARK_TABLE not in catalog.relations([MARK_TABLE]):
+            return None
         # A role that may not read the mark is not the role that builds here.
         raise SchemaOwnedError(
             schema,
