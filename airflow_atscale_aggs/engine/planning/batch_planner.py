@@ -6,10 +6,12 @@ because it knows real row counts. A part that cannot be built here is refused by
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from typing import TypeGuard
+from uuid import uuid4
 
 from sqlglot import exp
 
@@ -120,6 +122,12 @@ class _Prepared:
 
 
 _FULL_TABLE = FullTable(reason="")
+
+_PLAIN_NAME = re.compile(r"\w+")
+"""A name without quotes, which stands in quotes as it is."""
+
+_ANY_RELATION = f"relation_{uuid4().hex}"
+"""Stands for a name in a statement that is rendered once."""
 
 
 def _is_refused(decision: Decision) -> TypeGuard[FullTable]:
@@ -270,6 +278,10 @@ def _waiting(candidate: Candidate) -> Waiting:
     )
 
 
+def _itself(relation: exp.Table) -> exp.Expr:
+    return relation
+
+
 class _StepComposer:
     """Renders the steps of one plan."""
 
@@ -282,6 +294,7 @@ class _StepComposer:
         parents: Sequence[frozenset[int]],
     ) -> None:
         self._given, self._prepared, self._derivations, self._nearest = given, prepared, derivations, nearest
+        self._said: dict[Callable[[exp.Table], exp.Expr], str] = {}
         self._derives = [sum(number in sources for sources in parents) for number in range(len(prepared))]
         self._verifications = VerificationComposer(
             [step_part.candidate.part for step_part in prepared], given.sources, given.constraints
@@ -325,11 +338,11 @@ class _StepComposer:
             position=position,
             sources=self._sources(number, target),
             table=name,
-            target_sql=render(target, dialect),
-            drop_sql=render(drop_table(target) if segments is None else drop_view(target), dialect),
-            count_sql=render(count_rows(target), dialect),
-            analyze_sql=render(analyze_table(target), dialect) if dialect.needs_analyze and segments is None else "",
-            drop_view_sql=render(drop_view(table(view, self._given.schema)), dialect),
+            target_sql=self._say(_itself, name),
+            drop_sql=self._say(drop_table if segments is None else drop_view, name),
+            count_sql=self._say(count_rows, name),
+            analyze_sql=self._say(analyze_table, name) if dialect.needs_analyze and segments is None else "",
+            drop_view_sql=self._say(drop_view, view),
             view_statements=tuple(
                 render(statement, dialect)
                 for statement in view_statements(
@@ -346,6 +359,16 @@ class _StepComposer:
             settings_needed=find_needed_settings(candidate.part, self._given.sources),
             grouping=step_part.form.reason,
         )
+
+    def _say(self, statement: Callable[[exp.Table], exp.Expr], name: str) -> str:
+        """A statement about a relation. It is rendered once for all, since only names differ."""
+        schema, dialect = self._given.schema, self._given.sources.dialect
+        if _PLAIN_NAME.fullmatch(name) is None:
+            # The dialect knows how to quote it.
+            return render(statement(table(name, schema)), dialect)
+        if statement not in self._said:
+            self._said[statement] = render(statement(table(_ANY_RELATION, schema)), dialect)
+        return self._said[statement].replace(_ANY_RELATION, name)
 
     def _table_name(self, step_part: _Prepared) -> str:
         return instance_table(

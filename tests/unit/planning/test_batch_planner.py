@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
-from airflow_atscale_aggs.engine.sql.statements import render
+from airflow_atscale_aggs.engine.sql.statements import count_rows, drop_table, drop_view, render, table
 from tests.support.increment_cases import ID, NOW, segment_of
 from tests.support.stars.asked_star import AskedStar, sorted_rows
 
@@ -232,6 +232,25 @@ def test_tables_stand_in_the_schema_of_aggregates(star: AskedStar) -> None:
     assert step.target_sql == '"aggs"."as_agg_00000001_by_city_a1"'
     assert step.drop_sql == 'DROP TABLE IF EXISTS "aggs"."as_agg_00000001_by_city_a1"'
     assert step.drop_view_sql == 'DROP VIEW IF EXISTS "aggs"."agg_market_by_city"'
+
+
+@pytest.mark.parametrize("dialect", ["clickhouse", "duckdb", "postgres", "snowflake", "spark"])
+@pytest.mark.parametrize("schema", ["", 'my "aggs"'])
+def test_each_statement_about_a_table_is_what_the_dialect_says_of_it(
+    star: AskedStar, dialect: str, schema: str
+) -> None:
+    """Also where the name of an aggregate is of another script, and for more than one."""
+    tables = star.session.columns([(None, None, "sales"), (None, None, "shop")])
+    sources = Sources(star.model.datasets, tables, find_dialect(dialect))
+    candidates = [_candidate(star, "by city", ["City"]), _candidate(star, "größe 'x' \"y\" `z`", [])]
+
+    plan = _plan(star, *candidates, sources=sources, schema=schema)
+
+    for step in plan.steps:
+        target, view = table(step.table, schema), table(step.view, schema)
+        expected = [target, drop_table(target), count_rows(target), drop_view(view)]
+        said = [step.target_sql, step.drop_sql, step.count_sql, step.drop_view_sql]
+        assert said == [render(statement, sources.dialect) for statement in expected]
 
 
 def test_a_step_of_a_definition_with_several_facts_is_named_after_its_fact(star: AskedStar) -> None:
