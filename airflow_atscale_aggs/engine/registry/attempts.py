@@ -45,6 +45,8 @@ _CLAIM = (
         instances.c.id == bindparam("instance"),
         instances.c.status == bindparam("expected_status"),
         instances.c.attempt == bindparam("expected_attempt"),
+        # Who takes a batch over may forget them.
+        instances.c.failures == bindparam("expected_failures"),
         exists().where(batches.c.id == instances.c.batch_id, batches.c.status == BatchStatus.IN_PROGRESS),
     )
     .values(
@@ -199,9 +201,9 @@ class AttemptWriter(RegistryPart):
             StaleStatusError: somebody else claimed it at the same moment.
         """
         with self.database.writing() as connection:
-            if seen is not None and seen.status in _UNTRIED and allowance is None:
-                claimed = _next_attempt(seen, now=now)
-                if _is_claimed(connection, seen, claimed):
+            if seen is not None and seen.status in _UNTRIED:
+                claimed = _next_attempt(seen, now=now, allowance=allowance)
+                if claimed.failures == seen.failures and _is_claimed(connection, seen, claimed):
                     self._write_down(connection, claimed, owner)
                     return Claim(instance=claimed, attempt=claimed.attempt, owner=owner, planned=seen.step)
             instance, batch_status = self._lock(connection, instance_id)
@@ -373,6 +375,7 @@ def _is_claimed(connection: Connection, seen: InstanceRecord, claimed: InstanceR
         "instance": seen.id,
         "expected_status": seen.status,
         "expected_attempt": seen.attempt,
+        "expected_failures": seen.failures,
         "new_attempt": claimed.attempt,
         "new_table": claimed.table,
         "new_failures": claimed.failures,

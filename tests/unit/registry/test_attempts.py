@@ -53,14 +53,15 @@ def test_a_claim_writes_the_attempt_and_its_table_down_before_the_table_exists(r
     assert (instance.status, instance.attempt, instance.table) == ("in_progress", 1, "as_agg_b_revenue_a1")
 
 
+@pytest.mark.parametrize("allowance", [None, "first"])
 def test_an_instance_that_was_seen_is_claimed_without_being_read(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, allowance: str | None
 ) -> None:
     open_batch(registry)
     seen = registry.read.instances.get("b-revenue")
     with monkeypatch.context() as patched:
         patched.setattr(AttemptWriter, "_lock", None)
-        claim = registry.attempts.claim("b-revenue", owner="me", now=NOW, seen=seen)
+        claim = registry.attempts.claim("b-revenue", owner="me", now=NOW, seen=seen, allowance=allowance)
 
     now = registry.read.instances.get("b-revenue")
     assert claim.instance == replace(now, step=now.step.of_attempt(1))
@@ -79,9 +80,24 @@ def test_an_instance_that_is_not_as_it_was_seen_is_read_again(registry: Registry
 
     assert (claim.attempt, claim.instance.failures) == (2, 1)
     failed = registry.attempts.fail(claim, error="broken", now=NOW)
+    fresh = registry.attempts.claim("b-revenue", owner="me", now=NOW, seen=failed, allowance="second")
+    assert (fresh.attempt, fresh.instance.failures) == (3, 0)
+    assert registry.read.batches.get("b").failures == 0
+    failed = registry.attempts.fail(fresh, error="broken", now=NOW)
     registry.batches.cancel("b", now=NOW)
     with pytest.raises(IllegalTransitionError, match="cancelled"):
         registry.attempts.claim("b-revenue", owner="me", now=NOW, seen=failed)
+
+
+def test_failures_that_were_forgotten_since_are_not_remembered_again(registry: Registry) -> None:
+    open_batch(registry)
+    seen = registry.attempts.fail(_claim(registry), error="broken", now=NOW)
+    registry.batches.take_over("b", owner="me", previous_owner="me", lease_until=LATER, fresh_allowance=True)
+
+    claim = registry.attempts.claim("b-revenue", owner="me", now=NOW, seen=seen)
+
+    assert (claim.attempt, claim.instance.failures) == (2, 0)
+    assert registry.read.instances.get("b-revenue").failures == 0
 
 
 def test_a_finished_attempt_makes_its_instance_done(registry: Registry) -> None:

@@ -140,7 +140,7 @@ def build_instance(
         )
     settings = workspace.settings_of(instance.model_id)
     claim = workspace.registry.attempts.claim(
-        instance_id, owner=owner, now=utc_now(), rebuild=rebuild, allowance=allowance
+        instance_id, owner=owner, now=utc_now(), rebuild=rebuild, allowance=allowance, seen=instance
     )
     lease = lease or timedelta(seconds=settings.lease_seconds)
     with LeaseKeeper(workspace.registry, instance.batch_id, owner=owner, lease=lease):
