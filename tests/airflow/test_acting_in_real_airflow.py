@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import tenacity
 from airflow_processes import LocalAirflow
 
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
@@ -116,7 +117,13 @@ def _warehouse(folder: Path) -> Path:
     return folder / "warehouse.duckdb"
 
 
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_message(match=".*Could not set lock.*"),
+    wait=tenacity.wait_fixed(0.1),
+    stop=tenacity.stop_after_delay(30),
+)
 def _run_sql(folder: Path, *statements: str) -> None:
+    """A batch is done a moment before its last task lets the file go."""
     with duckdb.connect(str(_warehouse(folder))) as connection:
         for statement in statements:
             connection.execute(statement)
