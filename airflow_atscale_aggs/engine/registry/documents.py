@@ -97,13 +97,25 @@ class _StoredBuckets(Mapping[str, tuple[int, int]]):
         """How many buckets have rows."""
         return len(self._all())
 
+    def stored(self) -> msgspec.Raw:
+        """The part of the document, as it was stored."""
+        return self._document
+
     def _all(self) -> dict[str, tuple[int, int]]:
         if self._buckets is None:
             self._buckets = _decode(bytes(self._document), dict[str, tuple[int, int]])
         return self._buckets
 
 
-_encode = msgspec.json.Encoder(order="deterministic").encode
+def _encode_other(value: object) -> msgspec.Raw:
+    """What msgspec does not know: buckets that were read go back as they are."""
+    if isinstance(value, _StoredBuckets):
+        return value.stored()
+    message = f"{type(value).__name__} is not part of a document"
+    raise TypeError(message)
+
+
+_encode = msgspec.json.Encoder(order="deterministic", enc_hook=_encode_other).encode
 _decoders: dict[object, msgspec.json.Decoder[Any]] = {}
 
 

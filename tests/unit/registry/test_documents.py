@@ -75,11 +75,13 @@ def _by_city(aggregate: AggregateDefinition) -> AggregateDefinition:
     ],
 )
 def test_what_is_encoded_is_decoded(kind: str, value: object) -> None:
-    """Every field, and texts that are not ASCII."""
+    """Every field, and texts that are not ASCII; also what was read before, and is written again."""
     encode: Callable[[Any], bytes] = getattr(documents, f"encode_{kind}")
     decode: Callable[[bytes], Any] = getattr(documents, f"decode_{kind}")
 
-    assert decode(encode(value)) == value
+    document = encode(value)
+    assert decode(document) == value
+    assert encode(decode(document)) == document
 
 
 def test_documents_survive_the_round_trip() -> None:
