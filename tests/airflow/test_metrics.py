@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -16,8 +15,7 @@ from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
-from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
+from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 from airflow_atscale_aggs.metrics import emission
 from airflow_atscale_aggs.operators.aggregates import (
     ActivateBatchOperator,
@@ -26,6 +24,7 @@ from airflow_atscale_aggs.operators.aggregates import (
     PlanBatchBuildOperator,
 )
 from tests.support.airflow_context import deploy_tiny_star, task_context
+from tests.support.connected_star import connect_star
 from tests.support.stars import incremental_star, tiny_star
 from tests.support.stars.incremental_star import START, Sale
 from tests.support.statsd_server import StatsdServer, statsd_server, without_durations
@@ -130,16 +129,8 @@ def test_queries_are_hits_misses_and_fallbacks(server: StatsdServer, urls: dict[
 
 def test_late_rows_are_a_gauge(server: StatsdServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the fact, though several aggregates of it find the same rows."""
-    urls: dict[str, Any] = {
-        "registry": f"sqlite:///{tmp_path / 'r.sqlite'}",
-        "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}",
-    }
-    extra = {f"{name}_url": url for name, url in urls.items()} | {"aggregate_schema": "aggs"}
-    monkeypatch.setenv("AIRFLOW_CONN_TINY", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))
-    with open_workspace(**urls, aggregate_schema="aggs") as workspace:
-        tiny_star.run_sql(workspace, *incremental_star.SETUP_SQL)
-        incremental_star.load(workspace, *(Sale(at=START + 5 * n, day=n) for n in range(10)))
-        deploy(workspace, incremental_star.write_model(tmp_path / "model"), now=utc_now())
+    addresses = connect_star(tmp_path, monkeypatch)
+    with open_workspace(**addresses, aggregate_schema="aggs") as workspace:
         incremental_star.build(workspace, BuildType.FULL, at=START + 50)
         incremental_star.load(workspace, Sale(at=START + 60), Sale(at=START + 1), Sale(at=START + 2))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,6 @@ import pytest
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.log import Log
-from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType
@@ -29,6 +28,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.plugins.api.access import Visitor
 from airflow_atscale_aggs.plugins.api.batch_runs import BatchRun, RequestedRun, find_batch, run_of_owner
 from tests.support.api_server import ApiServer, user_of
+from tests.support.dag_runs import all_runs, set_states, states_of
 from tests.support.stars import tiny_star
 
 pytestmark = pytest.mark.airflow
@@ -66,17 +66,12 @@ def _refusal(server: ApiServer, user: str = "user", path: str = _PATH, **asked: 
     """Status and detail of a request that starts nothing."""
     # Unlike the client, Python's own JSON has escapes for halves of characters.
     answer = server.client(user).post(path, content=json.dumps(asked), headers={"content-type": "application/json"})
-    assert _runs() == []
+    assert all_runs() == []
     return answer.status_code, str(answer.json()["detail"])
 
 
-def _runs() -> list[DagRun]:
-    with create_session() as session:
-        return list(session.scalars(select(DagRun).order_by(DagRun.id)))
-
-
 def _run(run_id: str) -> DagRun:
-    return next(run for run in _runs() if run.run_id == run_id)
+    return next(run for run in all_runs() if run.run_id == run_id)
 
 
 def _plan(workspace: Workspace, run: DagRun, *, now: datetime | None = None, model: str = "tiny_sales") -> BegunBatch:
@@ -104,48 +99,15 @@ def _begun(server: ApiServer, **asked: Any) -> Iterator[tuple[Workspace, DagRun,
     run = _run(_start(server, **asked)["run_id"])
     with server.workspace() as workspace:
         begun = _plan(workspace, run)
-        _set_states(run, DagRunState.RUNNING, {"plan": [TaskInstanceState.SUCCESS]})
+        set_states(run, DagRunState.RUNNING, {"plan": [TaskInstanceState.SUCCESS]})
         yield workspace, run, begun
-
-
-def _set_states(run: DagRun, state: DagRunState, states: dict[str, Sequence[TaskInstanceState | None]]) -> None:
-    """The state of a run and of its tasks, as the scheduler leaves them; several states: a mapped task."""
-    with create_session() as session:
-        stored = session.scalars(select(DagRun).where(DagRun.id == run.id)).one()
-        stored.state = state
-        instances = session.scalars(select(TaskInstance).where(TaskInstance.run_id == run.run_id)).all()
-        by_task = {instance.task_id: instance for instance in instances if instance.map_index < 1}
-        for task_id, wanted in states.items():
-            first = by_task[task_id]
-            if len(wanted) > 1:
-                first.map_index = 0
-            first.state = wanted[0]
-            for index, further in enumerate(wanted[1:], start=1):
-                other = TaskInstance(first.task or _task(run, task_id), first.dag_version_id, run_id=run.run_id)
-                other.map_index, other.state = index, further
-                session.add(other)
-
-
-def _task(run: DagRun, task_id: str) -> Any:
-    from airflow.models.dagbag import DBDagBag
-
-    with create_session() as session:
-        dag = DBDagBag().get_latest_version_of_dag(run.dag_id, session=session)
-    assert dag is not None
-    return dag.get_task(task_id)
-
-
-def _states(run: DagRun) -> dict[tuple[str, int], str | None]:
-    with create_session() as session:
-        found = session.scalars(select(TaskInstance).where(TaskInstance.run_id == run.run_id))
-        return {(instance.task_id, instance.map_index): instance.state for instance in found}
 
 
 def test_a_start_becomes_a_run_of_the_dag_that_builds_the_model(server: ApiServer) -> None:
     """With what was asked for in its conf, the visitor's name, and an id that is in the name of the run."""
     started = _start(server, build_type="full", aggregates=["by_city"], max_concurrent_builds=1)
 
-    (run,) = _runs()
+    (run,) = all_runs()
     assert (run.dag_id, run.run_id, run.state) == (_DAG, started["run_id"], "queued")
     assert run.conf == {
         "build_type": "full",
@@ -170,7 +132,7 @@ def test_ranges_that_have_changed_are_in_the_conf_of_the_run(server: ApiServer, 
         deploy(workspace, grown, now=utc_now())
         try:
             _start(server, changed={"sales": ["1..2", "7"]})
-            (run,) = _runs()
+            (run,) = all_runs()
             refused = server.client("user").post(_PATH, json={"changed": {"sales": ["2..1"]}})
         finally:
             deploy(workspace, tiny_star.write_model(tmp_path / "plain"), now=utc_now())
@@ -198,7 +160,7 @@ def test_a_run_that_was_asked_for_in_the_browser_says_so(server: ApiServer) -> N
     """As Airflow's own API tells the two apart."""
     server.client("user").post(_PATH, json={}, headers={"referer": "http://airflow.example/base/plugin/aggregates"})
 
-    assert _runs()[0].triggered_by is DagRunTriggeredByType.UI
+    assert all_runs()[0].triggered_by is DagRunTriggeredByType.UI
 
 
 def test_the_id_of_a_request_leads_to_the_batch_that_its_run_begins(server: ApiServer) -> None:
@@ -310,7 +272,7 @@ def test_only_who_may_trigger_the_dag_starts_a_batch(
     path = f"/api/connections/tiny/models/{model}/batches"
 
     assert server.client(user).post(path, json={}).status_code == status
-    assert _runs() == []
+    assert all_runs() == []
 
 
 def test_a_model_that_no_dag_builds_over_the_connection_says_what_to_do(server: ApiServer) -> None:
@@ -326,7 +288,7 @@ def test_a_batch_is_cancelled_before_its_run_is_told_to_stop(server: ApiServer) 
     with server.workspace() as workspace:
         serving = [instance.id for instance in workspace.read.instances.serving(_model_id(workspace))]
     with _begun(server) as (_, run, begun):
-        _set_states(
+        set_states(
             run,
             DagRunState.RUNNING,
             {"build": [TaskInstanceState.SUCCESS, TaskInstanceState.RUNNING, None], "activate": [None]},
@@ -339,7 +301,7 @@ def test_a_batch_is_cancelled_before_its_run_is_told_to_stop(server: ApiServer) 
         f"Batch {begun.batch.id} is cancelled. What served before goes on serving. Run `{run.run_id}` of DAG `{_DAG}` "
         "is told to stop."
     )
-    states = _states(run)
+    states = states_of(run)
     with server.workspace() as workspace:
         assert workspace.read.batches.get(begun.batch.id).status is BatchStatus.CANCELLED
         assert [instance.id for instance in workspace.read.instances.serving(_model_id(workspace))] == serving
@@ -357,13 +319,13 @@ def test_a_request_that_has_begun_no_batch_loses_its_run(server: ApiServer, *, i
     """It is shown as cancelled, and cannot be cancelled twice."""
     started = _start(server)
     if is_running:
-        _set_states(_run(started["run_id"]), DagRunState.RUNNING, {"plan": [TaskInstanceState.RUNNING]})
+        set_states(_run(started["run_id"]), DagRunState.RUNNING, {"plan": [TaskInstanceState.RUNNING]})
     path = f"/api/connections/tiny/batches/{started['id']}/cancel"
 
     answers = [server.client("user").post(path)]
     if is_running:
         # The report is a teardown: when it has ended, the scheduler ends the run.
-        _set_states(_run(started["run_id"]), DagRunState.FAILED, {})
+        set_states(_run(started["run_id"]), DagRunState.FAILED, {})
     answers.append(server.client("user").post(path))
 
     assert [answer.status_code for answer in answers] == [200, 409]
@@ -444,7 +406,7 @@ def test_what_has_failed_is_tried_again(server: ApiServer) -> None:
     with _begun(server) as (workspace, run, begun):
         workspace.registry.batches.fail(begun.batch.id, owner=begun.batch.owner, now=utc_now())
     built, failed = TaskInstanceState.SUCCESS, TaskInstanceState.FAILED
-    _set_states(
+    set_states(
         run,
         DagRunState.FAILED,
         {
@@ -461,7 +423,7 @@ def test_what_has_failed_is_tried_again(server: ApiServer) -> None:
     assert (answer.json()["id"], answer.json()["status"]) == (begun.batch.id, "in_progress")
     assert answer.json()["message"] == f"4 tasks of run `{run.run_id}` of DAG `{_DAG}` are tried again."
     assert _run(run.run_id).state == "queued"
-    assert _states(run) == {
+    assert states_of(run) == {
         ("plan", -1): "success",
         ("build", 0): "success",
         ("build", 1): None,
@@ -474,7 +436,7 @@ def test_what_has_failed_is_tried_again(server: ApiServer) -> None:
 def test_a_run_in_which_nothing_has_failed_is_left_alone(server: ApiServer) -> None:
     """409: it goes on as it is."""
     with _begun(server) as (_, run, begun):
-        _set_states(run, DagRunState.RUNNING, {"build": [TaskInstanceState.RUNNING, None]})
+        set_states(run, DagRunState.RUNNING, {"build": [TaskInstanceState.RUNNING, None]})
 
     answer = server.client("user").post(f"/api/connections/tiny/batches/{begun.batch.id}/resume")
 

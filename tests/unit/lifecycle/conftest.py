@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,12 @@ def incremental_star(tmp_path: Path) -> Iterator[Workspace]:
     """The incremental star is deployed, and ``by_city`` serves in segments."""
     with standing_star.open_standing(tmp_path, standing_star.build_incremental) as workspace:
         yield workspace
+
+
+@pytest.fixture
+def waiting_star(deployed_star: Workspace) -> Workspace:
+    """The star on a warehouse whose row says that statements wait more than they work; no aggregate is derived."""
+    warehouse = deployed_star.warehouse
+    warehouse.dialect = replace(warehouse.dialect, statements_at_once=2, begin_snapshot=None)
+    standing_star.put_settings(deployed_star, build_from_existing=False)
+    return deployed_star

@@ -30,8 +30,6 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import (
 )
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.warehouse.base import Row
-from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from tests.support.stars import standing_star
 from tests.support.stars.standing_star import (
     LATER,
@@ -332,15 +330,6 @@ def test_a_whole_batch_runs_in_one_process(deployed_star: Workspace, jobs: int) 
     assert serving(deployed_star, "by_city").rows == 4
 
 
-@pytest.fixture
-def waiting_star(deployed_star: Workspace) -> Workspace:
-    """The star on a warehouse whose row says that statements wait more than they work; no aggregate is derived."""
-    warehouse = deployed_star.warehouse
-    warehouse.dialect = replace(warehouse.dialect, statements_at_once=2, begin_snapshot=None)
-    put_settings(deployed_star, build_from_existing=False)
-    return deployed_star
-
-
 def test_a_table_is_made_while_another_one_is_compared(waiting_star: Workspace) -> None:
     events: list[BuildEvent] = []
     is_next_made, status_then = threading.Event(), []
@@ -402,62 +391,6 @@ def test_no_more_tables_are_made_at_once_than_jobs_say(waiting_star: Workspace) 
 def _done_as_verified(event: BuildEvent) -> BuildEvent:
     """Without a comparison, a table is made when its attempt is over."""
     return replace(event, kind="verified") if event.kind == "done" else event
-
-
-def test_totals_of_a_fact_are_taken_once_also_for_a_table_that_is_made_beside_a_comparison(
-    waiting_star: Workspace,
-) -> None:
-    sent: list[str] = []
-    fetch_all, execute = DbApiSession.fetch_all, DbApiSession.execute
-
-    def noted_query(session: DbApiSession, sql: str) -> list[Row]:
-        sent.append(sql)
-        return fetch_all(session, sql)
-
-    def noted(session: DbApiSession, sql: str) -> int | None:
-        sent.append(sql)
-        return execute(session, sql)
-
-    is_next_made = threading.Event()
-
-    def wait_for_the_next(event: BuildEvent) -> None:
-        if event.kind == "sql" and event.position == 1:
-            is_next_made.set()
-        if event.kind == "verified" and event.position == 0:
-            assert is_next_made.wait(20)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DbApiSession, "fetch_all", noted_query)
-        patch.setattr(DbApiSession, "execute", noted)
-        report = run_batch(waiting_star, MODEL, jobs=1, owner=OWNER, on_event=wait_for_the_next)
-
-    (facts_sql,) = {i.step.verification.facts.sql for i in report.instances if i.step.verification}
-    steps = [sql for sql in sent if sql == facts_sql or ("as_agg_" in sql and sql.startswith("CREATE TABLE"))]
-    assert [sql.partition(" ")[0] for sql in steps] == ["SELECT", "CREATE", "CREATE"]
-
-
-def test_a_wrong_table_is_told_from_facts_that_change_after_their_totals_were_taken_ahead(
-    waiting_star: Workspace,
-) -> None:
-    """The table is made anew, after totals of its own: nothing has changed since these."""
-    put_settings(waiting_star, max_attempts_per_aggregate=1)
-    events: list[BuildEvent] = []
-
-    def sell_and_double_shop(event: BuildEvent) -> None:
-        events.append(event)
-        if [(seen.kind, seen.position) for seen in events].count(("sql", 1)) == 1 and event.kind == "sql":
-            run_sql(
-                waiting_star,
-                "INSERT INTO sales SELECT * FROM sales LIMIT 1",
-                "INSERT INTO shop SELECT * FROM shop WHERE shop_id = 1",
-            )
-
-    with pytest.raises(BatchFailedError, match=r"1 failed \(by_day_and_shop\)"):
-        run_batch(waiting_star, MODEL, jobs=1, owner=OWNER, on_event=sell_and_double_shop)
-
-    of_second = [event for event in events if event.position == 1 and event.aggregate]
-    assert [event.kind for event in of_second] == ["start", "source", "sql", "undecided", "sql", "failed"]
-    assert "should be 61 but is" in of_second[-1].text
 
 
 def test_a_wrong_table_is_found_while_the_next_one_is_made(waiting_star: Workspace) -> None:
