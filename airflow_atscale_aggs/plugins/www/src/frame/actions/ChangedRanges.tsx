@@ -1,7 +1,8 @@
-import { Field, Input, SimpleGrid, Skeleton } from "@chakra-ui/react";
+import { Skeleton } from "@chakra-ui/react";
 
 import { $api } from "src/api/client";
 import { ErrorState } from "src/components/ErrorState";
+import { DatasetFields } from "src/frame/actions/DatasetFields";
 import type { Model } from "src/frame/models";
 
 type Props = {
@@ -23,21 +24,12 @@ export const ChangedRanges = ({ model, ranges, onChange }: Props) => {
     return <Skeleton height="4rem" />;
   }
   return (
-    <SimpleGrid columns={{ base: 1, sm: 2 }} gap={3}>
-      {structure.data.facts.map((dataset) => (
-        <Field.Root key={dataset}>
-          <Field.Label>{dataset}</Field.Label>
-          <Input
-            aria-label={`Ranges of ${dataset} that have changed`}
-            onChange={(event) => {
-              onChange({ ...ranges, [dataset]: event.currentTarget.value });
-            }}
-            placeholder="nothing is named"
-            size="sm"
-            value={ranges[dataset] ?? ""}
-          />
-        </Field.Root>
-      ))}
-    </SimpleGrid>
+    <DatasetFields
+      datasets={structure.data.facts}
+      nameOf={(dataset) => `Ranges of ${dataset} that have changed`}
+      onChange={onChange}
+      placeholder="nothing is named"
+      values={ranges}
+    />
   );
 };

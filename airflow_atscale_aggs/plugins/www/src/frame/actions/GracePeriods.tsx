@@ -1,7 +1,8 @@
-import { Button, Field, Input, SimpleGrid, Skeleton, Text } from "@chakra-ui/react";
+import { Button, Skeleton, Text } from "@chakra-ui/react";
 
 import { $api } from "src/api/client";
 import { ErrorState } from "src/components/ErrorState";
+import { DatasetFields } from "src/frame/actions/DatasetFields";
 import type { Model } from "src/frame/models";
 import { useAddressParams } from "src/hooks/useAddress";
 
@@ -53,20 +54,11 @@ export const GracePeriods = ({ model, periods, onChange }: Props) => {
     );
   }
   return (
-    <SimpleGrid columns={{ base: 1, sm: 2 }} gap={3}>
-      {structure.data.facts.map((dataset) => (
-        <Field.Root key={dataset}>
-          <Field.Label>{dataset}</Field.Label>
-          <Input
-            onChange={(event) => {
-              onChange({ ...periods, [dataset]: event.currentTarget.value });
-            }}
-            placeholder="as the model says"
-            size="sm"
-            value={periods[dataset] ?? ""}
-          />
-        </Field.Root>
-      ))}
-    </SimpleGrid>
+    <DatasetFields
+      datasets={structure.data.facts}
+      onChange={onChange}
+      placeholder="as the model says"
+      values={periods}
+    />
   );
 };
