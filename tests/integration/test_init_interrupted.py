@@ -99,9 +99,12 @@ def never():
         time.sleep(60)
 
 with Interruptible(never, lambda: os._exit(130), patience=0.2):
-    print("begun", flush=True)
+    words = ["begun"]
     while True:
         try:
+            # Said where the signal is caught, since it may follow at once.
+            while words:
+                print(words.pop(), flush=True)
             never()
         except KeyboardInterrupt:
             pass
