@@ -44,6 +44,13 @@ _CLI = [sys.executable, "-m", "airflow_atscale_aggs.cli.main"]
 _MIB = 1 << 20
 _NEW_SHARE = 0.001
 """Rows that are new to an increment, as a share of the fact."""
+_RETAIL_FACTS = {
+    "store_sales": "ss_ticket_number",
+    "catalog_sales": "cs_order_number",
+    "web_sales": "ws_order_number",
+    "inventory": "inv_date_sk",
+}
+"""Facts of the retail model, each with the column by which it grows, which has no NULLs."""
 
 
 @dataclass(frozen=True)
@@ -148,10 +155,16 @@ def _make_retail(place: Place, scale: str) -> tuple[str, int, Mapping[str, str]]
 
     load_retail(place.warehouse, scale, place.folder)
     shutil.copytree(MODEL_FOLDER, place.folder / "model")
+    for file in (place.folder / "model" / "datasets").glob("*.yml"):
+        text, column = file.read_text(encoding="utf-8"), _RETAIL_FACTS.get(file.stem)
+        if column:
+            text += f"incremental:\n  column: {column}\n  grace_period: 1000\n"
+        elif "immutable:" not in text:
+            text += "immutable: true\n"
+        file.write_text(text, encoding="utf-8")
     with contextlib.closing(duckdb.connect(str(place.file))) as connection:
         counts = [
-            connection.execute(f"SELECT count(*) FROM retail.{fact}").fetchall()[0][0]
-            for fact in ("store_sales", "catalog_sales", "web_sales", "inventory")
+            connection.execute(f"SELECT count(*) FROM retail.{fact}").fetchall()[0][0] for fact in _RETAIL_FACTS
         ]
     cases = {case.name: case.query for case in QueryCase.read("retail") if case.source not in {"any", "facts"}}
     return "retail", sum(counts), cases
@@ -170,9 +183,8 @@ def measure(what: str, scale: str, place: Place) -> Measured:
     _show(measured, "build", place.run("build", model)[0])
     _compare_with_plan(place, json.loads(planned))
     _show(measured, "verify", place.run("verify", model)[0])
-    if what == "ssb":
-        _grow(place, rows)
-        _show(measured, "build --incremental", place.run("build", model, "--incremental")[0])
+    (_grow_ssb if what == "ssb" else _grow_retail)(place)
+    _show(measured, "build --incremental", place.run("build", model, "--incremental")[0])
     with open_workspace(registry=place.registry, warehouse=place.warehouse) as workspace:
         measured.queries = answers(workspace, queries)
     _show_queries(measured.queries)
@@ -184,12 +196,27 @@ def _show(measured: Measured, what: str, ran: Ran) -> None:
     print(f"  {what:22} {ran}", flush=True)
 
 
-def _grow(place: Place, rows: int) -> None:
+def _grow_ssb(place: Place) -> None:
     """Add new order lines, later than all others."""
+    _add_rows(place, "lineorder", "lo_orderkey", _NEW_SHARE)
+
+
+def _grow_retail(place: Place) -> None:
+    """Add new rows to each fact; of stocks, which are counted by the week, the last week's, counted again later."""
+    for fact, column in _RETAIL_FACTS.items():
+        _add_rows(place, f"retail.{fact}", column, _NEW_SHARE)
+
+
+def _add_rows(place: Place, fact: str, column: str, share: float) -> None:
+    """Add the last rows of a fact again, as later ones."""
     with contextlib.closing(duckdb.connect(str(place.file))) as connection:
+        first, last, kind = connection.execute(
+            f"SELECT min({column}), max({column}), any_value(typeof({column})) FROM {fact}"
+        ).fetchall()[0]
+        new = max(1, int((last - first + 1) * share))
         connection.execute(
-            f"INSERT INTO lineorder SELECT * REPLACE ((lo_orderkey + {rows})::INTEGER AS lo_orderkey) FROM lineorder "
-            f"WHERE lo_orderkey < {int(rows * _NEW_SHARE)}"
+            f"INSERT INTO {fact} SELECT * REPLACE (({column} + {new})::{kind} AS {column}) FROM {fact} "
+            f"WHERE {column} > {last - new}"
         )
 
 
