@@ -8,7 +8,15 @@ import random
 import pytest
 import yaml
 
-from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping, YamlError, depth_at_most, read_yaml
+from airflow_atscale_aggs.engine.model.yaml_reader import (
+    NotPlainError,
+    SmlMapping,
+    YamlError,
+    depth_at_most,
+    read_yaml,
+    value_by_events,
+    value_by_nodes,
+)
 
 
 def test_mappings_remember_their_lines() -> None:
@@ -182,3 +190,80 @@ def test_many_brackets_in_a_text_are_no_depth() -> None:
     brackets = "[" * 500
 
     assert read_yaml(f"a: '{brackets}'\nb: [[1]]") == {"a": brackets, "b": [[1]]}
+
+
+def _described(value: object) -> object:
+    """A value with the types of its scalars, the lines of its mappings and the keys that stood there twice."""
+    if isinstance(value, SmlMapping):
+        return value.line, value.duplicates, [(key, _described(inner)) for key, inner in value.items()]
+    return [_described(item) for item in value] if isinstance(value, list) else (type(value), value)
+
+
+def test_a_text_that_is_read_by_events_means_what_its_nodes_mean() -> None:
+    """Whatever events do not read is left to the nodes, which also tell what is wrong."""
+    pieces = [
+        "a: ",
+        "b: ",
+        "c:\n",
+        "- ",
+        "? ",
+        "x",
+        "true",
+        "~",
+        "12",
+        "1e3",
+        "9" * 41,
+        "''",
+        '"\\0"',
+        '"é\\n"',
+        "|\n ",
+    ]
+    pieces += [
+        "\n",
+        "\n ",
+        "\n  ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        " # x\n",
+        "&n ",
+        "*n",
+        "!!int ",
+        "! ",
+        "<<: ",
+        "--- ",
+        "...",
+    ]
+    draw = random.Random(2)
+    read = 0
+    for _ in range(20000):
+        text = "".join(draw.choice(pieces) for _ in range(draw.randint(1, 12)))
+        with contextlib.suppress(NotPlainError, yaml.YAMLError):
+            value = value_by_events(text)
+            read += 1
+            assert _described(value) == _described(value_by_nodes(text)), text
+    assert read > 1000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "&a 1",
+        "[&a 1]",
+        "{&a a: 1}",
+        "!!int 1",
+        "{!!str a: 1}",
+        "[!!seq []]",
+        '"\\0"',
+        '{"\\0": 1}',
+        "9" * 41,
+        "{[a]: 1}",
+        "[" * 101 + "]" * 101,
+        "--- 1\n--- 2",
+    ],
+)
+def test_what_events_do_not_read_is_left_to_the_nodes(text: str) -> None:
+    with pytest.raises(NotPlainError):
+        value_by_events(text)
