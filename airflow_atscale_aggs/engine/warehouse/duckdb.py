@@ -1,16 +1,19 @@
-"""What only DuckDB needs: one process holds the file, its threads share the database."""
+"""What only DuckDB needs: one process holds the file, its threads share the database.
+
+The package ``duckdb`` is the extension ``_duckdb``, and relations around it, whose import takes twice as long. Only
+the extension is imported here. Its errors and connections are those of the package.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
@@ -19,6 +22,14 @@ from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure, fetch_rows, one_line
 from airflow_atscale_aggs.engine.warehouse.duckdb_wire import FEW_ROWS, message_query, read_rows
 from airflow_atscale_aggs.engine.warehouse.information_schema import InformationSchema
+
+if TYPE_CHECKING:
+    import duckdb
+else:
+    try:
+        import _duckdb as duckdb
+    except ImportError:  # a version whose extension has another name
+        import duckdb
 
 DEFAULT_LOCK_TIMEOUT_SECONDS = 30.0
 
@@ -157,6 +168,7 @@ def _read_messages(
     if wire.most_rows is not None and wire.most_rows <= FEW_ROWS:
         yield None
         return
+    importlib.import_module("duckdb")  # gives connections the method that makes a relation
     with _reading(connection, sql):
         relation = connection.sql(sql)
         written = message_query(sql, [str(kind) for kind in relation.types], wire)

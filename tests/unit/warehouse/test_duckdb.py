@@ -218,3 +218,41 @@ def test_the_log_gets_long_unless_the_url_says_otherwise(tmp_path: Path, config:
         assert file.with_name("w.duckdb.wal").exists()
 
     assert not file.with_name("w.duckdb.wal").exists()
+
+
+_WITHOUT_THE_PACKAGE = """
+import sys
+from airflow_atscale_aggs.engine.warehouse.base import WireFormat
+from airflow_atscale_aggs.engine.warehouse.duckdb import open_duckdb
+
+VALUES = (
+    "SELECT 1.50::DECIMAL(9, 2), DATE '2024-02-29', TIMESTAMPTZ '2024-02-29 10:00+00', [1, NULL], {'a': 1}, "
+    "INTERVAL 1 DAY, NULL, 'é', 'x'::BLOB, 1e300, 170141183460469231731687303715884105727::HUGEINT, "
+    "'8e1a1b1c-0000-4000-8000-000000000001'::UUID, TIME '10:00:00', MAP {'k': 1}, 't'::BOOLEAN, '101'::BIT"
+)
+warehouse = open_duckdb(":memory:", config={}, lock_timeout=0, aggregate_schema="")
+with warehouse.session() as session:
+    alone = session.fetch_all(VALUES), session.result_columns(VALUES)
+    for wrong in ("SELECT * FROM sys", "SELECT * FROM alone"):
+        try:
+            session.fetch_all(wrong)
+        except Exception as error:
+            print(type(error).__name__)
+    print("duckdb" in sys.modules)
+    wire = WireFormat(type_oids=(23,), formats=(0,), zone="UTC", longest=100, most_rows=None)
+    with session.stream_messages("SELECT 7", wire) as answer:
+        print([batch.count for batch in answer[1]])
+    import duckdb
+    print(alone == (session.fetch_all(VALUES), session.result_columns(VALUES)))
+    print(alone[0] == duckdb.connect(":memory:").execute(VALUES).fetchall())
+    print(isinstance(session.fetch_all("SELECT 1"), list), duckdb.sql("SELECT 8").fetchall())
+"""
+
+
+def test_values_are_read_by_the_extension_alone() -> None:
+    """They are those of the package, and a name in FROM is no variable. The package is imported where it is needed."""
+    read = subprocess.run([sys.executable, "-c", _WITHOUT_THE_PACKAGE], capture_output=True, text=True, check=True)
+
+    assert read.stdout.splitlines() == [
+        *("PermanentWarehouseError", "PermanentWarehouseError", "False", "[1]", "True", "True", "True [(8,)]")
+    ]
