@@ -163,9 +163,7 @@ def _make_retail(place: Place, scale: str) -> tuple[str, int, Mapping[str, str]]
             text += "immutable: true\n"
         file.write_text(text, encoding="utf-8")
     with contextlib.closing(duckdb.connect(str(place.file))) as connection:
-        counts = [
-            connection.execute(f"SELECT count(*) FROM retail.{fact}").fetchall()[0][0] for fact in _RETAIL_FACTS
-        ]
+        counts = [connection.execute(f"SELECT count(*) FROM retail.{fact}").fetchall()[0][0] for fact in _RETAIL_FACTS]
     cases = {case.name: case.query for case in QueryCase.read("retail") if case.source not in {"any", "facts"}}
     return "retail", sum(counts), cases
 
