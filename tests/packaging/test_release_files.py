@@ -109,6 +109,13 @@ def test_the_image_installs_the_pinned_versions() -> None:
     assert all(name in copied for name in ("pyproject.toml", "README.md", "LICENSE", "constraints.txt"))
 
 
+def test_nothing_is_listed_twice_in_the_metadata() -> None:
+    """Indexes refuse a classifier that comes twice."""
+    lists = {"classifiers": _PROJECT["classifiers"], "dependencies": _PROJECT["dependencies"]}
+    for name, texts in (lists | _PROJECT["optional-dependencies"]).items():
+        assert sorted(texts) == sorted(set(texts)), name
+
+
 def test_the_support_matrix_is_that_of_the_metadata() -> None:
     """Pythons, Airflow; and there is a kept registry of every schema, the newest one included."""
     page = (_ROOT / "docs" / "releases.md").read_text(encoding="utf-8")
