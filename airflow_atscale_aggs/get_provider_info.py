@@ -58,7 +58,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": _modules("sensors.batch_build", "sensors.completion_file"),
         "triggers": _modules("triggers.batch_build", "triggers.completion_file"),
         "extra-links": [
-            "airflow_atscale_aggs.operators.links.AggregateInstanceLink",
+            "airflow_atscale_aggs.plugins.instance_link.AggregateInstanceLink",
             "airflow_atscale_aggs.operators.links.BatchRunLink",
         ],
         "notifications": ["airflow_atscale_aggs.notifications.failed_batch.FailedBatchNotifier"],

@@ -76,6 +76,8 @@ def add_batch_build_tasks(
         retry_policy=AttemptsOfAggregate(),
         max_active_tis_per_dagrun=max_concurrent_builds,
         map_index_template="{{ task.aggregate }}",
+        # Nobody reads what builds return, which the registry and their logs tell as well.
+        do_xcom_push=False,
         **common,
     ).expand_kwargs(plan.output)
     # A lost worker must not cost Airflow's default delay of five minutes.

@@ -11,7 +11,6 @@ from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
 from airflow_atscale_aggs.metrics.emission import emit_build
 from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
-from airflow_atscale_aggs.operators.links import AggregateInstanceLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,7 +38,6 @@ class BuildAggregateOperator(AggregatesOperator):
     """
 
     template_fields: Sequence[str] = ("aggs_conn_id", "instance_id", "aggregate", "planned_at", "max_concurrent_builds")
-    operator_extra_links = (AggregateInstanceLink(),)
 
     def __init__(
         self,

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
-from airflow_atscale_aggs.hooks.airflow_addresses import base_url, run_url
+from airflow_atscale_aggs.hooks.airflow_addresses import run_url
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
-
-
-class AggregateInstanceLink(BaseOperatorLink):
-    """From a build task to the aggregate's instance: status, attempts, errors, SQL."""
-
-    name = "Aggregate instance"
-
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
-        """The page of the instance."""
-        connection, instance = getattr(operator, "aggs_conn_id", ""), getattr(operator, "instance_id", "")
-        return f"{base_url()}/atscale_aggs/instances/{quote(connection)}/{quote(instance)}"
 
 
 class BatchRunLink(BaseOperatorLink):

@@ -14,6 +14,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from airflow_atscale_aggs.hooks.secrets import hide_urls
 from airflow_atscale_aggs.plugins import mapped_names
+from airflow_atscale_aggs.plugins.instance_link import AggregateInstanceLink
 
 _PRELOADED = (
     # What a DAG file imports: each task reads its file anew.
@@ -102,6 +103,7 @@ class AggregatesPlugin(AirflowPlugin):
             "name": "Aggregate tables",
         },
     ]
+    operator_extra_links: list[Any] = [AggregateInstanceLink()]  # noqa: RUF012 - Airflow declares it without ClassVar
     react_apps: list[Any] = [  # noqa: RUF012 - Airflow declares it without ClassVar
         _react_app("Aggregates", "nav", "aggregates"),
         _react_app("Aggregates", "dag", "aggregates-of-dag"),

@@ -19,6 +19,8 @@ from weakref import WeakKeyDictionary
 
 from airflow.policies import hookimpl
 
+from airflow_atscale_aggs.plugins.planned_builds import plan_of, read_planned
+
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
@@ -57,8 +59,7 @@ def task_instance_mutation_hook(task_instance: TaskInstance, dag_run: DagRun | N
 
 def _name_of(task_instance: TaskInstance, dag_run: DagRun) -> str:
     """The aggregate of a mapped task; empty when the plan does not tell."""
-    group = task_instance.task_id.rpartition(".")[0]
-    plan = f"{group}.plan" if group else "plan"
+    plan = plan_of(task_instance.task_id)
     by_plan = _planned.setdefault(dag_run, {})
     if plan not in by_plan:
         by_plan[plan] = _read_plan(dag_run, plan)
@@ -69,22 +70,7 @@ def _name_of(task_instance: TaskInstance, dag_run: DagRun) -> str:
 
 
 def _read_plan(dag_run: DagRun, plan: str) -> Sequence[Any]:
-    """What a plan task has returned; nothing where it has not, or where values are kept outside of the database."""
-    from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
-    from sqlalchemy import select
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
-    if session is None:
-        return ()
-    query = select(XComModel.value).where(
-        XComModel.dag_id == dag_run.dag_id,
-        XComModel.run_id == dag_run.run_id,
-        XComModel.task_id == plan,
-        XComModel.key == XCOM_RETURN_KEY,
-        XComModel.map_index == -1,
-    )
-    with session.no_autoflush:
-        row = session.execute(query).first()
-    value = XComModel.deserialize_value(row) if row is not None else None
-    return value if isinstance(value, list) else ()
+    return () if session is None else read_planned(session, dag_id=dag_run.dag_id, run_id=dag_run.run_id, plan=plan)
