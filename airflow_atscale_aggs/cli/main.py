@@ -19,6 +19,7 @@ import click
 from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.cli.connection_options import connection_options, hide_secrets, remember_connection
 from airflow_atscale_aggs.cli.help_verb import help_fields, say_more
+from airflow_atscale_aggs.cli.late_modules import put_off_imports
 from airflow_atscale_aggs.cli.output import describe_error, plain_text, print_json, say, visible
 from airflow_atscale_aggs.cli.verb import VerbGroup
 
@@ -125,6 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     # What is imported stays. To look through it for garbage again and again takes a sixth of the time of a start.
     gc.callbacks.append(_collect_as_usual)
     gc.set_threshold(_OBJECTS_OF_A_START)
+    put_off_imports()
     _end(run(arguments))
 
 

@@ -21,6 +21,8 @@ _NEVER = {
     *("tenacity", "airflow_atscale_aggs.engine.registry.lists", "airflow_atscale_aggs.engine.registry.attention"),
     # DuckDB's extension is enough for whoever makes no relation.
     *("tomllib", "duckdb"),
+    # Libraries import them for what no verb does.
+    *("asyncio", "importlib.metadata", "email", "ssl", "zipfile"),
 }
 _REGISTRY_ALONE = {*_NEVER, "sqlglot", "_duckdb", "yaml"}
 
@@ -50,7 +52,9 @@ for name, arguments in json.loads(sys.argv[1]).items():
     reading, writing = os.pipe()
     if not os.fork():
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        from airflow_atscale_aggs.cli.late_modules import put_off_imports
         from airflow_atscale_aggs.cli.main import run
+        put_off_imports()
         code = run(arguments)
         with os.fdopen(writing, "w") as answer:
             json.dump([code, sorted(sys.modules)], answer)
