@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,30 @@ def test_a_file_of_seventeen_mebibytes_is_not_read(tmp_path: Path) -> None:
         file.truncate(17 * 1024 * 1024)
 
     assert _read(tmp_path) == ({}, ["error x.yml: the file is larger than 16 MiB"])
+
+
+def test_a_small_file_takes_little_room(tmp_path: Path) -> None:
+    """Room for the largest file would take longer to get than the file takes to read."""
+    (tmp_path / "x.yml").write_text("a: 1")
+
+    tracemalloc.start()
+    try:
+        assert _read(tmp_path) == ({"x.yml": "a: 1"}, [])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 1 << 20
+
+
+def test_files_of_another_folder_are_told_from_where_the_model_is(tmp_path: Path) -> None:
+    for name in ("package/a.yml", "package/sub/b.yml", "model/c.yml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+
+    texts = dict(file_texts(tmp_path / "package", tmp_path / "model", set(), IssueList()))
+
+    assert list(texts) == ["../package/a.yml", "../package/sub/b.yml"]
 
 
 def test_files_that_are_no_files_and_links_that_leave_are_told_and_not_read(tmp_path: Path) -> None:
