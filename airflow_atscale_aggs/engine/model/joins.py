@@ -43,6 +43,7 @@ class JoinPaths:
     def __init__(self, model: SemanticModel) -> None:
         self._model = model
         self._by_fact: dict[str, dict[GrainAttribute, BoundAttribute]] = {}
+        self._roles_by_fact: dict[str, dict[tuple[str, str], tuple[Role, ...]]] = {}
         self._determined: dict[tuple[str, str], frozenset[str]] = {}
 
     def attributes_of(self, fact: str) -> Mapping[GrainAttribute, BoundAttribute]:
@@ -61,14 +62,12 @@ class JoinPaths:
 
     def roles_of(self, fact: str, dimension: str, attribute: str) -> tuple[Role, ...]:
         """The roles in which a fact reaches an attribute, sorted."""
-        reached = self.attributes_of(fact)
-        return tuple(
-            sorted(
-                reached_attribute.role
-                for reached_attribute in reached
-                if reached_attribute.role.dimension == dimension and reached_attribute.name == attribute
-            )
-        )
+        if fact not in self._roles_by_fact:
+            by_name: dict[tuple[str, str], list[Role]] = {}
+            for reached in self.attributes_of(fact):
+                by_name.setdefault((reached.role.dimension, reached.name), []).append(reached.role)
+            self._roles_by_fact[fact] = {name: tuple(sorted(roles)) for name, roles in by_name.items()}
+        return self._roles_by_fact[fact].get((dimension, attribute), ())
 
     def _walk(self, fact: str) -> Iterable[BoundAttribute]:
         for name in self._model.degenerate_dimensions:
