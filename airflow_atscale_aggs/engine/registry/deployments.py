@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.registry.setting_records import deployed_scope
 from airflow_atscale_aggs.engine.registry.shared_changes import count_change, retire_definitions
 from airflow_atscale_aggs.engine.registry.standings import (
     LONGEST_MODEL_KEY,
+    add_standings,
     name_key,
     refresh_standings_of_model,
 )
@@ -41,7 +42,10 @@ def record_deployment(connection: Connection, deployment: Deployment, now: datet
     _record_settings(connection, deployment)
     appeared, changed, retired, unchanged = _record_definitions(connection, deployment, now)
     names_left = _record_system_definitions(connection, deployment, now)
-    if is_new_version or appeared or changed or retired or names_left:
+    if recorded is None:
+        # All of its definitions are new, and nothing else has to be read.
+        add_standings(connection, deployment.model_id)
+    elif is_new_version or appeared or changed or retired or names_left:
         refresh_standings_of_model(connection, deployment.model_id)
     return DeploymentOutcome(
         model=deployment.name,

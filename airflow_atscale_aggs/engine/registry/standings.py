@@ -117,7 +117,8 @@ def refresh_standings_of_batches(connection: Connection, *batch_ids: str) -> Non
 def refresh_standings_of_model(connection: Connection, model_id: str) -> None:
     """Write where all definitions of a model stand, in the transaction that is open."""
     of_model = select(definitions.c.id).where(definitions.c.model_id == model_id)
-    _refresh(connection, lambda column: column.in_(of_model))
+    _lock(connection, lambda column: column.in_(of_model))
+    connection.execute(_refresh_model(connection.dialect.name), {"model": model_id})
 
 
 def refresh_uses(connection: Connection, definition_ids: Iterable[str]) -> None:
@@ -282,6 +283,12 @@ def _is_one_of(ids: Sequence[str], column: ColumnElement[str]) -> ColumnElement[
 def _refresh_one(dialect: str) -> Any:
     # Made once for all builds, because making it costs more than running it.
     return _refresh_statement(dialect, lambda column: column == bindparam("definition", type_=String))
+
+
+@functools.cache
+def _refresh_model(dialect: str) -> Any:
+    of_model = select(definitions.c.id).where(definitions.c.model_id == bindparam("model", type_=String))
+    return _refresh_statement(dialect, lambda column: column.in_(of_model))
 
 
 def _refresh_statement(dialect: str, only: Only) -> Any:
