@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ else:
         return _decorated(cls, options)
 
 
-__all__ = ["dataclass"]
+__all__ = ["complete_classes", "dataclass"]
 
 _OPTIONS = {"slots", "frozen", "kw_only", "order", "eq"}
 """With others the standard library's decorator is called at once."""
@@ -68,7 +69,7 @@ class _StandIn:
 class _Pending:
     """A class that has stand-ins, and what the standard library's decorator is to be given for it."""
 
-    __slots__ = ("_body", "_options", "cls")
+    __slots__ = ("__weakref__", "_body", "_options", "cls")
 
     def __init__(self, body: Mapping[str, object], options: Mapping[str, bool]) -> None:
         self._body = body
@@ -90,6 +91,20 @@ class _Pending:
                 setattr(self.cls, name, made[name])
 
 
+_waiting: weakref.WeakSet[_Pending] = weakref.WeakSet()
+"""Classes that have stand-ins."""
+
+
+def complete_classes() -> None:
+    """Generate the methods of all classes that are loaded.
+
+    For a process that forks others: whatever it leaves to the first use, each of them does again.
+    """
+    for pending in list(_waiting):
+        pending.complete("__init__")
+        pending.complete("__eq__")
+
+
 def _decorated(cls: type, options: Mapping[str, bool]) -> type:
     body = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
     annotations = body.get("__annotations__") or {}
@@ -108,6 +123,7 @@ def _decorated(cls: type, options: Mapping[str, bool]) -> type:
         light.setdefault("__hash__", None)
     made = type(cls)(cls.__name__, cls.__bases__, light)
     pending.cls = made
+    _waiting.add(pending)
     return made
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import sys
 from typing import Any
 
@@ -16,10 +17,20 @@ from airflow_atscale_aggs.hooks.secrets import hide_urls
 from airflow_atscale_aggs.plugins import mapped_names
 from airflow_atscale_aggs.plugins.instance_link import AggregateInstanceLink
 
+_log = logging.getLogger(__name__)
+
 _PRELOADED = (
     # What a DAG file imports: each task reads its file anew.
     "airflow_atscale_aggs.dag_factory",
     "airflow.providers.standard.operators.empty",
+    # What Airflow imports in each task.
+    "airflow.dag_processing.bundles.local",
+    "airflow.sdk.bases.sensor",
+    "airflow.sdk.execution_time.cache",
+    "airflow.sdk.observability.stats",
+    "airflow.version",
+    "encodings.unicode_escape",
+    "jinja2.ext",
     # What `build` runs.
     "airflow_atscale_aggs.engine.lifecycle.build.attempt",
     "airflow_atscale_aggs.engine.lifecycle.workspace",
@@ -55,13 +66,22 @@ class LazyApplication:
 
 
 def preload() -> None:
-    """Import what tasks of a batch need, in the process that they are forked from: the scheduler or a Celery worker.
+    """Load what tasks of a batch need, in the process that they are forked from: the scheduler or a Celery worker.
 
-    A task then finds it in memory; importing it costs more than building a small aggregate.
+    A task then finds it in memory. Importing it, generating methods of classes and writing the SQL of statements on
+    the registry cost more than building a small aggregate.
     """
     for module in _PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+    from airflow_atscale_aggs.engine.lazy_dataclass import complete_classes
+    from airflow_atscale_aggs.engine.registry.rehearsal import rehearse
+
+    complete_classes()
+    try:
+        rehearse()
+    except Exception:  # noqa: BLE001 - tasks do the same by themselves, and the scheduler has to start
+        _log.warning("Tasks of aggregates begin cold.", exc_info=True)
 
 
 def _react_app(label: str, destination: str, url_route: str) -> dict[str, Any]:

@@ -436,6 +436,18 @@ def test_an_instance_is_unpickled_where_its_class_was_never_used() -> None:
     assert printed.decode().strip() == str(columns)
 
 
+def test_a_process_that_forks_others_completes_all_classes_at_once() -> None:
+    """Those that are loaded; once more does nothing."""
+    lazy = _module(lazy_dataclass.dataclass)
+    assert _pending(lazy.Longer)
+
+    lazy_dataclass.complete_classes()
+    lazy_dataclass.complete_classes()
+
+    assert {name for name, kind in vars(lazy).items() if isinstance(kind, type) and _pending(kind)} == set()
+    assert lazy.Longer(2) == lazy.Longer(2)
+
+
 def test_every_class_of_the_engine_can_be_completed() -> None:
     """What is wrong with a class is told at its first use, so each is used here."""
     seen = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.util import LRUCache
 
 from airflow_atscale_aggs.engine.errors import RegistryUnavailableError, RegistryVersionError
 from airflow_atscale_aggs.engine.registry.first_schema import make_first_schema, tables_without_version
@@ -22,8 +23,32 @@ from airflow_atscale_aggs.engine.registry.tables import SCHEMA_VERSION, VERSION_
 UPGRADE_COMMAND = "atscale-aggs registry upgrade"
 _BUSY_SECONDS = 30
 
+_MOST_STATEMENTS = 500
+"""SQLAlchemy's own limit for an engine."""
+
 POOL_SECONDS = 10
 """How long a thread waits for a connection of a pool that has a size."""
+
+
+class _WrittenStatements:
+    """The SQL of statements as SQLAlchemy has written it, for all SQLite registries of this process.
+
+    SQLAlchemy keeps it for each engine, and writes it anew for the next one. What it writes depends on SQLite's
+    version, which a process has one of; not so with PostgreSQL, whose engines keep their own.
+    """
+
+    def __init__(self) -> None:
+        self._written: LRUCache[Hashable, Any] = LRUCache(_MOST_STATEMENTS)
+
+    def get(self, key: tuple[Hashable, ...]) -> Any:
+        """What was written for a key, which begins with the engine's dialect; None: nothing yet."""
+        return self._written.get(key[1:])
+
+    def __setitem__(self, key: tuple[Hashable, ...], written: Any) -> None:
+        self._written[key[1:]] = written
+
+
+_SQLITE_STATEMENTS = _WrittenStatements()
 
 
 class RegistryDatabase:
@@ -276,7 +301,12 @@ def _engine(url: URL, connect_seconds: int | None, pool: Mapping[str, int]) -> E
             raise RegistryUnavailableError(url.render_as_string(hide_password=True), reason) from error
     # A database in memory has one connection for each thread.
     is_file = url.database not in {None, "", ":memory:"}
-    engine = sqlalchemy.create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **(pool if is_file else {}))
+    engine = sqlalchemy.create_engine(
+        url,
+        connect_args={"timeout": _BUSY_SECONDS},
+        execution_options={"compiled_cache": _SQLITE_STATEMENTS},
+        **(pool if is_file else {}),
+    )
 
     @event.listens_for(engine, "do_connect")
     def _make_file(dialect: object, record: object, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:  # noqa: ARG001
