@@ -54,7 +54,7 @@ class BuildAggregateOperator(AggregatesOperator):
         self._open: Workspace | None = None
         self._lineage: dict[str, Any] = {}
         self._logged: set[str] = set()
-        self._model = ""
+        self._model = self._schema = ""
 
     def execute(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - given after a deferral
         """Build the aggregate, log each step, and return rows, seconds and source."""
@@ -77,7 +77,7 @@ class BuildAggregateOperator(AggregatesOperator):
                 workspace.registry.instances.keep_done(instance.id, allowance=allowance)
             built = build_instance(
                 workspace,
-                self.instance_id,
+                instance,
                 owner=owner,
                 allowance=allowance,
                 rebuild=is_cleared,
@@ -104,9 +104,8 @@ class BuildAggregateOperator(AggregatesOperator):
         return build_lineage(url=self._hook().warehouse_url(), **self._lineage)
 
     def _remember_lineage(self, workspace: Workspace, built: InstanceRecord) -> None:
-        schema = workspace.read.batches.get(built.batch_id).schema
         names = [name for name in (built.table, built.step.view) if name]
-        self._lineage["outputs"] = [f"{schema}.{name}" if schema else name for name in names]
+        self._lineage["outputs"] = [f"{self._schema}.{name}" if self._schema else name for name in names]
         self._lineage["rows"] = built.rows
         self._lineage["dialect"] = workspace.warehouse.dialect.sqlglot_name
 
@@ -130,6 +129,7 @@ class BuildAggregateOperator(AggregatesOperator):
 
         instance = workspace.read.instances.get(self.instance_id)
         batch = workspace.read.batches.get(instance.batch_id)
+        self._schema = batch.schema
         if batch.status in {BatchStatus.DONE, BatchStatus.CANCELLED}:
             model = workspace.read.models.get(batch.model_id).name
             raise BatchEndedError(model, instance.step.aggregate, batch.id, batch.status)

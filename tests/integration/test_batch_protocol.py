@@ -132,6 +132,21 @@ def test_a_late_zombie_touches_nobodys_table(star: Star) -> None:
     assert star.tables() == {done.table}
 
 
+def test_an_instance_that_was_read_a_while_ago_is_built_as_it_is_now(star: Star) -> None:
+    """Its attempt before is fenced off; and where its batch was closed meanwhile, nothing is built."""
+    begun = star.begin()
+    first, second = begun.instances[:2]
+    star.workspace.registry.attempts.claim(first.id, owner=ME, now=utc_now())
+    done = build_instance(star.workspace, first, owner=ME)
+    cancel_batch(star.workspace, begun.batch.id, now=utc_now())
+
+    with pytest.raises(IllegalTransitionError, match="cancelled"):
+        build_instance(star.workspace, second, owner=ME)
+
+    assert done.attempt == 2
+    assert star.workspace.read.attempts.find(instance_id=second.id) == ()
+
+
 def test_the_second_of_two_builds_is_told_who_holds_the_lease(star: Star) -> None:
     """It waits until the lease ends; then the same batch goes on under the new owner."""
     begun = star.begin()

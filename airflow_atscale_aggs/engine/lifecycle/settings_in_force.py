@@ -73,8 +73,7 @@ def describe_settings_in_force(
 
 def _kept(read: RegistryReader, model_id: str) -> Mapping[SettingSource, Mapping[str, str]]:
     """What the registry keeps for a model, the more special after the more general."""
-    kept = {SettingSource.ALL_MODELS: read.settings.values(None)}
-    if model_id:
-        kept[SettingSource.SML] = read.settings.deployed(model_id)
-        kept[SettingSource.MODEL] = read.settings.values(model_id)
-    return kept
+    if not model_id:
+        return {SettingSource.ALL_MODELS: read.settings.values(None)}
+    sources = (SettingSource.ALL_MODELS, SettingSource.SML, SettingSource.MODEL)
+    return dict(zip(sources, read.settings.of_model(model_id), strict=True))

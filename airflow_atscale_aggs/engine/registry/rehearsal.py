@@ -73,7 +73,7 @@ def _read(read: RegistryReader) -> None:
     read.instances.find(batch_id=_ID, status=InstanceStatus.IN_PROGRESS)
     read.instances.built_sources(_ID)
     read.instances.count_by_status(_ID)
-    read.settings.values(None)
+    read.settings.of_model(_ID)
     read.warehouse_proofs.find(_ID)
 
 

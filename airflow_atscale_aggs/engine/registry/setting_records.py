@@ -32,6 +32,15 @@ class SettingReader(RegistryPart):
         query = select(settings.c.key, settings.c.value).where(settings.c.scope == _scope_of(model_id))
         return {row[0]: row[1] for row in self._rows(query)}
 
+    def of_model(self, model_id: str) -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]]:
+        """Product key to value: of all models, as the model's SML folder says, and of the model."""
+        scopes = (ALL_MODELS, deployed_scope(model_id), model_id)
+        query = select(settings.c.scope, settings.c.key, settings.c.value).where(settings.c.scope.in_(scopes))
+        of_all, of_sml, of_model = found = ({}, {}, {})
+        for scope, key, value in self._rows(query):
+            found[scopes.index(scope)][key] = value
+        return of_all, of_sml, of_model
+
     def deployed(self, model_id: str) -> Mapping[str, str]:
         """Product key to value, as the model's SML folder says."""
         return self.values(deployed_scope(model_id))

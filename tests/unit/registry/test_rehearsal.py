@@ -48,7 +48,7 @@ def test_builds_need_no_statement_that_was_not_rehearsed(
             batch = workspace.read.batches.get(instance.batch_id)
             workspace.read.models.get(batch.model_id)
             assert not must_wait(workspace, instance, most=1)
-            sources.add(build_instance(workspace, instance_id, owner="me", lease=_HOUR).source == "sales")
+            sources.add(build_instance(workspace, instance, owner="me", lease=_HOUR).source == "sales")
         assert set(written._written) == before
 
     assert sources == {True, False}

@@ -36,6 +36,10 @@ def test_settings_of_the_sml_stand_beside_those_that_a_person_has_put(registry: 
     registry.models.record_deployments([make_deployment(settings={"a": "sml", "b": "sml"}, content="2")], now=NOW)
     registry.settings.put(MODEL, "a", "hand")
 
+    registry.settings.put(None, "c", "all")
+    registry.settings.put(OTHER_MODEL, "d", "another")
+
+    assert registry.read.settings.of_model(MODEL) == ({"c": "all"}, {"a": "sml", "b": "sml"}, {"a": "hand"})
     assert registry.read.settings.deployed(MODEL) == {"a": "sml", "b": "sml"}
     assert registry.read.settings.values(MODEL) == {"a": "hand"}
     assert registry.read.settings.deployed(OTHER_MODEL) == {}

@@ -106,7 +106,7 @@ class _BuildWay:
 
 def build_instance(
     workspace: Workspace,
-    instance_id: str,
+    instance: str | InstanceRecord,
     *,
     owner: str,
     allowance: str | None = None,
@@ -117,6 +117,8 @@ def build_instance(
     """Build one instance of an open batch, once; callers decide about further attempts.
 
     Args:
+        instance: its id; or as the caller has just read it, with its batch open. Then it is not read again: the claim
+            compares it with what there is.
         owner: who holds the batch's lease; the lease is renewed while the warehouse works.
         allowance: names the current allowance of attempts; another name than before grants a fresh one.
         lease: as `begin_batch` was given it.
@@ -130,21 +132,27 @@ def build_instance(
         StaleStatusError: another attempt or owner took over; what this one built was dropped.
         IllegalTransitionError: the batch is no longer open.
     """
-    instance = workspace.read.instances.get(instance_id)
+    if isinstance(instance, str):
+        instance = workspace.read.instances.get(instance)
+        if instance.status not in BUILT or rebuild:
+            _check_batch(workspace, instance)
     if instance.status in BUILT and not rebuild:
         return instance
-    batch = workspace.read.batches.get(instance.batch_id)
-    if batch.status is not BatchStatus.IN_PROGRESS:
-        raise IllegalTransitionError(
-            "Instance of a batch", instance_id, f"{instance.status}, its batch {batch.status}", "in_progress"
-        )
     settings = workspace.settings_of(instance.model_id)
     claim = workspace.registry.attempts.claim(
-        instance_id, owner=owner, now=utc_now(), rebuild=rebuild, allowance=allowance, seen=instance
+        instance.id, owner=owner, now=utc_now(), rebuild=rebuild, allowance=allowance, seen=instance
     )
     lease = lease or timedelta(seconds=settings.lease_seconds)
     with LeaseKeeper(workspace.registry, instance.batch_id, owner=owner, lease=lease):
         return run_attempt(workspace, claim, known=KnownBatch(settings), on_event=on_event)
+
+
+def _check_batch(workspace: Workspace, instance: InstanceRecord) -> None:
+    """Raise IllegalTransitionError unless the batch of an instance is open."""
+    batch = workspace.read.batches.get(instance.batch_id)
+    if batch.status is not BatchStatus.IN_PROGRESS:
+        found = f"{instance.status}, its batch {batch.status}"
+        raise IllegalTransitionError("Instance of a batch", instance.id, found, "in_progress")
 
 
 def must_wait(workspace: Workspace, instance: InstanceRecord, *, most: int | None) -> bool:
