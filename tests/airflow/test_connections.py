@@ -200,3 +200,22 @@ def test_secrets_of_a_url(url: str, secrets: tuple[str, ...]) -> None:
 def test_a_url_keeps_the_password_that_it_has() -> None:
     assert with_password("postgresql://me:own@h/db", "other") == "postgresql://me:own@h/db"
     assert with_password("sqlite:///r.sqlite", "other") == "sqlite:///r.sqlite"
+
+
+def test_the_extras_are_looked_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each look is a message to Airflow's supervisor, which a task waits for."""
+    looks: list[str] = []
+
+    def look(connection: Connection) -> dict[str, Any]:
+        looks.append(connection.conn_id)
+        return dict(json.loads(connection.extra or "{}"))
+
+    monkeypatch.setattr(Connection, "extra_dejson", property(look))
+    extra = {"registry_url": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse_url": "duckdb:///:memory:"}
+    _connect(monkeypatch, "seen_once", conn_type="atscale_aggs", extra=extra)
+
+    AggregatesHook.get_connection("seen_once")
+    of_airflow = len(looks)
+
+    with AggregatesHook("seen_once").get_conn():
+        assert len(looks) == of_airflow + of_airflow + 1
