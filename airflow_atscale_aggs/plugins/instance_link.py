@@ -7,7 +7,7 @@ metadata database. One of a plugin costs tasks nothing.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
@@ -16,6 +16,7 @@ from airflow_atscale_aggs.hooks.airflow_addresses import base_url
 from airflow_atscale_aggs.plugins.planned_builds import plan_of, read_planned
 
 if TYPE_CHECKING:
+    from airflow.models.taskinstancekey import TaskInstanceKey as ServedKey
     from airflow.sdk.types import TaskInstanceKey
     from sqlalchemy.orm import Session
 
@@ -32,9 +33,11 @@ class AggregateInstanceLink(BaseOperatorLink):
     """From a build task to the aggregate's instance: status, attempts, errors, SQL."""
 
     name = "Aggregate instance"
-    operators: Any = (_stand_in("airflow_atscale_aggs.operators.aggregate_build.BuildAggregateOperator"),)
+    operators: ClassVar[list[Any]] = [
+        _stand_in("airflow_atscale_aggs.operators.aggregate_build.BuildAggregateOperator")
+    ]
 
-    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
+    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey | ServedKey) -> str:
         """The page of the instance; empty when neither the task nor its plan has told which one it is."""
         from airflow.utils.session import create_session
 
@@ -51,7 +54,7 @@ class AggregateInstanceLink(BaseOperatorLink):
         return f"{base_url()}/atscale_aggs/instances/{quote(connection)}/{quote(instance)}"
 
 
-def _told(session: Session, key: TaskInstanceKey) -> dict[str, Any]:
+def _told(session: Session, key: Any) -> dict[str, Any]:
     """What the task was given, by argument; before it has begun, and once Airflow has forgotten it, from the plan."""
     from airflow.models.renderedtifields import RenderedTaskInstanceFields
 

@@ -16,6 +16,7 @@ from airflow.models.dagrun import DagRun
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.models.taskinstancekey import TaskInstanceKey
 from airflow.models.xcom import XComModel
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.state import DagRunState
 from sqlalchemy import create_engine, insert
@@ -96,4 +97,7 @@ def test_airflow_finds_the_link_by_the_name_of_the_operator() -> None:
 
 def test_builds_send_nothing_that_nobody_reads() -> None:
     """The registry and the log have what a build returns."""
-    assert batch_build_dag("retail", dag_id="sends_little").get_task("build").partial_kwargs["do_xcom_push"] is False
+    build = batch_build_dag("retail", dag_id="sends_little").get_task("build")
+
+    assert isinstance(build, MappedOperator)
+    assert build.partial_kwargs["do_xcom_push"] is False

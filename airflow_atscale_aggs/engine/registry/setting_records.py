@@ -36,9 +36,10 @@ class SettingReader(RegistryPart):
         """Product key to value: of all models, as the model's SML folder says, and of the model."""
         scopes = (ALL_MODELS, deployed_scope(model_id), model_id)
         query = select(settings.c.scope, settings.c.key, settings.c.value).where(settings.c.scope.in_(scopes))
-        of_all, of_sml, of_model = found = ({}, {}, {})
+        found: dict[str, dict[str, str]] = {scope: {} for scope in scopes}
         for scope, key, value in self._rows(query):
-            found[scopes.index(scope)][key] = value
+            found[scope][key] = value
+        of_all, of_sml, of_model = found.values()
         return of_all, of_sml, of_model
 
     def deployed(self, model_id: str) -> Mapping[str, str]:

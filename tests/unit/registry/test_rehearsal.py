@@ -33,8 +33,8 @@ def test_builds_need_no_statement_that_was_not_rehearsed(
 ) -> None:
     """From the facts, and from another aggregate, as tasks of Airflow do it: each opens the registry by itself."""
     rehearse()
-    urls = {"registry": f"sqlite:///{tmp_path / 'registry.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
-    with open_workspace(**urls) as workspace:
+    registry, warehouse = f"sqlite:///{tmp_path / 'registry.sqlite'}", f"duckdb:///{tmp_path / 'w.duckdb'}"
+    with open_workspace(registry=registry, warehouse=warehouse) as workspace:
         with workspace.warehouse.session() as session:
             for sql in SETUP_SQL:
                 session.execute(sql)
@@ -43,7 +43,7 @@ def test_builds_need_no_statement_that_was_not_rehearsed(
     sources = set()
     for instance_id in (instance.id for instance in begun.instances):
         before = set(written._written)
-        with open_workspace(**urls) as workspace:
+        with open_workspace(registry=registry, warehouse=warehouse) as workspace:
             instance = workspace.read.instances.get(instance_id)
             batch = workspace.read.batches.get(instance.batch_id)
             workspace.read.models.get(batch.model_id)
