@@ -48,8 +48,13 @@ class SurfaceNames:
         self._unique: dict[str, dict[Meaning, None]] = {}
         self._labels: dict[str, dict[Meaning, None]] = {}
         roles: set[Role] = set()
+        seen: set[GrainAttribute] = set()
         for fact in model.fact_datasets:
             for attribute, bound in paths.attributes_of(fact).items():
+                if attribute in seen:
+                    # Another fact has it under the same names.
+                    continue
+                seen.add(attribute)
                 roles.add(attribute.role)
                 if perspective is not None and perspective.hides(attribute):
                     continue
