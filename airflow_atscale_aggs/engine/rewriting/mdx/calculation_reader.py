@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import sqlglot
 from sqlglot import exp
@@ -106,7 +107,52 @@ class CalculatedMetrics:
         """
         return self._expand(name, metric, (), _Room())
 
+    def check(self, name: str, metric: Callable[[str, Coordinates], object]) -> None:
+        """Raise as `expand` would, without writing the calculation out.
+
+        Args:
+            metric: is called for every base metric that is put in, once for each place in the MDX.
+        """
+        self._check(name, metric, (), _Room())
+
     def _expand(self, name: str, metric: MakeMetric, above: tuple[str, ...], room: _Room) -> exp.Expr:
+        calculation, parsed, measures = self._open(name, above, room)
+
+        def value_of(node: exp.Expr) -> exp.Expr:
+            if not isinstance(node, exp.Column):
+                return node
+            measured = measures[int(node.name)]
+            if measured.measure in self._model.metrics:
+                value = metric(measured.measure, measured.coordinates)
+            else:
+                _check_no_set(calculation, measured)
+                value = self._expand(
+                    measured.measure, _at_coordinates(measured.coordinates, metric), (*above, name), room
+                )
+            return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) else value
+
+        return parsed.copy().transform(value_of, copy=False)
+
+    def _check(
+        self, name: str, metric: Callable[[str, Coordinates], object], above: tuple[str, ...], room: _Room
+    ) -> None:
+        calculation, parsed, measures = self._open(name, above, room)
+        checked: set[int] = set()
+        for column in parsed.find_all(exp.Column, bfs=False):
+            number = int(column.name)
+            measured = measures[number]
+            if measured.measure not in self._model.metrics:
+                _check_no_set(calculation, measured)
+                self._check(measured.measure, _at_coordinates(measured.coordinates, metric), (*above, name), room)
+            elif number not in checked:
+                # A term of a sum is written twice.
+                checked.add(number)
+                metric(measured.measure, measured.coordinates)
+
+    def _open(
+        self, name: str, above: tuple[str, ...], room: _Room
+    ) -> tuple[Calculation, exp.Expr, tuple[MeasureAt, ...]]:
+        """A calculation as `parse` gives it, after what its expansion must not exceed was checked."""
         calculation = self._model.calculations[name]
         if name in above:
             raise UnsupportedQueryError(name, "the calculated metric refers to itself", "Correct the model.")
@@ -116,24 +162,7 @@ class CalculatedMetrics:
         room.remaining -= sum(1 for _ in parsed.walk())
         if room.remaining < 0:
             raise _refusal(calculation, f"has more than {_MOST_PARTS:,} parts with all that it stands on written out")
-
-        def value_of(node: exp.Expr) -> exp.Expr:
-            if not isinstance(node, exp.Column):
-                return node
-            measured = measures[int(node.name)]
-            if measured.measure in self._model.metrics:
-                value = metric(measured.measure, measured.coordinates)
-            else:
-                if any(isinstance(coordinate, Over) for coordinate in measured.coordinates):
-                    raise _refusal(
-                        calculation, f"takes a set's value of `{measured.measure}`, which is itself calculated"
-                    )
-                value = self._expand(
-                    measured.measure, _at_coordinates(measured.coordinates, metric), (*above, name), room
-                )
-            return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) else value
-
-        return parsed.copy().transform(value_of, copy=False)
+        return calculation, parsed, measures
 
     def parse(self, calculation: Calculation) -> tuple[exp.Expr, tuple[MeasureAt, ...]]:
         """The calculation as SQL over numbered columns, and what these stand for.
@@ -191,7 +220,18 @@ class CalculatedMetrics:
         return existing
 
 
-def _at_coordinates(coordinates: Coordinates, metric: MakeMetric) -> MakeMetric:
+def _check_no_set(calculation: Calculation, measured: MeasureAt) -> None:
+    """Refuse a set's value of a measure that is itself calculated."""
+    if any(isinstance(coordinate, Over) for coordinate in measured.coordinates):
+        raise _refusal(calculation, f"takes a set's value of `{measured.measure}`, which is itself calculated")
+
+
+_Value = TypeVar("_Value")
+
+
+def _at_coordinates(
+    coordinates: Coordinates, metric: Callable[[str, Coordinates], _Value]
+) -> Callable[[str, Coordinates], _Value]:
     """Coordinates of a calculation hold for everything below it."""
     return lambda base, own: metric(base, (*coordinates, *own))
 
@@ -203,16 +243,15 @@ def find_untranslatable(model: SemanticModel, names: SurfaceNames) -> Iterator[t
     """
     calculations, base = CalculatedMetrics(model), BaseMetrics(model)
 
-    def check_metric(metric: str, coordinates: Coordinates) -> exp.Expr:
+    def check_metric(metric: str, coordinates: Coordinates) -> None:
         resolve(metric, coordinates, names)
-        return exp.Null()
 
     for name, calculation in model.calculations.items():
         _, missing, cycles = base.of(name)
         if missing or cycles:
             continue
         try:
-            calculations.expand(name, check_metric)
+            calculations.check(name, check_metric)
         except UnsupportedQueryError as error:
             yield calculation, error.reason.removeprefix(_IT_IS)
 

@@ -177,9 +177,27 @@ def test_the_base_metrics_of_deep_and_wide_calculations_are_looked_at_once() -> 
 def test_what_is_not_translated_is_refused_by_name(calculations: dict[str, str], reason: str) -> None:
     with pytest.raises(UnsupportedQueryError) as error:
         _expand(calculations)
+    with pytest.raises(UnsupportedQueryError) as same:
+        CalculatedMetrics(shop_model_with(calculations)).check(list(calculations)[-1], lambda *_: None)
 
     assert reason in error.value.reason
     assert error.value.clause in calculations
+    assert same.value.args == error.value.args
+
+
+def test_a_check_is_told_of_what_is_measured_without_writing_it_out() -> None:
+    """In the order in which it would be written out, and once where a term is written twice."""
+    calculations = {
+        "Change": f"{_AMOUNT} - ({_BEFORE}, {_AMOUNT})",
+        "c": f"({_BEFORE}, [Measures].[Change]) + {_QUANTITY}",
+    }
+    told: list[tuple[str, tuple[Coordinate, ...]]] = []
+
+    model = shop_model_with(calculations)
+    CalculatedMetrics(model).check("c", lambda name, coordinates: told.append((name, coordinates)))
+
+    assert list(dict.fromkeys(told)) == list(dict.fromkeys(_measured(calculations)))
+    assert told.count(("Quantity", ())) == 1
 
 
 def test_a_refusal_says_where_the_calculation_stands() -> None:
