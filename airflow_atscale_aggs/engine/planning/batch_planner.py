@@ -7,6 +7,7 @@ because it knows real row counts. A part that cannot be built here is refused by
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
@@ -295,7 +296,7 @@ class _StepComposer:
     ) -> None:
         self._given, self._prepared, self._derivations, self._nearest = given, prepared, derivations, nearest
         self._said: dict[Callable[[exp.Table], exp.Expr], str] = {}
-        self._derives = [sum(number in sources for sources in parents) for number in range(len(prepared))]
+        self._derives = Counter(source for sources in parents for source in sources)
         self._verifications = VerificationComposer(
             [step_part.candidate.part for step_part in prepared], given.sources, given.constraints
         )
