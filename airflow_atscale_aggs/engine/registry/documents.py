@@ -70,6 +70,11 @@ class _StepOutline(msgspec.Struct, gc=False):
     increment: _IncrementOutline | None = None
 
 
+class _ViewOutline(msgspec.Struct, gc=False):
+    view: str
+    drop_view_sql: str = ""
+
+
 class _ChecksumDocument(msgspec.Struct, gc=False):
     columns: tuple[str, ...]
     buckets: msgspec.Raw
@@ -151,6 +156,12 @@ def decode_outline(document: bytes) -> StepOutline:
         reason=step.reason,
         full_reason=step.full_reason,
     )
+
+
+def decode_view(document: bytes) -> tuple[str, str]:
+    """The stable view of a build step, and the statement that drops it. The rest is passed over."""
+    step = _decode(document, _ViewOutline)
+    return step.view, step.drop_view_sql
 
 
 def encode_definition(definition: AggregateDefinition) -> bytes:

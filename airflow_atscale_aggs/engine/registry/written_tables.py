@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
@@ -58,6 +58,17 @@ class WrittenTableReader(RegistryPart):
     def views_that_serve(self) -> frozenset[str]:
         """Names of the stable views of the instances that serve."""
         return self._views(instances.c.status == InstanceStatus.ACTIVE)
+
+    def superseded_views(self, model_id: str) -> Mapping[tuple[str, str], str]:
+        """The stable views of superseded instances, by schema and name, with the statement that drops each."""
+        query = (
+            select(batches.c.schema, steps.c.document)
+            .join_from(instances, batches, batches.c.id == instances.c.batch_id)
+            .join(steps, steps.c.instance_id == instances.c.id)
+            .where(instances.c.model_id == model_id, instances.c.status == InstanceStatus.SUPERSEDED)
+        )
+        found = ((schema, *documents.decode_view(document)) for schema, document in self._rows(query))
+        return {(schema, view): drop_sql for schema, view, drop_sql in found}
 
     def _views(self, condition: ColumnElement[bool]) -> frozenset[str]:
         # By model, as the index is.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -13,6 +14,7 @@ from airflow_atscale_aggs.engine.registry.registry import Registry
 from tests.support.registry_content import (
     HOUR,
     LATER,
+    MODEL,
     NOW,
     REVENUE,
     UNITS,
@@ -266,3 +268,18 @@ def test_what_came_back_is_looked_up_by_name(registry: Registry) -> None:
 
     assert plans
     assert scanned(plans, "attempts", "segments", "instances", "steps") == []
+
+
+def test_views_of_superseded_instances_are_told_with_what_drops_them(registry: Registry) -> None:
+    """By schema and name; those that only serve are not among them."""
+    first = [replace(step, drop_view_sql=f"DROP VIEW {step.view}") for step in make_steps([REVENUE, UNITS], "a")]
+    open_batch(registry, "a", steps=first, schema="aggs")
+    build(registry, *(step.instance_id for step in first))
+    registry.batches.activate("a", owner="me", now=NOW, drop_after=LATER)
+    assert registry.read.tables.superseded_views(MODEL) == {}
+    open_batch(registry, "b", steps=[make_step(REVENUE)], now=LATER)
+    build(registry, "b-revenue", now=LATER)
+    registry.batches.activate("b", owner="me", now=LATER, drop_after=LATER)
+
+    assert registry.read.tables.superseded_views(MODEL) == {("aggs", "agg_revenue"): "DROP VIEW agg_revenue"}
+    assert registry.read.tables.superseded_views("another model") == {}

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from operator import itemgetter
 
-from airflow_atscale_aggs.engine.aggregates.instance import BUILT, BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.instance import BUILT, BatchStatus
 from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransitionError
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.agreement import disagreements
@@ -77,7 +76,8 @@ def activate_batch(
         raise BatchFailedError(workspace.read.models.get(batch.model_id).name, batch_id, unbuilt, settings.max_failures)
     drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
     # Rights before anybody reads the new tables.
-    registry.batches.add_notes(batch_id, (*carry_rights(workspace, batch), *disagreements(workspace, batch, instances)))
+    notes = (*carry_rights(workspace, batch, instances), *disagreements(workspace, batch, instances))
+    registry.batches.add_notes(batch_id, notes)
     return _switch_and_report(
         workspace, registry.batches.activate(batch_id, owner=owner, now=now, drop_after=drop_after)
     )
@@ -126,18 +126,16 @@ def drop_gone_views(workspace: Workspace, model_id: str, *, patience: float = SW
 
 
 def _gone_views(workspace: Workspace, model_id: str, active: Sequence[InstanceRecord]) -> list[ViewTask]:
-    superseded = workspace.read.instances.find(model_id=model_id, status=InstanceStatus.SUPERSEDED)
+    read = workspace.read
+    superseded = read.tables.superseded_views(model_id)
     if not superseded:
         return []
-    schemas = {batch.id: batch.schema for batch in workspace.read.batches.find(model_id)}
+    schemas = {batch_id: read.batches.get(batch_id).schema for batch_id in {other.batch_id for other in active}}
     serving = {(schemas[instance.batch_id], instance.step.view) for instance in active}
-    step_by_view = {
-        (schemas[instance.batch_id], instance.step.view): instance.step
-        for instance in superseded
-        if instance.step.drop_view_sql
-    }
     return [
-        drop_task(step, key[0]) for key, step in sorted(step_by_view.items(), key=itemgetter(0)) if key not in serving
+        drop_task(view, schema, drop_sql)
+        for (schema, view), drop_sql in sorted(superseded.items())
+        if drop_sql and (schema, view) not in serving
     ]
 
 

@@ -5,7 +5,7 @@ The successor has them before anybody reads it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import WarehouseError
@@ -18,19 +18,22 @@ _CARRIED = frozenset({"grant", "comment"})
 """Not the owner: who builds tables must be able to drop them."""
 
 
-def carry_rights(workspace: Workspace, batch: BatchRecord) -> tuple[str, ...]:
+def carry_rights(workspace: Workspace, batch: BatchRecord, instances: Iterable[InstanceRecord]) -> tuple[str, ...]:
     """Give the new tables of a batch the grants and comments of the tables that serve now.
 
     Returns notes about failures.
 
     A role that reads the tables directly, such as that of a query router, can go on reading them.
+
+    Args:
+        instances: those of the batch.
     """
+    built = [instance for instance in instances if instance.status is InstanceStatus.DONE]
+    if not built or workspace.warehouse.dialect.catalog is None:
+        return ()
     read = workspace.read
     serving = {instance.step.view: instance for instance in read.instances.serving(batch.model_id)}
-    built = read.instances.find(batch_id=batch.id, status=InstanceStatus.DONE)
     pairs = [(serving[new.step.view], new) for new in built if new.step.view in serving]
-    if not pairs or workspace.warehouse.dialect.catalog is None:
-        return ()
     notes: list[str] = []
     schemas = {batch_id: read.batches.get(batch_id).schema for batch_id in {old.batch_id for old, _ in pairs}}
     with workspace.warehouse.session() as session:

@@ -70,9 +70,9 @@ def show_task(instance: InstanceRecord, schema: str) -> ViewTask:
     return ViewTask(view=instance.step.view, schema=schema, step=instance.step.of_attempt(instance.attempt))
 
 
-def drop_task(step: BuildStep, schema: str) -> ViewTask:
+def drop_task(view: str, schema: str, drop_sql: str) -> ViewTask:
     """The task that lets a stable view go."""
-    return ViewTask(view=step.view, schema=schema, step=None, drop_sql=step.drop_view_sql)
+    return ViewTask(view=view, schema=schema, step=None, drop_sql=drop_sql)
 
 
 def switch(

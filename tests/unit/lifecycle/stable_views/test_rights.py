@@ -12,6 +12,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
 from airflow_atscale_aggs.engine.lifecycle.build.batch import begin_batch
 from airflow_atscale_aggs.engine.lifecycle.stable_views.rights import carry_rights
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.records import BatchRecord
 from tests.support.stars.incremental_star import START, Sale, load
 from tests.support.stars.stable_views import change_catalog, forget_catalog
 from tests.support.stars.standing_star import MODEL, OWNER, begin, open_batch, rows_of, run_sql, serving
@@ -33,11 +34,16 @@ def _comments_on(workspace: Workspace, table: str) -> set[tuple[str | None, str]
     return {(column, comment) for name, column, comment in rows_of(workspace, _COMMENTS) if name == table}
 
 
+def _carried(workspace: Workspace, batch: BatchRecord) -> tuple[str, ...]:
+    """The notes of a carrying, as an activation asks for it."""
+    return carry_rights(workspace, batch, workspace.read.instances.find(batch_id=batch.id))
+
+
 def test_the_new_table_of_an_aggregate_has_what_the_old_one_had(staged_star: Workspace) -> None:
     old = serving(staged_star, "by_city").table
     run_sql(staged_star, f"COMMENT ON TABLE aggs.{old} IS 'for the board'", f"COMMENT ON COLUMN aggs.{old}.city IS 'x'")
 
-    assert carry_rights(staged_star, open_batch(staged_star)) == ()
+    assert _carried(staged_star, open_batch(staged_star)) == ()
 
     assert _comments_on(staged_star, _new_table(staged_star)) == {(None, "for the board"), ("city", "x")}
     assert _comments_on(staged_star, _new_table(staged_star, "by_day_and_shop")) == set()
@@ -52,7 +58,7 @@ def test_what_belongs_to_a_column_that_is_gone_goes_with_it(staged_star: Workspa
         f"ALTER TABLE aggs.{new} RENAME COLUMN city TO town",
     )
 
-    assert carry_rights(staged_star, open_batch(staged_star)) == ()
+    assert _carried(staged_star, open_batch(staged_star)) == ()
 
     assert _comments_on(staged_star, new) == {("row_count", "how many")}
 
@@ -66,7 +72,7 @@ def test_the_view_of_an_incremental_aggregate_takes_the_place_of_a_table(increme
     begun = begin_batch(incremental_star, MODEL, build_type=BuildType.INCREMENTAL, owner=OWNER, now=now)
     build_instance(incremental_star, begun.instances[0].id, owner=OWNER)
 
-    assert carry_rights(incremental_star, begun.batch) == ()
+    assert _carried(incremental_star, begun.batch) == ()
 
     assert _comments_on(incremental_star, _new_table(incremental_star)) == {(None, "for the board")}
 
@@ -83,7 +89,7 @@ def test_a_failure_is_a_note_and_gives_nothing(staged_star: Workspace) -> None:
         ),
     )
 
-    (note,) = carry_rights(staged_star, open_batch(staged_star))
+    (note,) = _carried(staged_star, open_batch(staged_star))
 
     new = _new_table(staged_star)
     assert note.startswith(f"Grants on {old} were not carried over to {new} of `by_city`: Parser Error")
@@ -98,13 +104,13 @@ def test_the_owner_is_not_carried_over(staged_star: Workspace) -> None:
         belongings=f"SELECT '{old}', 'owner', NULL, 'ALTER TABLE ' || {{target}} WHERE '{old}' IN ({{names}})",
     )
 
-    assert carry_rights(staged_star, open_batch(staged_star)) == ()
+    assert _carried(staged_star, open_batch(staged_star)) == ()
 
 
 def test_a_first_table_has_no_predecessor(deployed_star: Workspace) -> None:
     begin(deployed_star)
 
-    assert carry_rights(deployed_star, open_batch(deployed_star)) == ()
+    assert _carried(deployed_star, open_batch(deployed_star)) == ()
 
 
 def test_a_warehouse_whose_catalog_nobody_knows_is_not_asked(staged_star: Workspace) -> None:
@@ -113,5 +119,5 @@ def test_a_warehouse_whose_catalog_nobody_knows_is_not_asked(staged_star: Worksp
     batch, new = open_batch(staged_star), _new_table(staged_star)
     forget_catalog(staged_star.warehouse)
 
-    assert carry_rights(staged_star, batch) == ()
+    assert _carried(staged_star, batch) == ()
     assert _comments_on(staged_star, new) == set()

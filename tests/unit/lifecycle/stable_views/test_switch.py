@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.lifecycle.stable_views.switch import ViewTask, drop_task, show_task, switch
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
@@ -32,6 +33,10 @@ def _switch(workspace: Workspace, tasks: Sequence[ViewTask]) -> dict[str, str]:
     problems = switch(workspace, model_id(workspace), tasks, patience=0)
     assert {schema for schema, _ in problems} <= {"aggs"}
     return {view: why for (_, view), why in problems.items()}
+
+
+def _drop_task(step: BuildStep) -> ViewTask:
+    return drop_task(step.view, "aggs", step.drop_view_sql)
 
 
 def _shown(workspace: Workspace, view: str) -> bool:
@@ -60,7 +65,7 @@ def test_a_task_shows_the_table_of_the_winning_attempt(built_star: Workspace) ->
     assert (task.view, task.schema) == (CITY, "aggs")
     assert task.step is not None
     assert f'FROM "aggs"."{instance.table}"' in task.step.view_statements[-1]
-    assert drop_task(instance.step, "aggs") == ViewTask(
+    assert _drop_task(instance.step) == ViewTask(
         view=CITY, schema="aggs", step=None, drop_sql=f'DROP VIEW IF EXISTS "aggs"."{CITY}"'
     )
 
@@ -128,7 +133,7 @@ def test_the_view_of_an_aggregate_that_is_gone_is_dropped_unless_somebody_reads_
     if is_read:
         run_sql(built_star, f"CREATE VIEW report AS SELECT city FROM aggs.{CITY}")
 
-    problems = _switch(built_star, [drop_task(serving(built_star, "by_city").step, "aggs")])
+    problems = _switch(built_star, [_drop_task(serving(built_star, "by_city").step)])
 
     assert (CITY in tables_of(built_star)) is is_read
     assert problems.keys() == ({CITY} if is_read else set())
@@ -139,7 +144,7 @@ def test_one_view_goes_and_another_one_is_switched_together(staged_star: Workspa
     step = serving(staged_star, "by_city").step
     day = [task for task in tasks if task.view == DAY]
 
-    assert _switch(staged_star, [drop_task(step, "aggs"), *day]) == {}
+    assert _switch(staged_star, [_drop_task(step), *day]) == {}
 
     assert CITY not in tables_of(staged_star)
     assert _shown(staged_star, DAY)
@@ -166,7 +171,7 @@ def test_a_warehouse_whose_catalog_nobody_knows_runs_the_statements_of_the_plan(
     city, day = (next(task for task in tasks if task.view == view) for view in (CITY, DAY))
     assert city.step is not None
 
-    assert _switch(staged_star, [drop_task(city.step, "aggs"), day]) == {}
+    assert _switch(staged_star, [_drop_task(city.step), day]) == {}
 
     assert CITY not in tables_of(staged_star)
     assert _shown(staged_star, DAY)
