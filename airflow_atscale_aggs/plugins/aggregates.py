@@ -6,6 +6,7 @@ Airflow imports plugins in all its processes, so the web application is imported
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import logging
 import sys
@@ -65,11 +66,12 @@ class LazyApplication:
         await self._application(scope, receive, send)
 
 
+@functools.cache
 def preload() -> None:
     """Load what tasks of a batch need, in the process that they are forked from: the scheduler or a Celery worker.
 
     A task then finds it in memory. Importing it, generating methods of classes and writing the SQL of statements on
-    the registry cost more than building a small aggregate.
+    the registry cost more than building a small aggregate. It is done once: Airflow loads plugins again in each task.
     """
     for module in _PRELOADED:
         with contextlib.suppress(ImportError):
