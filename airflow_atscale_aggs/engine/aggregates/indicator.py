@@ -15,9 +15,12 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _MICRO = 10**6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,16 +109,22 @@ def utc_now() -> datetime:
 
 def process_owner() -> str:
     """``host:pid:start`` of this process: who holds a lease, told apart from a later process with the same pid."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_process_start(os.getpid())}"
+    return f"{_host()}:{os.getpid()}:{_process_start(os.getpid())}"
 
 
 def is_dead_process(owner: str) -> bool:
     """True when the owner was a process of this very machine that runs no more, so that its lease means nothing."""
     host, _, rest = owner.partition(":")
     pid, _, start = rest.partition(":")
-    if host != socket.gethostname() or not pid.isdigit() or not start:
+    if host != _host() or not pid.isdigit() or not start:
         return False
     return _process_start(int(pid)) != start
+
+
+def _host() -> str:
+    import socket  # noqa: PLC0415 - who only asks holds no lease
+
+    return socket.gethostname()
 
 
 def _process_start(pid: int) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from airflow_atscale_aggs.engine.warehouse.base import Warehouse, WarehouseSession
@@ -51,6 +50,8 @@ def do_each(
     if warehouse is None or beside < 1:
         work(session)
     else:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most warehouses answer at once
+
         with ThreadPoolExecutor(beside, thread_name_prefix="beside") as pool:
             others = [pool.submit(work_beside, warehouse) for _ in range(beside)]
             work(session)
