@@ -8,7 +8,8 @@ from typing import Any
 
 from airflow_atscale_aggs.engine.errors import ModelFileError, near_names
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
-from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping, YamlError, read_yaml
+from airflow_atscale_aggs.engine.model.sml_mapping import SmlMapping
+from airflow_atscale_aggs.engine.model.yaml_reader import YamlError, read_yaml
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file. A manifest of ten thousand metrics has about 20 MB."""

@@ -21,8 +21,8 @@ from airflow_atscale_aggs.engine.model.semantic_model import (
     Metric,
     SemiAdditive,
 )
+from airflow_atscale_aggs.engine.model.sml_mapping import SmlMapping
 from airflow_atscale_aggs.engine.model.validation import IssueList
-from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
 
 PLAIN = "{0}"
 

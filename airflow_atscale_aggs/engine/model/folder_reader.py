@@ -9,19 +9,29 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 from airflow_atscale_aggs.engine.errors import ModelFileError, did_you_mean, near_names
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.files import env_values, file_texts
 from airflow_atscale_aggs.engine.model.packages import Package, is_package_file, package_folder
 from airflow_atscale_aggs.engine.model.sml import OBJECT_TYPES, check_document
+from airflow_atscale_aggs.engine.model.sml_mapping import (
+    VALUES_VERSION,
+    SmlMapping,
+    values_from_json,
+    values_to_json,
+)
 from airflow_atscale_aggs.engine.model.validation import IssueList
-from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping, YamlError, read_yaml
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 _LARGE = 1 << 20
 """A number of characters. Data of other tools can be that large; reading it takes seconds and gives nothing."""
+
+
+_MOST_TIMES_LONGER = 4
+"""Values are kept that are no longer than so many times the texts, which may say a thing once and repeat it by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +79,17 @@ class ModelFolder:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_bytes(self) -> bytes:
-        """The files, compressed; `folder_from_bytes` reads them again without the folder."""
-        content = {"texts": dict(self.texts), "variables": dict(self.variables)}
-        return zlib.compress(json.dumps(content, separators=(",", ":")).encode(), level=1)
+        """The files, compressed; `folder_from_bytes` reads them again without the folder.
+
+        Beside the texts are the values that were read from them, which are read sooner.
+        """
+        texts = _texts_as_json(self.texts, self.variables)
+        documents = [document for documents in self.documents.values() for document in documents.values()]
+        values = values_to_json({document.file: document.value for document in documents})
+        if len(values) > _MOST_TIMES_LONGER * len(texts):
+            values = values_to_json({})
+        kept = json.dumps({"version": VALUES_VERSION, "hash": _hash_of(texts, values), "json": values})
+        return zlib.compress(f'{texts[:-1]},"values":{kept}}}'.encode(), level=1)
 
 
 def read_model_folder(folder: Path) -> ModelFolder:
@@ -105,7 +123,27 @@ def folder_from_bytes(content: bytes, name: str) -> ModelFolder:
         texts, variables = (_texts_in(stored, name) for name in ("texts", "variables"))
     except (zlib.error, ValueError) as error:
         raise unreadable_deployment(name, str(error)) from None
-    return _folder_of(name, texts, variables, IssueList(), None)
+    return _folder_of(name, texts, variables, IssueList(), _kept_values(stored, texts, variables))
+
+
+def _kept_values(stored: dict[str, Any], texts: dict[str, str], variables: dict[str, str]) -> dict[str, SmlMapping]:
+    """The values by file that are kept beside texts.
+
+    The texts are the truth: nothing where another version has written the values, or where either was changed since.
+    """
+    kept = stored.get("values")
+    if not isinstance(kept, dict) or kept.get("version") != VALUES_VERSION or not isinstance(kept.get("json"), str):
+        return {}
+    is_of_texts = kept.get("hash") == _hash_of(_texts_as_json(texts, variables), kept["json"])
+    return values_from_json(kept["json"]) if is_of_texts else {}
+
+
+def _texts_as_json(texts: Mapping[str, str], variables: Mapping[str, str]) -> str:
+    return json.dumps({"texts": dict(texts), "variables": dict(variables)}, separators=(",", ":"))
+
+
+def _hash_of(texts: str, values: str) -> str:
+    return hashlib.sha256(f"{texts}\n{values}".encode()).hexdigest()
 
 
 def unreadable_deployment(model: str, why: str) -> ModelFileError:
@@ -155,8 +193,14 @@ class _OnDisk:
 
 
 def _folder_of(
-    name: str, texts: dict[str, str], env: dict[str, str], issues: IssueList, on_disk: _OnDisk | None
+    name: str,
+    texts: dict[str, str],
+    env: dict[str, str],
+    issues: IssueList,
+    source: _OnDisk | dict[str, SmlMapping],
 ) -> ModelFolder:
+    """A folder of these texts, which are on disk, or some of which have been read before."""
+    on_disk, known = (source, {}) if isinstance(source, _OnDisk) else (None, source)
     folder = ModelFolder(name, texts, {}, issues=issues)
     used: dict[str, str] = {}
     pending = [*texts.items()]
@@ -166,7 +210,8 @@ def _folder_of(
         )  # variables of packages are known before they are used
     texts_of_model: dict[str, str] = {}
     for file, text in pending:
-        document = _read_document(file, _substitute_variables(text, env, used, file, issues), issues)
+        written = _substitute_variables(text, env, used, file, issues)
+        document = Document(known[file], file) if file in known else _read_document(file, written, issues)
         if document is None:
             continue
         texts_of_model[file] = text
@@ -201,6 +246,8 @@ def _read_document(file: str, text: str, issues: IssueList) -> Document | None:
     if not is_sml and len(text) > _LARGE and "unique_name" not in text and "packages" not in text:
         _skip(file, "it has no `object_type`", issues)
         return None
+    from airflow_atscale_aggs.engine.model.yaml_reader import YamlError, read_yaml  # noqa: PLC0415 - values are kept
+
     try:
         value = read_yaml(text)
     except YamlError as error:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.files import SUFFIXES
+from airflow_atscale_aggs.engine.model.sml_mapping import SmlMapping
 from airflow_atscale_aggs.engine.model.validation import MISSING_PACKAGE, IssueList
-from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
 
 _USER = re.compile(r"(?<=://)[^/@]*@")
 

@@ -16,8 +16,8 @@ from typing import Any
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.folder_reader import Document
 from airflow_atscale_aggs.engine.model.semantic_model import Dimension, Hierarchy, Perspective, Relationship
+from airflow_atscale_aggs.engine.model.sml_mapping import SmlMapping
 from airflow_atscale_aggs.engine.model.validation import IssueList
-from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 
 from airflow_atscale_aggs.engine.model.semantic_model import Metric
+from airflow_atscale_aggs.engine.model.sml_mapping import SmlMapping
 from airflow_atscale_aggs.engine.model.validation import IssueList
-from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
 
 NAMED_QUANTILES: Mapping[str, tuple[str, ...]] = {
     "median": ("0.5",),

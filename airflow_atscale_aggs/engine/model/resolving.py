@@ -45,7 +45,7 @@ from airflow_atscale_aggs.engine.model.semantic_model import (
     SemanticModel,
 )
 from airflow_atscale_aggs.engine.model.sml import CALCULATION_METHODS
-from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
+from airflow_atscale_aggs.engine.model.sml_mapping import SmlMapping
 
 
 def model_names(folder: ModelFolder) -> tuple[str, ...]:

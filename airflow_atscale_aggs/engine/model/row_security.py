@@ -19,8 +19,8 @@ from airflow_atscale_aggs.engine.model.folder_reader import Document, ModelFolde
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinStep
 from airflow_atscale_aggs.engine.model.semantic_model import RowSecurity, SecurityLink, SemanticModel
+from airflow_atscale_aggs.engine.model.sml_mapping import SmlMapping
 from airflow_atscale_aggs.engine.model.validation import IssueList
-from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
 
 ID_TYPES = ("user", "group")
 SCOPES = ("all", "fact", "related", "fact-only")

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from airflow_atscale_aggs.engine.errors import did_you_mean, near_names
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
+from airflow_atscale_aggs.engine.model.sml_mapping import SmlMapping
 from airflow_atscale_aggs.engine.model.validation import IssueList
-from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
 
 _COLUMN_OF_VALUE = "dataset!! name_column! key_columns!!:[column] sort_column:any"
 _COMMON_ATTRIBUTE = (

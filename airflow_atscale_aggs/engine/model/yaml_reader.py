@@ -13,21 +13,13 @@ from typing import Any, ClassVar
 import yaml
 
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
+from airflow_atscale_aggs.engine.model.sml_mapping import SmlMapping
 
 try:
     from yaml import CSafeLoader as _Loader
 except ImportError:  # pragma: no cover - PyYAML built without libyaml
     # Both loaders have what is used here, but no class in common that has it.
     from yaml import SafeLoader as _Loader  # type: ignore[assignment]
-
-
-class SmlMapping(dict[str, Any]):
-    """A YAML mapping and the 1-based line where it begins; ``duplicates`` are keys that stood there twice."""
-
-    __slots__ = ("duplicates", "line")
-
-    line: int
-    duplicates: tuple[str, ...]
 
 
 class _SmlLoader(_Loader):

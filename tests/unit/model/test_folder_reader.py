@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import zlib
 from pathlib import Path
 
 import pytest
 
 from airflow_atscale_aggs.engine.errors import ModelFileError
 from airflow_atscale_aggs.engine.model.folder_reader import ModelFolder, folder_from_bytes, read_model_folder
+from airflow_atscale_aggs.engine.model.sml_mapping import VALUES_VERSION
 
 _METRIC = (
     "unique_name: {name}\nobject_type: metric\nlabel: x\ncalculation_method: sum\ndataset: sales\ncolumn: amount\n"
@@ -155,6 +159,53 @@ def test_what_a_registry_keeps_gives_the_same_documents_without_the_folder(tmp_p
     assert [document.where for document in again.of_type("metric").values()] == ["a.yml:1", "b.yml:1"]
     assert again.content_hash() == folder.content_hash()
     assert (again.folder, again.issues.all()) == ("kept", ())
+
+
+def _changed(content: bytes, *, texts: str = "Sales", values: str = "Sales", **kept: object) -> bytes:
+    """What a registry keeps, with another name in the texts or in the values, or something else about the values."""
+    stored = json.loads(zlib.decompress(content))
+    stored["texts"] = {file: text.replace("Sales", texts) for file, text in stored["texts"].items()}
+    stored["values"] = {**stored["values"], "json": stored["values"]["json"].replace("Sales", values), **kept}
+    return zlib.compress(json.dumps(stored).encode())
+
+
+def _with_its_hash(content: bytes) -> bytes:
+    stored = json.loads(zlib.decompress(content))
+    texts = json.dumps({name: stored[name] for name in ("texts", "variables")}, separators=(",", ":"))
+    text = f"{texts}\n{stored['values']['json']}"
+    return _changed(content, hash=hashlib.sha256(text.encode()).hexdigest())
+
+
+def test_values_that_are_kept_are_not_read_again_from_texts_of_theirs(tmp_path: Path) -> None:
+    """The texts are the truth: where they or the values were changed by hand, the texts are read."""
+    content = _folder(tmp_path, a=_SALES).to_bytes()
+    stored = json.loads(zlib.decompress(content))
+    of_an_older_version = zlib.compress(json.dumps({name: stored[name] for name in ("texts", "variables")}).encode())
+    names = {
+        "texts": _changed(content, texts="Other"),
+        "values": _changed(content, values="Other"),
+        "both": _changed(content, texts="Other", values="Third"),
+        "values and hash": _with_its_hash(_changed(content, values="Other")),
+        "version": _changed(_with_its_hash(_changed(content, values="Other")), version=VALUES_VERSION + 1),
+        "no values": _changed(content, json=None),
+        "older": of_an_older_version,
+        "list": zlib.compress(json.dumps({**stored, "values": []}).encode()),
+    }
+
+    read = {how: list(folder_from_bytes(kept, "kept").of_type("metric")) for how, kept in names.items()}
+
+    assert {how: name for how, (name,) in read.items()} == {
+        **dict.fromkeys(names, "Sales"),
+        **{"texts": "Other", "both": "Other", "values and hash": "Other"},
+    }
+
+
+def test_values_that_are_much_longer_than_their_texts_are_not_kept(tmp_path: Path) -> None:
+    many = "\n".join(f"  - {name}" for name in ["&long " + "x" * 500] + ["*long"] * 400)
+    folder = _folder(tmp_path, a=_SALES + f"\nmeta:\n{many}\n")
+
+    assert len(zlib.decompress(folder.to_bytes())) < 10_000
+    assert folder_from_bytes(folder.to_bytes(), "kept").documents == folder.documents
 
 
 def test_the_content_hash_is_of_meaning(tmp_path: Path) -> None:

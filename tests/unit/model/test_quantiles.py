@@ -6,8 +6,8 @@ import pytest
 
 from airflow_atscale_aggs.engine.model.quantiles import check_quantiles, quantile_metrics, quantile_name, quantiles_of
 from airflow_atscale_aggs.engine.model.semantic_model import Metric
+from airflow_atscale_aggs.engine.model.sml_mapping import SmlMapping
 from airflow_atscale_aggs.engine.model.validation import IssueList
-from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
 
 
 @pytest.mark.parametrize(

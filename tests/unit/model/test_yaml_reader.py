@@ -8,9 +8,9 @@ import random
 import pytest
 import yaml
 
+from airflow_atscale_aggs.engine.model.sml_mapping import SmlMapping
 from airflow_atscale_aggs.engine.model.yaml_reader import (
     NotPlainError,
-    SmlMapping,
     YamlError,
     depth_at_most,
     read_yaml,
