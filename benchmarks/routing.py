@@ -3,6 +3,7 @@
     python benchmarks/routing.py rewrite --counts 10 100 1000 10000     active aggregates, none of them real
     python benchmarks/routing.py answer --rows 3000000                  queries on facts and on aggregates, DuckDB
     python benchmarks/routing.py load --aggregates 500                  plans per second, waits beside a batch, memory
+    python benchmarks/routing.py switch --aggregates 10000              waits while a batch of them goes live
 
 `rewrite` uses random aggregates: random grains of the benchmark star, registered nowhere. Both sides take turns on one
 machine; read the ratios, not the milliseconds.
@@ -205,8 +206,15 @@ def main() -> None:
     loading = verbs.add_parser("load")
     loading.add_argument("--aggregates", type=int, default=500, help="built by a batch, each of another grain")
     loading.add_argument("--seconds", type=float, default=5, help="for each figure")
+    switching = verbs.add_parser("switch")
+    switching.add_argument("--aggregates", type=int, default=10_000, help="that serve, and that the new batch has")
+    switching.add_argument("--seconds", type=float, default=5, help="without the switch, to compare with")
     arguments = parser.parse_args()
-    if arguments.verb == "load":
+    if arguments.verb == "switch":
+        from routing_switch import switch
+
+        switch(arguments.aggregates, arguments.seconds)
+    elif arguments.verb == "load":
         from routing_load import load
 
         load(arguments.aggregates, arguments.seconds)
