@@ -65,6 +65,7 @@ class BuildAggregateOperator(AggregatesOperator):
         allowance = f"{self.planned_at}/{context['ti'].max_tries - (self.retries or 0)}"
         with airflow_errors(self._logged), self._workspace() as workspace:
             self._open = workspace
+            workspace.warehouse.open_ahead()
             instance = self._reopen_batch(workspace, owner)
             self._model = workspace.read.models.get(instance.model_id).name
             most = int(self.max_concurrent_builds) if self.max_concurrent_builds else None

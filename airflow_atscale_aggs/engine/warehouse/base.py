@@ -222,6 +222,12 @@ class Warehouse(Protocol):
     def session(self) -> AbstractContextManager[WarehouseSession]:
         """A session for the calling thread, closed at the end of the block."""
 
+    def open_ahead(self) -> None:
+        """Begin to open what sessions share, where that takes a while, beside what the caller does until the first one.
+
+        Never raises: what goes wrong is told by the first session.
+        """
+
     def require_schema(self) -> None:
         """Make the aggregate schema when it is not there.
 

@@ -397,9 +397,9 @@ class DbApiWarehouse:
         *,
         aggregate_schema: str = "",
         close: Callable[[], None] = lambda: None,
+        open_ahead: Callable[[], None] = lambda: None,
     ) -> None:
-        self.dialect = dialect
-        self.aggregate_schema = aggregate_schema
+        self.dialect, self.aggregate_schema, self.open_ahead = dialect, aggregate_schema, open_ahead
         self._driver, self._close = driver, close
         self._sessions: set[DbApiSession] = set()
         self.first_contact: FirstContact | None = None

@@ -77,10 +77,21 @@ class _Database:
         self._of_sessions = {**_SETTINGS_OF_SESSIONS, **given}
         self._connection: Any = None
         self._lock = threading.Lock()
+        self._opening: threading.Thread | None = None
+        self._opening_error: Exception | None = None
+        self._is_closing = threading.Event()
+
+    def open_ahead(self) -> None:
+        """Open the file in a thread. The first session waits for it, and is told what went wrong."""
+        self._opening = threading.Thread(target=self._open_quietly, daemon=True)
+        self._opening.start()
 
     def connect(self) -> Any:
         """A cursor of its own transaction context."""
         with self._lock:
+            error, self._opening_error = self._opening_error, None
+            if error is not None:
+                raise error
             if self._connection is None:
                 self._connection = self._open()
             cursor = self._connection.cursor()
@@ -90,10 +101,25 @@ class _Database:
 
     def close(self) -> None:
         """Release the file for other processes."""
+        self._is_closing.set()
+        if self._opening is not None:
+            self._opening.join()
         with self._lock:
             connection, self._connection = self._connection, None
+            self._opening_error = None
+        self._is_closing.clear()
         if connection is not None:
             connection.close()
+
+    def _open_quietly(self) -> None:
+        with self._lock:
+            if self._connection is not None or self._is_closing.is_set():
+                return
+            try:
+                self._connection = self._open()
+            except Exception as error:
+                # Whatever it is, it is raised where the file is asked for.
+                self._opening_error = error
 
     def _open(self) -> Any:
         """Open the file; wait a while for another process that holds it."""
@@ -109,12 +135,12 @@ class _Database:
             except duckdb.IOException as error:
                 if "lock" not in str(error).casefold():
                     raise
-                if time.monotonic() + pause > deadline:
+                if time.monotonic() + pause > deadline or self._is_closing.is_set():
                     message = (
                         f"another process holds DuckDB file {self._path}, as a build does; ask again later. {error}"
                     )
                     raise duckdb.IOException(message) from error
-            time.sleep(pause)
+            self._is_closing.wait(pause)
             pause = min(pause * 1.5, 0.25)
 
 
@@ -144,7 +170,13 @@ def open_duckdb(path: str, *, config: Mapping[str, str], lock_timeout: float, ag
         settings_are_ours=True,
         cursors_are_connections=True,
     )
-    return DbApiWarehouse(driver, find_dialect("duckdb"), aggregate_schema=aggregate_schema, close=database.close)
+    return DbApiWarehouse(
+        driver,
+        find_dialect("duckdb"),
+        aggregate_schema=aggregate_schema,
+        close=database.close,
+        open_ahead=database.open_ahead,
+    )
 
 
 def _is_transient(error: BaseException) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -182,6 +183,50 @@ def test_a_file_that_another_process_holds_is_waited_for(tmp_path: Path) -> None
         holder.communicate()
         assert session.fetch_all("SELECT 1") == [(1,)]
     warehouse.close()
+
+
+def test_a_file_that_is_opened_ahead_is_the_one_of_the_sessions(tmp_path: Path) -> None:
+    """Also of the next ones after it was closed. Closed without a session, it is free."""
+    file = tmp_path / "w.duckdb"
+    warehouse = open_duckdb(str(file), config={}, lock_timeout=0, aggregate_schema="")
+    for number in range(3):
+        warehouse.open_ahead()
+        if number:
+            with warehouse.session() as session:
+                session.execute(f"CREATE TABLE t{number} AS SELECT {number} AS a")
+        warehouse.close()
+
+        with duckdb.connect(str(file), config={"access_mode": "read_only"}) as connection:
+            assert connection.execute("SELECT COUNT(*) FROM duckdb_tables()").fetchall() == [(number,)]
+
+
+def test_what_goes_wrong_ahead_is_told_by_the_first_session(tmp_path: Path) -> None:
+    """Once; the next one tries again."""
+    folder = tmp_path / "later"
+    warehouse = open_duckdb(str(folder / "w.duckdb"), config={}, lock_timeout=0, aggregate_schema="")
+    warehouse.open_ahead()
+    with warehouse.session() as session, pytest.raises(PermanentWarehouseError, match="does not exist"):
+        session.execute("SELECT 1")
+    folder.mkdir()
+    with warehouse.session() as session:
+        assert session.fetch_all("SELECT 1") == [(1,)]
+    warehouse.close()
+
+
+def test_who_needs_no_session_after_all_does_not_wait_for_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "w.duckdb"
+    code = f"import duckdb, sys; c = duckdb.connect({str(file)!r}); print(1, flush=True); sys.stdin.read()"
+    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    warehouse = open_duckdb(str(file), config={}, lock_timeout=60, aggregate_schema="")
+    warehouse.open_ahead()
+
+    before = time.monotonic()
+    warehouse.close()
+    assert time.monotonic() - before < 20
+    holder.communicate()
+    duckdb.connect(str(file)).close()
 
 
 def test_the_file_is_released_when_the_warehouse_is_closed(tmp_path: Path) -> None:
