@@ -196,7 +196,9 @@ def test_values_that_are_kept_are_not_read_again_from_texts_of_theirs(tmp_path: 
 
     assert {how: name for how, (name,) in read.items()} == {
         **dict.fromkeys(names, "Sales"),
-        **{"texts": "Other", "both": "Other", "values and hash": "Other"},
+        "texts": "Other",
+        "both": "Other",
+        "values and hash": "Other",
     }
 
 
