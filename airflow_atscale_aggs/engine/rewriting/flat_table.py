@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from airflow_atscale_aggs.engine.errors import (
@@ -69,6 +69,7 @@ class SurfaceNames:
             self._unique.setdefault(model.query_names.get(metric.name, metric.name), {})[metric] = None
             self._labels.setdefault(metric.label, {})[metric] = None
         self.roles = tuple(sorted(roles))
+        self._roles_by_name: dict[str, list[Role]] | None = None
         self._folded: list[dict[str, dict[Meaning, None]]] = [_fold_names(self._unique), _fold_names(self._labels)]
 
     def find(self, name: str, clause: Callable[[], str] = str) -> Meaning:
@@ -107,6 +108,17 @@ class SurfaceNames:
     def spells(self, name: str) -> bool:
         """True when it is a unique name or a label, in this very case."""
         return name in self._unique or name in self._labels
+
+    def roles_named(self, name: str) -> Sequence[Role]:
+        """The roles whose dimension has this name or label in them, without regard to case."""
+        if self._roles_by_name is None:
+            # Only calculations ask for roles, and then many of them do.
+            self._roles_by_name = {}
+            for role in self.roles:
+                dimension = self.model.dimensions[role.dimension]
+                for shown in {role.query_name(each).casefold() for each in (dimension.name, dimension.label)}:
+                    self._roles_by_name.setdefault(shown, []).append(role)
+        return self._roles_by_name.get(name.casefold(), ())
 
     def _stages(self, name: str) -> Iterator[dict[Meaning, None] | None]:
         """Meanings of a name, by ever looser ways to compare it."""

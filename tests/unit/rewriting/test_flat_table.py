@@ -188,3 +188,11 @@ def test_what_a_perspective_hides_has_no_name_in_it_but_calculations_know_it() -
     assert names.everything.has("Visitors")
     assert names.everything.find("Sent Month") == GrainAttribute(_SENT, "Month")
     assert names.roles == names.everything.roles == (_SENT, Role("Calendar"), Role("Shops"))
+
+
+def test_roles_are_found_by_what_their_dimension_is_called_in_them() -> None:
+    names = shop_names()
+
+    assert names.roles_named("sent CALENDAR") == [_SENT]
+    assert names.roles_named("Calendar") == [Role("Calendar")]
+    assert not names.roles_named("Sent Shops")

@@ -27,6 +27,7 @@ from airflow_atscale_aggs.engine.rewriting.mdx.mdx_reader import (
     MdxError,
     MeasureAt,
     Over,
+    nesting_at_most,
     nesting_of,
     read_mdx,
 )
@@ -175,7 +176,8 @@ class CalculatedMetrics:
         return self._parsed[calculation.name]
 
     def _parse(self, calculation: Calculation) -> tuple[exp.Expr, tuple[MeasureAt, ...]]:
-        if nesting_of(calculation.expression) > _MOST_LEVELS:
+        text = calculation.expression
+        if nesting_at_most(text) > _MOST_LEVELS and nesting_of(text) > _MOST_LEVELS:
             raise _refusal(calculation, f"its MDX is nested more than {_MOST_LEVELS} levels deep")
         measures: list[MeasureAt] = []
 

@@ -109,6 +109,7 @@ _MOST_DIGITS = 9
 """Of a number of members to move by."""
 
 _DEEPER = {"(": 1, "[": 1, "{": 1, "case": 1, ")": -1, "]": -1, "}": -1, "end": -1}
+_DEEPENING = ("(", "[", "{", "case", "-", "+", "not")
 _BEFORE_VALUES = frozenset(
     {"(", ",", "+", "-", "*", "/", "=", "<", ">", "<>", "<=", ">=", "when", "then", "else", "and", "or"}
 )
@@ -118,6 +119,16 @@ _BEFORE_VALUES = frozenset(
 class _Token:
     text: str
     start: int
+
+
+def nesting_at_most(text: str) -> int:
+    """No text is nested deeper than this, found without reading it.
+
+    >>> nesting_at_most("-(1 + (2))"), nesting_at_most("CASE WHEN [A].[B] THEN - - 1 END")
+    (4, 5)
+    """
+    folded = text.casefold()
+    return sum(map(folded.count, _DEEPENING))
 
 
 def nesting_of(text: str) -> int:

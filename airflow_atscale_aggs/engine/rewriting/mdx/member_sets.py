@@ -275,16 +275,10 @@ class _Resolver:
         raise self._refusal(f"`{'.'.join(path)}` is no hierarchy of the model", "Correct the model.")
 
     def _role(self, path: mdx.Path) -> tuple[Role, Dimension]:
-        wanted = path[0].casefold() if path else ""
-        dimensions = self._names.model.dimensions
-        roles = []
-        for role in self._names.roles:
-            dimension = dimensions[role.dimension]
-            if wanted in {role.query_name(name).casefold() for name in (dimension.name, dimension.label)}:
-                roles.append((role, dimension))
+        roles = self._names.roles_named(path[0] if path else "")
         if len(roles) != 1:
             raise self._refusal(f"`{'.'.join(path)}` names no dimension of the model", "Correct the model.")
-        return roles[0]
+        return roles[0], self._names.model.dimensions[roles[0].dimension]
 
     def _has_name(self, role: Role, name: str, wanted: str) -> bool:
         label = self._names.model.dimensions[role.dimension].attributes[name].label

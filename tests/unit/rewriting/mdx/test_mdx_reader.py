@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from airflow_atscale_aggs.engine.rewriting.mdx.mdx_reader import (
@@ -16,6 +18,7 @@ from airflow_atscale_aggs.engine.rewriting.mdx.mdx_reader import (
     ParallelTo,
     Span,
     ToDate,
+    nesting_at_most,
     nesting_of,
     read_mdx,
 )
@@ -160,7 +163,34 @@ def test_what_is_not_translated_is_quoted_to_its_end_and_no_further(text: str, q
     ],
 )
 def test_the_nesting_of_a_text_is_counted_without_reading_it(text: str, levels: int) -> None:
-    assert nesting_of(text) == levels
+    assert nesting_of(text) == levels <= nesting_at_most(text)
+
+
+def test_no_text_is_nested_deeper_than_is_told_without_tokens() -> None:
+    pieces = [
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "CASE ",
+        "End ",
+        "-",
+        "+",
+        "NOT ",
+        "when ",
+        "[A].[B]",
+        "'('",
+        '"[',
+        "1",
+        " ",
+        ",",
+    ]
+    draw = random.Random(3)
+    for _ in range(3000):
+        text = "".join(draw.choice(pieces) for _ in range(draw.randint(0, 12)))
+        assert nesting_of(text) <= nesting_at_most(text), text
 
 
 @pytest.mark.parametrize("text", ["Sum(", "([D].[H]", "Sum([D].[H].CurrentMember :", "[Measures].[M", "(["])
