@@ -44,6 +44,7 @@ class JoinPaths:
         self._model = model
         self._by_fact: dict[str, dict[GrainAttribute, BoundAttribute]] = {}
         self._roles_by_fact: dict[str, dict[tuple[str, str], tuple[Role, ...]]] = {}
+        self._join_rules: dict[tuple[str, str], str] = {}
         self._determined: dict[tuple[str, str], frozenset[str]] = {}
 
     def attributes_of(self, fact: str) -> Mapping[GrainAttribute, BoundAttribute]:
@@ -141,7 +142,9 @@ class JoinPaths:
     def _bound(
         self, role: Role, dimension: Dimension, attribute: Attribute, steps: tuple[JoinStep, ...]
     ) -> BoundAttribute:
-        hierarchies = dimension.hierarchies_of(attribute.level)
+        level = (dimension.name, attribute.level)
+        if level not in self._join_rules:
+            self._join_rules[level] = _join_rule(dimension.hierarchies_of(attribute.level))
         return BoundAttribute(
             attribute=GrainAttribute(role, attribute.name),
             label=role.query_name(attribute.label),
@@ -150,7 +153,7 @@ class JoinPaths:
             name_column=attribute.name_column,
             steps=steps,
             determines=self._determines(dimension, attribute),
-            filter_empty=_join_rule(hierarchies),
+            filter_empty=self._join_rules[level],
             empty=attribute.empty,
         )
 
