@@ -195,9 +195,9 @@ def _split_instances(
         else:
             serving.append(_make_serving(instance, part, now))
     built = {(instance.step.definition_id, instance.step.fact) for instance in active}
-    for definition in current.values():
+    for identity, definition in current.items():
         for part in definition.definition.parts if definition.status is DefinitionStatus.DEFINED else ():
-            if (definition.definition.id, part.fact) not in built:
+            if (identity, part.fact) not in built:
                 name, change = definition.definition.part_name(part), f"build it: `atscale-aggs build {record.name}`"
                 others.append(Candidate(aggregate=name, fact=part.fact, miss=Miss.NOT_BUILT, change=change))
     return serving, others
