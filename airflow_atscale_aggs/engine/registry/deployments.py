@@ -32,7 +32,8 @@ def record_deployment(connection: Connection, deployment: Deployment, now: datet
     ).first()
     is_new_version = recorded is None or recorded.content_hash != deployment.content_hash
     version = (recorded.version if recorded else 0) + is_new_version
-    _revive_model(connection, deployment)
+    if recorded is not None:
+        _revive_model(connection, deployment)
     if is_new_version:
         _record_version(connection, deployment, version, is_first=recorded is None, now=now)
     elif recorded is not None:

@@ -98,8 +98,10 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
 
 def _previous(read: RegistryReader, deployment: Deployment) -> SemanticModel | None:
     """The model as it is deployed so far, where prediction will compare; None also where it cannot be read any more."""
+    if not _has_predicted(read, deployment.model_id):
+        return None
     record = {record.id: record for record in read.models.current()}.get(deployment.model_id)
-    if record is None or not _has_predicted(read, deployment.model_id):
+    if record is None:
         return None
     try:
         return read_deployed_model(read, record)
