@@ -23,7 +23,7 @@ from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import SELECT_INSTANCES, attempt_record, instance_record
 from airflow_atscale_aggs.engine.registry.records import AttemptRecord, BuiltParts, Claim, InstanceRecord
 from airflow_atscale_aggs.engine.registry.segment_records import record_parts, record_planned_segments
-from airflow_atscale_aggs.engine.registry.standings import refresh_standing
+from airflow_atscale_aggs.engine.registry.standings import refresh_standings_of_attempts
 from airflow_atscale_aggs.engine.registry.tables import attempts, batches, instances
 
 # These statements are made once for all builds, because making one costs more than running it.
@@ -161,12 +161,29 @@ class AttemptReader(RegistryPart):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Success:
-    """What an attempt built, and how it was compared with the facts; None: it was not."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Success:
+    """What an attempt built.
 
-    verified: Verified | None
+    Attributes:
+        built: rows, and segments where there are such.
+        seconds: that it took.
+        source: name of what the rows come from.
+        verified: how the table was compared with the facts; None: it was not.
+    """
+
     built: BuiltParts
+    seconds: float
+    source: str
+    verified: Verified | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """An attempt that is DONE, and the instance that is claimed with it."""
+
+    success: Success
+    then: InstanceRecord | None
 
 
 class AttemptWriter(RegistryPart):
@@ -201,11 +218,10 @@ class AttemptWriter(RegistryPart):
             StaleStatusError: somebody else claimed it at the same moment.
         """
         with self.database.writing() as connection:
-            if seen is not None and seen.status in _UNTRIED:
-                claimed = _next_attempt(seen, now=now, allowance=allowance)
-                if claimed.failures == seen.failures and _is_claimed(connection, seen, claimed):
-                    self._write_down(connection, claimed, owner)
-                    return Claim(instance=claimed, attempt=claimed.attempt, owner=owner, planned=seen.step)
+            won = None if seen is None else self._claim_seen(connection, seen, owner, now, allowance)
+            if won is not None:
+                refresh_standings_of_attempts(connection, won.planned.definition_id)
+                return won
             instance, batch_status = self._lock(connection, instance_id)
             if batch_status != BatchStatus.IN_PROGRESS:
                 raise IllegalTransitionError("Batch", instance.batch_id, batch_status, "in progress again by a build")
@@ -221,6 +237,7 @@ class AttemptWriter(RegistryPart):
             if claimed.failures != instance.failures:
                 self._forget_failures(connection, instance)
             self._write_down(connection, claimed, owner)
+            refresh_standings_of_attempts(connection, instance.step.definition_id)
         return Claim(instance=claimed, attempt=claimed.attempt, owner=owner, planned=instance.step)
 
     def finish(
@@ -239,12 +256,30 @@ class AttemptWriter(RegistryPart):
             built: rows, and segments where there are such.
             verified: how the table was compared with the facts.
         """
-        values = {"new_rows": built.rows, "new_seconds": seconds, "new_source": source}
-        return self._finish(claim, AttemptStatus.DONE, _FINISH, values, now, _Success(verified, built))
+        success = Success(built=built, seconds=seconds, source=source, verified=verified)
+        return self.finish_and_claim(claim, success, now=now)[0]
+
+    def finish_and_claim(
+        self, claim: Claim, success: Success, *, now: datetime, then: InstanceRecord | None = None
+    ) -> tuple[InstanceRecord, Claim | None]:
+        """DONE as by `finish`, and the claim of the instance that the same owner builds next, in one transaction.
+
+        Args:
+            then: that instance, as the caller saw it last.
+
+        Returns:
+            The instance that is DONE, and the claim. None: there is no next one, or it is not as it was seen. Whoever
+            wants it claims it by itself, and is told why it cannot have it.
+
+        Raises:
+            StaleStatusError: a newer attempt was claimed. Nothing was changed, and nothing is claimed.
+        """
+        values = {"new_rows": success.built.rows, "new_seconds": success.seconds, "new_source": success.source}
+        return self._finish(claim, _FINISH, values, now, _Followed(success, then))
 
     def fail(self, claim: Claim, *, error: str, now: datetime) -> InstanceRecord:
         """FAILED, if no newer attempt was claimed; counts against the limits. Raises StaleStatusError otherwise."""
-        return self._finish(claim, AttemptStatus.FAILED, _FAIL, {"new_error": error}, now)
+        return self._finish(claim, _FAIL, {"new_error": error}, now)[0]
 
     def _lock(self, connection: Connection, instance_id: str) -> tuple[InstanceRecord, str]:
         """The instance and its batch's status, locked until the end of the transaction."""
@@ -264,7 +299,7 @@ class AttemptWriter(RegistryPart):
 
     @staticmethod
     def _write_down(connection: Connection, claimed: InstanceRecord, owner: str) -> None:
-        """The attempt and all that it may make, and where its definition stands."""
+        """The attempt and all that it may make."""
         step = claimed.step
         attempt = {
             "instance_id": step.instance_id,
@@ -277,51 +312,52 @@ class AttemptWriter(RegistryPart):
         }
         connection.execute(_INSERT_ATTEMPT, attempt)
         record_planned_segments(connection, step, claimed.attempt)
-        refresh_standing(connection, step.definition_id)
+
+    def _claim_seen(
+        self, connection: Connection, seen: InstanceRecord, owner: str, now: datetime, allowance: str | None = None
+    ) -> Claim | None:
+        """Claim an instance without reading it; None where it is not as it was seen, or more must be changed."""
+        if seen.status not in _UNTRIED:
+            return None
+        claimed = _next_attempt(seen, now=now, allowance=allowance)
+        if claimed.failures != seen.failures or not _is_claimed(connection, seen, claimed):
+            return None
+        self._write_down(connection, claimed, owner)
+        return Claim(instance=claimed, attempt=claimed.attempt, owner=owner, planned=seen.step)
 
     def _finish(
-        self,
-        claim: Claim,
-        ended: AttemptStatus,
-        statement: Update,
-        values: dict[str, Any],
-        now: datetime,
-        success: _Success | None = None,
-    ) -> InstanceRecord:
+        self, claim: Claim, statement: Update, values: dict[str, Any], now: datetime, followed: _Followed | None = None
+    ) -> tuple[InstanceRecord, Claim | None]:
         instance_id, number = claim.instance.id, claim.attempt
+        following = None
         with self.database.writing() as connection:
             moved_rows = connection.execute(
                 statement, {"instance": instance_id, "expected_attempt": number, "now": now, **values}
             ).rowcount
-            if moved_rows:
-                found = values.get("new_error") if success is None else success.verified
-                self._end_attempt(connection, instance_id, number, ended, now, found)
-                if success is not None:
-                    record_parts(connection, claim, success.built, now)
-                if ended is AttemptStatus.FAILED:
-                    connection.execute(
-                        update(batches)
-                        .where(batches.c.id == claim.instance.batch_id)
-                        .values(failures=batches.c.failures + 1)
-                    )
-                refresh_standing(connection, claim.instance.step.definition_id)
-            if moved_rows and ended is AttemptStatus.DONE:
-                # Nobody else has changed it since it was claimed, or it would not have moved.
-                return replace(
-                    claim.instance,
-                    step=claim.planned,
-                    status=InstanceStatus.DONE,
-                    rows=values["new_rows"],
-                    seconds=values["new_seconds"],
-                    source=values["new_source"],
-                    finished_at=now,
+            if moved_rows and followed is not None:
+                success, then = followed.success, followed.then
+                self._end_attempt(connection, instance_id, number, AttemptStatus.DONE, now, success.verified)
+                record_parts(connection, claim, success.built, now)
+                if then is not None:
+                    following = self._claim_seen(connection, then, claim.owner, now)
+            elif moved_rows:
+                self._end_attempt(connection, instance_id, number, AttemptStatus.FAILED, now, values["new_error"])
+                connection.execute(
+                    update(batches)
+                    .where(batches.c.id == claim.instance.batch_id)
+                    .values(failures=batches.c.failures + 1)
                 )
+            if moved_rows:
+                changed = [each.planned.definition_id for each in (claim, following) if each is not None]
+                refresh_standings_of_attempts(connection, *changed)
+            if moved_rows and followed is not None:
+                return _done(claim, followed.success, now), following
             row = connection.execute(_SELECT_ONE, {"instance": instance_id}).one()
         instance = instance_record(row)
         if not moved_rows:
             expected = f"{InstanceStatus.IN_PROGRESS}, attempt {number}"
             raise StaleStatusError("Instance", instance_id, expected, f"{instance.status}, attempt {instance.attempt}")
-        return instance
+        return instance, None
 
     @staticmethod
     def _end_attempt(
@@ -366,6 +402,22 @@ def _next_attempt(instance: InstanceRecord, *, now: datetime, allowance: str | N
         error=None,
         failures=0 if is_fresh else instance.failures,
         allowance=allowance if allowance is not None and is_fresh else instance.allowance,
+    )
+
+
+def _done(claim: Claim, success: Success, now: datetime) -> InstanceRecord:
+    """The instance of an attempt that has just finished.
+
+    Nobody else has changed it since it was claimed, or the attempt would not have finished.
+    """
+    return replace(
+        claim.instance,
+        step=claim.planned,
+        status=InstanceStatus.DONE,
+        rows=success.built.rows,
+        seconds=success.seconds,
+        source=success.source,
+        finished_at=now,
     )
 
 

@@ -7,7 +7,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, exc, insert
+from sqlalchemy import Connection, Dialect, Table, bindparam, exc, insert
+from sqlalchemy.sql import ClauseElement
 
 
 def upsert(dialect: str, table: Table) -> Any:
@@ -22,6 +23,36 @@ def upsert(dialect: str, table: Table) -> Any:
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415
 
     return postgresql.insert(table)
+
+
+class PreparedStatement:
+    """A statement that is compiled once, and whose constants are prepared once.
+
+    SQLAlchemy prepares every value of every execution, the constants of a long statement among them. That costs more
+    than running it.
+
+    Args:
+        statement: all of whose constants are values that the drivers take as they are: text, numbers.
+        dialect: of the connections that it is executed on.
+    """
+
+    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self._text, self._order = str(compiled), getattr(compiled, "positiontup", None)
+        # A driver may know another meaning for the words of an enumeration than their text.
+        self._constants = {
+            name: str(value) if isinstance(value, str) else value for name, value in compiled.params.items()
+        }
+
+    def execute(self, connection: Connection, values: Mapping[str, str | int | float]) -> None:
+        """Run it in the transaction that is open.
+
+        Args:
+            values: of all its parameters that have no value of their own.
+        """
+        named = {**self._constants, **values}
+        parameters = named if self._order is None else tuple(named[name] for name in self._order)
+        connection.exec_driver_sql(self._text, parameters)
 
 
 def insert_many(

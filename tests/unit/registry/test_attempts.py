@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegisteredError, StaleStatusError
-from airflow_atscale_aggs.engine.registry.attempts import AttemptWriter
-from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim
+from airflow_atscale_aggs.engine.registry.attempts import AttemptWriter, Success
+from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim, InstanceRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.registry.tables import standings
 from tests.support.registry_content import (
     HOUR,
     LATER,
@@ -109,6 +111,69 @@ def test_a_finished_attempt_makes_its_instance_done(registry: Registry) -> None:
     assert (instance.status, instance.rows, instance.seconds, instance.source) == ("done", 7, 1.0, "sales")
     assert (instance.started_at, instance.finished_at, instance.error) == (NOW, LATER, None)
     assert _attempts(registry) == [(1, "done")]
+
+
+def _end_and_claim(registry: Registry, claim: Claim, then: InstanceRecord) -> Claim | None:
+    """End an attempt well and claim the next instance as it was seen."""
+    success = Success(built=BuiltParts(rows=7), seconds=1, source="sales")
+    done, following = registry.attempts.finish_and_claim(claim, success, now=LATER, then=then)
+    assert done == registry.read.instances.get(claim.instance.id)
+    return following
+
+
+def test_the_next_instance_is_claimed_with_the_end_of_an_attempt(any_registry: Registry) -> None:
+    """It is then as if it had been claimed by itself, and lists show both as they stand."""
+    registry = any_registry
+    open_batch(registry)
+    claim, then = _claim(registry), registry.read.instances.get("b-units")
+
+    following = _end_and_claim(registry, claim, then)
+
+    now = registry.read.instances.get("b-units")
+    assert following is not None
+    assert following.instance == replace(now, step=now.step.of_attempt(1))
+    assert (following.planned, following.owner, now.status, now.started_at) == (now.step, "me", "in_progress", LATER)
+    assert (_attempts(registry), _attempts(registry, "b-units")) == ([(1, "done")], [(1, "in_progress")])
+    with registry.database.reading() as connection:
+        shown = connection.execute(select(standings.c.shown_status).order_by(standings.c.name_key)).scalars().all()
+    assert shown == ["staged", "building"]
+    _finish(registry, following)
+
+
+@pytest.mark.parametrize("meanwhile", ["claimed", "failed", "cancelled batch"])
+def test_an_instance_that_is_not_as_it_was_seen_is_not_claimed_with_the_end_of_an_attempt(
+    registry: Registry, meanwhile: str
+) -> None:
+    """The attempt ends well all the same, unless it was overtaken itself: then nothing is claimed."""
+    open_batch(registry)
+    claim, then = _claim(registry), registry.read.instances.get("b-units")
+    if meanwhile == "cancelled batch":
+        registry.batches.cancel("b", now=NOW)
+        with pytest.raises(StaleStatusError):
+            _end_and_claim(registry, claim, then)
+        assert _attempts(registry, "b-units") == []
+        return
+    other = _claim(registry, "b-units")
+    if meanwhile == "failed":
+        registry.attempts.fail(other, error="broken", now=NOW)
+    before = _attempts(registry, "b-units")
+
+    assert _end_and_claim(registry, claim, then) is None
+
+    assert _attempts(registry, "b-units") == before
+
+
+def test_a_zombie_claims_nothing_with_its_end(any_registry: Registry) -> None:
+    registry = any_registry
+    open_batch(registry)
+    zombie, then = _claim(registry), registry.read.instances.get("b-units")
+    _claim(registry)
+
+    with pytest.raises(StaleStatusError):
+        _end_and_claim(registry, zombie, then)
+
+    assert registry.read.instances.get("b-units") == then
+    assert _attempts(registry, "b-units") == []
 
 
 def test_a_failed_attempt_keeps_its_error_until_the_next_one_begins(registry: Registry) -> None:

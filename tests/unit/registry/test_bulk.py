@@ -8,10 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, DateTime, Engine, Float, LargeBinary, MetaData, String, Table, create_engine, select
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Engine,
+    Float,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    create_engine,
+    insert,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 
-from airflow_atscale_aggs.engine.registry.bulk import insert_many
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
+from airflow_atscale_aggs.engine.registry.bulk import PreparedStatement, insert_many
 
 _TABLE = Table(
     'some "table"',
@@ -96,3 +110,19 @@ def test_rows_that_are_the_first_thing_in_a_transaction_are_committed(engine: En
         connection.commit()
     with engine.connect() as connection:
         assert connection.scalars(select(_TABLE.c.id)).all() == ["1"]
+
+
+def test_a_prepared_statement_runs_with_its_constants_and_what_is_given(engine: Engine) -> None:
+    """Also a word of an enumeration, of which a driver might take the name."""
+    constants = {"text": DefinitionStatus.DEFINED, "data": b"%s", "figure": 1.5, "at": None}
+    statement = insert(_TABLE).values(id=bindparam("key"), **constants)
+    with engine.begin() as connection:
+        prepared = PreparedStatement(statement, connection.dialect)
+        for key in ("50 %", "?"):
+            prepared.execute(connection, {"key": key})
+    with engine.connect() as connection:
+        stored = {row.id: row for row in connection.execute(select(_TABLE))}
+
+    assert {key: (row.text, row.data, row.figure, row.at) for key, row in stored.items()} == dict.fromkeys(
+        ("50 %", "?"), ("defined", b"%s", 1.5, None)
+    )

@@ -45,6 +45,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.segment_tables import (
     reuse_segments,
 )
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from airflow_atscale_aggs.engine.registry.attempts import Success
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim, InstanceRecord
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.sql.session_settings import SEARCH_PATH
@@ -201,18 +202,18 @@ def run_attempt(
         seconds = time.monotonic() - started
         unchanged = find_unchanged_ranges(session, claim, tell) if built.parts.segments else ()
         try:
-            done = workspace.registry.attempts.finish(
-                claim,
-                built.parts,
-                seconds=seconds,
-                source=built.source.option.name,
-                now=utc_now(),
-                verified=built.verified,
+            success = Success(
+                built=built.parts, seconds=seconds, source=built.source.option.name, verified=built.verified
+            )
+            done, following = workspace.registry.attempts.finish_and_claim(
+                claim, success, now=utc_now(), then=known.find_next()
             )
         except StaleStatusError:
             _drop_quietly(session, step)
             raise
     known.note(claim, built.verified)
+    if following is not None:
+        known.claimed[following.instance.id] = following
     workspace.registry.batches.add_notes(claim.instance.batch_id, unchanged)
     tell("done", rows=built.parts.rows, seconds=seconds, source=built.source.option.name)
     return done

@@ -425,6 +425,7 @@ class _BatchRun:
 
     def _build_waiting(self, jobs: int, workers: int) -> None:
         if workers == 1:
+            self.known.find_next = lambda: self._waiting[0] if self._waiting else None
             while self._waiting:
                 instance = self._waiting.pop(0)
                 self._settle(instance, self._attempt(instance, Future()))
@@ -469,7 +470,10 @@ class _BatchRun:
                 made.set_result(None)
 
         try:
-            claim = self.workspace.registry.attempts.claim(instance.id, owner=self.owner, now=utc_now(), seen=instance)
+            claim = self.known.claimed.pop(instance.id, None)
+            if claim is None:
+                attempts = self.workspace.registry.attempts
+                claim = attempts.claim(instance.id, owner=self.owner, now=utc_now(), seen=instance)
             run_attempt(
                 self.workspace,
                 claim,

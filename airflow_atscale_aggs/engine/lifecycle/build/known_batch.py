@@ -12,9 +12,14 @@ from dataclasses import field
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.lifecycle.build.totals_ahead import no_totals
-from airflow_atscale_aggs.engine.registry.records import Claim
+from airflow_atscale_aggs.engine.registry.records import Claim, InstanceRecord
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 from airflow_atscale_aggs.engine.settings import Settings
+
+
+def no_instance() -> InstanceRecord | None:
+    """For processes that build one instance, or several side by side."""
+    return None
 
 
 @dataclass
@@ -25,11 +30,15 @@ class KnownBatch:
         settings: in force for its model.
         total: the number of its aggregates, for events.
         find_ahead: as of `TotalsAhead.find`, where totals of facts are taken ahead.
+        find_next: the instance that this process builds after the one at hand, where it builds one after the other.
+        claimed: claims of such instances, by id, each won in the transaction in which the attempt before it ended.
     """
 
     settings: Settings
     total: int = 0
     find_ahead: Callable[[str], Totals | None] = no_totals
+    find_next: Callable[[], InstanceRecord | None] = no_instance
+    claimed: dict[str, Claim] = field(default_factory=dict)
     _session_settings: Mapping[str, str] | None = field(default=None, init=False)
     _totals: dict[str, Totals] = field(default_factory=dict, init=False)
     _verified: dict[tuple[str, int], Verified | None] = field(default_factory=dict, init=False)

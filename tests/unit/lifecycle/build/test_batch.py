@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,8 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import (
 )
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.attempts import AttemptWriter
+from airflow_atscale_aggs.engine.registry.records import Claim
 from tests.support.stars import standing_star
 from tests.support.stars.standing_star import (
     LATER,
@@ -328,6 +331,25 @@ def test_a_whole_batch_runs_in_one_process(deployed_star: Workspace, jobs: int) 
     assert done == [("by_day_and_shop", "sales"), ("by_city", "by_day_and_shop")]
     assert (events[0].kind, events[0].total, events[-1].kind) == ("batch", 2, "activated")
     assert serving(deployed_star, "by_city").rows == 4
+
+
+def test_each_next_aggregate_is_claimed_with_the_end_of_the_one_before(
+    deployed_star: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So only the first one is claimed by itself."""
+    claimed: list[str] = []
+    claim = AttemptWriter.claim
+
+    def watched(writer: AttemptWriter, instance_id: str, **others: Any) -> Claim:
+        claimed.append(instance_id)
+        return claim(writer, instance_id, **others)
+
+    monkeypatch.setattr(AttemptWriter, "claim", watched)
+
+    report = run_batch(deployed_star, MODEL, jobs=1, owner=OWNER)
+
+    assert claimed == [report.instances[0].id]
+    assert [instance.attempt for instance in report.instances] == [1, 1]
 
 
 def test_a_table_is_made_while_another_one_is_compared(waiting_star: Workspace) -> None:
