@@ -6,13 +6,11 @@ because it knows real row counts. A part that cannot be built here is refused by
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from typing import TypeGuard
-from uuid import uuid4
 
 from sqlglot import exp
 
@@ -44,12 +42,14 @@ from airflow_atscale_aggs.engine.sql.member_codes import select_by_codes
 from airflow_atscale_aggs.engine.sql.physical_names import instance_table, view_names
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import (
+    RenderedOnce,
     analyze_table,
     count_rows,
     create_table_as,
     drop_table,
     drop_view,
     render,
+    render_last,
     table,
     view_statements,
 )
@@ -123,12 +123,6 @@ class _Prepared:
 
 
 _FULL_TABLE = FullTable(reason="")
-
-_PLAIN_NAME = re.compile(r"\w+")
-"""A name without quotes, which stands in quotes as it is."""
-
-_ANY_RELATION = f"relation_{uuid4().hex}"
-"""Stands for a name in a statement that is rendered once."""
 
 
 def _is_refused(decision: Decision) -> TypeGuard[FullTable]:
@@ -295,7 +289,7 @@ class _StepComposer:
         parents: Sequence[frozenset[int]],
     ) -> None:
         self._given, self._prepared, self._derivations, self._nearest = given, prepared, derivations, nearest
-        self._said: dict[Callable[[exp.Table], exp.Expr], str] = {}
+        self._rendered = RenderedOnce(given.schema, given.sources.dialect)
         self._derives = Counter(source for sources in parents for source in sources)
         self._verifications = VerificationComposer(
             [step_part.candidate.part for step_part in prepared], given.sources, given.constraints
@@ -362,14 +356,8 @@ class _StepComposer:
         )
 
     def _say(self, statement: Callable[[exp.Table], exp.Expr], name: str) -> str:
-        """A statement about a relation. It is rendered once for all, since only names differ."""
-        schema, dialect = self._given.schema, self._given.sources.dialect
-        if _PLAIN_NAME.fullmatch(name) is None:
-            # The dialect knows how to quote it.
-            return render(statement(table(name, schema)), dialect)
-        if statement not in self._said:
-            self._said[statement] = render(statement(table(_ANY_RELATION, schema)), dialect)
-        return self._said[statement].replace(_ANY_RELATION, name)
+        """A statement about a relation."""
+        return self._rendered.say(statement, name, statement)
 
     def _table_name(self, step_part: _Prepared) -> str:
         return instance_table(
@@ -385,7 +373,8 @@ class _StepComposer:
                 instance_id=None, name=step_part.candidate.part.fact, create_sql="", segment_sqls=segments.from_facts()
             )
         else:
-            sql = render(create_table_as(target, step_part.select, dialect), dialect, pretty=True)
+            # The SELECT is used here alone.
+            sql = render_last(create_table_as(target.copy(), step_part.select, dialect), dialect, pretty=True)
             fact_option = SourceOption(instance_id=None, name=step_part.candidate.part.fact, create_sql=sql)
         return (*others, fact_option)
 
@@ -418,7 +407,8 @@ class _StepComposer:
             given.sources,
             given.constraints,
         )
-        sql = render(create_table_as(target, select, given.sources.dialect), given.sources.dialect, pretty=True)
+        dialect = given.sources.dialect
+        sql = render_last(create_table_as(target.copy(), select, dialect), dialect, pretty=True)
         return SourceOption(instance_id=parent.instance_id, name=parent.candidate.name, create_sql=sql)
 
     def _estimate(self, candidate: Candidate) -> tuple[int | None, str]:

@@ -7,7 +7,7 @@ purpose.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sqlglot import exp
@@ -37,7 +37,7 @@ from airflow_atscale_aggs.engine.sql.queries import (
 )
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
-from airflow_atscale_aggs.engine.sql.statements import render
+from airflow_atscale_aggs.engine.sql.statements import RenderedOnce, render, render_last
 
 SAMPLED_GROUPS = 100
 """About so many groups are compared at level ``sample``, spread evenly over the table in the order of its keys."""
@@ -67,6 +67,7 @@ class VerificationComposer:
             totalled = {measure for measure in part.measures if measure.function in _TOTALLED}
             self._measures.setdefault((part.fact, _fanning(part)), set()).update(totalled)
         self._totals: dict[tuple[str, tuple[BoundAttribute, ...], tuple[RowRange, ...]], TotalsQuery] = {}
+        self._rendered: dict[str, RenderedOnce] = {}
 
     def verification(
         self,
@@ -88,7 +89,7 @@ class VerificationComposer:
             fact=part.fact,
             rows=str(row_count(part.fact)),
             facts=self._facts_totals(part, only),
-            table=_table_totals(part, target, source),
+            table=self._table_totals(part, target),
             roundoff={
                 str(measure): roundoff
                 for measure in part.measures
@@ -105,9 +106,24 @@ class VerificationComposer:
 
     def merging(self, part: FactPart, target: exp.Expr, merged: exp.Expr) -> Verification:
         """How a table is compared with those that were merged into it."""
+        return replace(self.verification(part, target), facts=self._table_totals(part, merged))
+
+    def _table_totals(self, part: FactPart, target: exp.Expr) -> TotalsQuery:
+        """The totals of a table. Those of tables with the same measures are composed once."""
         source = self._sources[part.fact]
-        whole = self.verification(part, target)
-        return replace(whole, facts=_table_totals(part, merged, source))
+        columns = {
+            measure: column
+            for measure, column in stored_columns(part).measures.items()
+            if measure.function in _TOTALLED
+        }
+        names = (TABLE_ROWS, *map(str, columns))
+        if not isinstance(target, exp.Table) or target.catalog:
+            return TotalsQuery(sql=render_last(_table_totals(columns, target, source), source.dialect), names=names)
+        rendered = self._rendered.setdefault(target.db, RenderedOnce(target.db, source.dialect))
+        key = part.fact, *columns.items()
+        return TotalsQuery(
+            sql=rendered.say(key, target.name, lambda stored: _table_totals(columns, stored, source)), names=names
+        )
 
     def groups_query(
         self, part: FactPart, target: exp.Expr, *, is_sample: bool, only: tuple[RowRange, ...] = ()
@@ -147,13 +163,11 @@ def _as_wide_as_it_gets(total: exp.Expr) -> exp.Expr:
     return total.this if isinstance(total, exp.Cast) and isinstance(total.this, exp.Sum) else total
 
 
-def _table_totals(part: FactPart, target: exp.Expr, source: DatasetSource) -> TotalsQuery:
+def _table_totals(columns: Mapping[StoredMeasure, str], target: exp.Expr, source: DatasetSource) -> exp.Select:
+    """The totals of a table by the columns of its measures, after the number of its rows."""
     select = _from(target)
-    names = [TABLE_ROWS]
     _add(select, exp.Count(this=exp.Star(), big_int=True), "t1")
-    for measure, column in stored_columns(part).measures.items():
-        if measure.function not in _TOTALLED:
-            continue
+    for place, (measure, column) in enumerate(columns.items(), 2):
         stored: exp.Expr = column_of(column, _STORED)
         if measure.function in _EXTREMES:
             is_least = measure.function is StoredFunction.MINIMUM
@@ -164,9 +178,8 @@ def _table_totals(part: FactPart, target: exp.Expr, source: DatasetSource) -> To
             kind = type_of_sum(source, measure.column)
             wide = stored if kind is None else sum_argument(stored, kind, source.dialect)
             value = exp.Sum(this=as_double(stored) if source.may_be_single(measure.column) else wide)
-        names.append(str(measure))
-        _add(select, _in_comparable_form(measure, value), f"t{len(names)}")
-    return TotalsQuery(sql=render(select, source.dialect), names=tuple(names))
+        _add(select, _in_comparable_form(measure, value), f"t{place}")
+    return select
 
 
 def _in_comparable_form(measure: StoredMeasure, value: exp.Expr) -> exp.Expr:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from uuid import uuid4
 
 from sqlglot import ErrorLevel, Parser, Tokenizer, exp, parse, parse_one
 from sqlglot.dialects.dialect import Dialect as SqlDialect
@@ -22,6 +23,12 @@ from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 
 PARSER_ERRORS = (SqlglotError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
 """What the parser raises about a text that it cannot read: its own errors, and errors of its code."""
+
+_PLAIN_NAME = re.compile(r"\w+")
+"""A name without quotes, which stands in quotes as it is."""
+
+_ANY_RELATION = f"relation_{uuid4().hex}"
+"""Stands for a name in a statement that is rendered once."""
 
 
 def all_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
@@ -56,13 +63,36 @@ def render(expression: exp.Expr, dialect: Dialect, *, pretty: bool = False) -> s
     )
 
 
-def render_last(expression: exp.Expr, dialect: Dialect) -> str:
-    """Render an expression that nobody uses afterwards. Rendering may change it. Raises as `render`."""
+def render_last(expression: exp.Expr, dialect: Dialect, *, pretty: bool = False) -> str:
+    """Render an expression that nobody uses afterwards. Rendering may change it. Otherwise as `render`."""
     if dialect.wording is Wording.CLICKHOUSE:
         expression = clickhouse_wording.reword(expression)
     return sqlglot_dialect(dialect.sqlglot_name).generate(
-        expression, copy=False, identify=True, unsupported_level=ErrorLevel.RAISE
+        expression, copy=False, identify=True, unsupported_level=ErrorLevel.RAISE, pretty=pretty
     )
+
+
+class RenderedOnce:
+    """Statements about a relation, each rendered once for all relations of a schema, since only their names differ."""
+
+    def __init__(self, schema: str, dialect: Dialect) -> None:
+        self._schema, self._dialect = schema, dialect
+        self._rendered: dict[Hashable, str] = {}
+
+    def say(self, key: Hashable, name: str, compose: Callable[[exp.Table], exp.Expr]) -> str:
+        """The statement about a relation. Raises as `render`.
+
+        Args:
+            key: equal for statements that differ in the name of the relation and in nothing else.
+            name: of the relation.
+            compose: makes the statement, which nobody uses afterwards.
+        """
+        if _PLAIN_NAME.fullmatch(name) is None:
+            # The dialect knows how to quote it.
+            return render_last(compose(table(name, self._schema)), self._dialect)
+        if key not in self._rendered:
+            self._rendered[key] = render_last(compose(table(_ANY_RELATION, self._schema)), self._dialect)
+        return self._rendered[key].replace(_ANY_RELATION, name)
 
 
 def format_sql(sql: str, dialect: str) -> str:

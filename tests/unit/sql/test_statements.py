@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.quoting import column_of
 from airflow_atscale_aggs.engine.sql.statements import (
     PARSER_ERRORS,
+    RenderedOnce,
     all_of,
     analyze_table,
     any_of,
@@ -299,3 +300,21 @@ def test_options_that_make_no_table_are_refused(options: str, words: str) -> Non
 
     with pytest.raises(PermanentWarehouseError, match=words):
         create_table_as(_TARGET, _SELECT, spark)
+
+
+@pytest.mark.parametrize("name", ["as_agg_1", 'a "quoted" name'])
+def test_a_statement_that_is_rendered_once_names_each_relation_as_if_it_was_rendered_for_it(name: str) -> None:
+    """Names that stand in quotes otherwise than they are spelled are rendered each."""
+    made: list[str] = []
+
+    def count(relation: exp.Table) -> exp.Expr:
+        made.append(relation.name)
+        return count_rows(relation)
+
+    rendered, names = RenderedOnce("aggs", DUCKDB), (name, name, f"{name}_2")
+
+    said = [rendered.say("count", each, count) for each in names]
+
+    assert said == [render(count_rows(table(each, "aggs")), DUCKDB) for each in names]
+    assert len(made) == (1 if name.isidentifier() else 3)
+    assert rendered.say("drop", name, drop_table) == render(drop_table(table(name, "aggs")), DUCKDB)
