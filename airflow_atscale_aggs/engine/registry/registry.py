@@ -5,67 +5,83 @@ Whoever only reads is handed a `RegistryReader`, which cannot write: the router,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+import importlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
-from airflow_atscale_aggs.engine.registry.attempts import AttemptReader, AttemptWriter
-from airflow_atscale_aggs.engine.registry.batches import BatchReader, BatchWriter
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, upgrade_registry
-from airflow_atscale_aggs.engine.registry.definitions import DefinitionReader, DefinitionWriter
-from airflow_atscale_aggs.engine.registry.evaluations import EvaluationReader, EvaluationWriter
-from airflow_atscale_aggs.engine.registry.instances import InstanceReader, InstanceWriter
-from airflow_atscale_aggs.engine.registry.models import ModelReader, ModelWriter
-from airflow_atscale_aggs.engine.registry.ownership import OwnershipReader, OwnershipWriter
-from airflow_atscale_aggs.engine.registry.query_records import QueryReader, QueryWriter
-from airflow_atscale_aggs.engine.registry.setting_records import SettingReader, SettingWriter
-from airflow_atscale_aggs.engine.registry.slice_records import SliceReader, SliceWriter
-from airflow_atscale_aggs.engine.registry.successions import SuccessionReader, SuccessionWriter
-from airflow_atscale_aggs.engine.registry.users import UserReader, UserWriter
-from airflow_atscale_aggs.engine.registry.warehouse_proofs import WarehouseProofReader, WarehouseProofWriter
-from airflow_atscale_aggs.engine.registry.written_tables import WrittenTableReader, WrittenTableWriter
 
 if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.registry.attempts import AttemptReader, AttemptWriter
+    from airflow_atscale_aggs.engine.registry.batches import BatchReader, BatchWriter
+    from airflow_atscale_aggs.engine.registry.definitions import DefinitionReader, DefinitionWriter
+    from airflow_atscale_aggs.engine.registry.evaluations import EvaluationReader, EvaluationWriter
+    from airflow_atscale_aggs.engine.registry.instances import InstanceReader, InstanceWriter
     from airflow_atscale_aggs.engine.registry.lists import ListReader
+    from airflow_atscale_aggs.engine.registry.models import ModelReader, ModelWriter
+    from airflow_atscale_aggs.engine.registry.ownership import OwnershipReader, OwnershipWriter
+    from airflow_atscale_aggs.engine.registry.query_records import QueryReader, QueryWriter
+    from airflow_atscale_aggs.engine.registry.setting_records import SettingReader, SettingWriter
+    from airflow_atscale_aggs.engine.registry.slice_records import SliceReader, SliceWriter
+    from airflow_atscale_aggs.engine.registry.successions import SuccessionReader, SuccessionWriter
+    from airflow_atscale_aggs.engine.registry.users import UserReader, UserWriter
+    from airflow_atscale_aggs.engine.registry.warehouse_proofs import WarehouseProofReader, WarehouseProofWriter
+    from airflow_atscale_aggs.engine.registry.written_tables import WrittenTableReader, WrittenTableWriter
+
+Part = TypeVar("Part")
 
 
-@dataclass(frozen=True, slots=True)
+class _Part(Generic[Part]):
+    """A part, whose module is imported when somebody asks for it: most verbs and tasks need a few of them."""
+
+    def __init__(self, name: str) -> None:
+        self._module, _, self._class = name.partition(".")
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._attribute = name
+
+    @overload
+    def __get__(self, holder: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, holder: RegistryReader | Registry, owner: type) -> Part: ...
+
+    def __get__(self, holder: RegistryReader | Registry | None, owner: type) -> Self | Part:
+        if holder is None:
+            return self
+        module: Any = importlib.import_module(f"airflow_atscale_aggs.engine.registry.{self._module}")
+        part: Part = getattr(module, self._class)(holder.database)
+        # Python finds it there from now on. Two threads may each make one, which are the same.
+        vars(holder)[self._attribute] = part
+        return part
+
+
+@dataclass(frozen=True)
 class RegistryReader:
     """Everything that can be read. Every call sees committed data. Safe to share between threads."""
 
-    models: ModelReader
-    definitions: DefinitionReader
-    instances: InstanceReader
-    batches: BatchReader
-    attempts: AttemptReader
-    tables: WrittenTableReader
-    queries: QueryReader
-    evaluations: EvaluationReader
-    successions: SuccessionReader
-    settings: SettingReader
-    ownership: OwnershipReader
-    warehouse_proofs: WarehouseProofReader
-    users: UserReader
-    slices: SliceReader
+    database: RegistryDatabase
+
+    models: ClassVar[_Part[ModelReader]] = _Part("models.ModelReader")
+    definitions: ClassVar[_Part[DefinitionReader]] = _Part("definitions.DefinitionReader")
+    instances: ClassVar[_Part[InstanceReader]] = _Part("instances.InstanceReader")
+    batches: ClassVar[_Part[BatchReader]] = _Part("batches.BatchReader")
+    attempts: ClassVar[_Part[AttemptReader]] = _Part("attempts.AttemptReader")
+    tables: ClassVar[_Part[WrittenTableReader]] = _Part("written_tables.WrittenTableReader")
+    queries: ClassVar[_Part[QueryReader]] = _Part("query_records.QueryReader")
+    evaluations: ClassVar[_Part[EvaluationReader]] = _Part("evaluations.EvaluationReader")
+    successions: ClassVar[_Part[SuccessionReader]] = _Part("successions.SuccessionReader")
+    settings: ClassVar[_Part[SettingReader]] = _Part("setting_records.SettingReader")
+    ownership: ClassVar[_Part[OwnershipReader]] = _Part("ownership.OwnershipReader")
+    warehouse_proofs: ClassVar[_Part[WarehouseProofReader]] = _Part("warehouse_proofs.WarehouseProofReader")
+    users: ClassVar[_Part[UserReader]] = _Part("users.UserReader")
+    slices: ClassVar[_Part[SliceReader]] = _Part("slice_records.SliceReader")
 
     @classmethod
     def over(cls, database: RegistryDatabase) -> Self:
         """The reader of a database."""
-        return cls(
-            ModelReader(database),
-            DefinitionReader(database),
-            InstanceReader(database),
-            BatchReader(database),
-            AttemptReader(database),
-            WrittenTableReader(database),
-            QueryReader(database),
-            EvaluationReader(database),
-            SuccessionReader(database),
-            SettingReader(database),
-            OwnershipReader(database),
-            WarehouseProofReader(database),
-            UserReader(database),
-            SliceReader(database),
-        )
+        return cls(database)
 
     @property
     def lists(self) -> ListReader:
@@ -73,10 +89,10 @@ class RegistryReader:
         # Pages show them, and no verb of the command line does.
         from airflow_atscale_aggs.engine.registry.lists import ListReader  # noqa: PLC0415
 
-        return ListReader.over(self.models.database)
+        return ListReader.over(self.database)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Registry:
     """Everything that can be written, and the reader. Safe to share between threads.
 
@@ -84,43 +100,31 @@ class Registry:
     """
 
     database: RegistryDatabase
-    read: RegistryReader
-    models: ModelWriter
-    definitions: DefinitionWriter
-    instances: InstanceWriter
-    batches: BatchWriter
-    attempts: AttemptWriter
-    tables: WrittenTableWriter
-    queries: QueryWriter
-    evaluations: EvaluationWriter
-    successions: SuccessionWriter
-    settings: SettingWriter
-    ownership: OwnershipWriter
-    warehouse_proofs: WarehouseProofWriter
-    users: UserWriter
-    slices: SliceWriter
+
+    models: ClassVar[_Part[ModelWriter]] = _Part("models.ModelWriter")
+    definitions: ClassVar[_Part[DefinitionWriter]] = _Part("definitions.DefinitionWriter")
+    instances: ClassVar[_Part[InstanceWriter]] = _Part("instances.InstanceWriter")
+    batches: ClassVar[_Part[BatchWriter]] = _Part("batches.BatchWriter")
+    attempts: ClassVar[_Part[AttemptWriter]] = _Part("attempts.AttemptWriter")
+    tables: ClassVar[_Part[WrittenTableWriter]] = _Part("written_tables.WrittenTableWriter")
+    queries: ClassVar[_Part[QueryWriter]] = _Part("query_records.QueryWriter")
+    evaluations: ClassVar[_Part[EvaluationWriter]] = _Part("evaluations.EvaluationWriter")
+    successions: ClassVar[_Part[SuccessionWriter]] = _Part("successions.SuccessionWriter")
+    settings: ClassVar[_Part[SettingWriter]] = _Part("setting_records.SettingWriter")
+    ownership: ClassVar[_Part[OwnershipWriter]] = _Part("ownership.OwnershipWriter")
+    warehouse_proofs: ClassVar[_Part[WarehouseProofWriter]] = _Part("warehouse_proofs.WarehouseProofWriter")
+    users: ClassVar[_Part[UserWriter]] = _Part("users.UserWriter")
+    slices: ClassVar[_Part[SliceWriter]] = _Part("slice_records.SliceWriter")
 
     @classmethod
     def over(cls, database: RegistryDatabase) -> Self:
         """The registry in a database."""
-        return cls(
-            database,
-            RegistryReader.over(database),
-            ModelWriter(database),
-            DefinitionWriter(database),
-            InstanceWriter(database),
-            BatchWriter(database),
-            AttemptWriter(database),
-            WrittenTableWriter(database),
-            QueryWriter(database),
-            EvaluationWriter(database),
-            SuccessionWriter(database),
-            SettingWriter(database),
-            OwnershipWriter(database),
-            WarehouseProofWriter(database),
-            UserWriter(database),
-            SliceWriter(database),
-        )
+        return cls(database)
+
+    @cached_property
+    def read(self) -> RegistryReader:
+        """Everything that can be read."""
+        return RegistryReader(self.database)
 
     def close(self) -> None:
         """Close all connections."""
