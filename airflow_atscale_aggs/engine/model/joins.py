@@ -43,6 +43,7 @@ class JoinPaths:
     def __init__(self, model: SemanticModel) -> None:
         self._model = model
         self._by_fact: dict[str, dict[GrainAttribute, BoundAttribute]] = {}
+        self._by_attribute: dict[GrainAttribute, BoundAttribute] | None = None
         self._roles_by_fact: dict[str, dict[tuple[str, str], tuple[Role, ...]]] = {}
         self._join_rules: dict[tuple[str, str], str] = {}
         self._determined: dict[tuple[str, str], frozenset[str]] = {}
@@ -60,6 +61,16 @@ class JoinPaths:
                     by_attribute[bound.attribute] = bound
             self._by_fact[fact] = by_attribute
         return self._by_fact[fact]
+
+    def of_some_fact(self, attribute: GrainAttribute) -> BoundAttribute | None:
+        """An attribute as the first of the model's facts reaches it; None when none does."""
+        if self._by_attribute is None:
+            by_attribute: dict[GrainAttribute, BoundAttribute] = {}
+            for fact in reversed(self._model.fact_datasets):
+                by_attribute |= self.attributes_of(fact)
+            # Assigned when it is whole: threads that plan queries share the paths.
+            self._by_attribute = by_attribute
+        return self._by_attribute.get(attribute)
 
     def roles_of(self, fact: str, dimension: str, attribute: str) -> tuple[Role, ...]:
         """The roles in which a fact reaches an attribute, sorted."""

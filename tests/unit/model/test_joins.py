@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_atscale_aggs.engine.model.paths import JoinKind, JoinStep, Role
+from airflow_atscale_aggs.engine.model.paths import GrainAttribute, JoinKind, JoinStep, Role
 from tests.support.stars.documents import (
     Documents,
     dataset,
@@ -244,6 +244,15 @@ def test_roles_of_an_attribute_are_sorted() -> None:
 
     assert paths.roles_of("sales", "Calendar", "Month") == (Role("Calendar", "Ship {0}"), Role("Calendar", "Sold {0}"))
     assert paths.roles_of("returns", "Kind", "Kind") == ()
+
+
+def test_an_attribute_is_found_as_the_first_fact_reaches_it() -> None:
+    paths = resolve_documents(star()).paths
+    first = paths.attributes_of("returns")
+
+    assert all(paths.of_some_fact(attribute) == bound for attribute, bound in first.items())
+    assert all(paths.of_some_fact(attribute) is not None for attribute in paths.attributes_of("sales"))
+    assert paths.of_some_fact(GrainAttribute(Role("Shops"), "Nothing")) is None
 
 
 def test_dimensions_that_embed_each_other_do_not_hang() -> None:

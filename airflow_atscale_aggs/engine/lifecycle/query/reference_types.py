@@ -53,5 +53,4 @@ def _type_of_column(dataset: str, column: str, snapshot: ModelSnapshot) -> SqlTy
 
 def bound_of(attribute: GrainAttribute, snapshot: ModelSnapshot) -> BoundAttribute | None:
     """An attribute as some fact reaches it; its columns are the same for all."""
-    reached = (snapshot.paths.attributes_of(fact).get(attribute) for fact in snapshot.model.fact_datasets)
-    return next((bound for bound in reached if bound is not None), None)
+    return snapshot.paths.of_some_fact(attribute)
