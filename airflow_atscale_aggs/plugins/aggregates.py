@@ -35,7 +35,10 @@ _PRELOADED = (
     # What `build` runs.
     "airflow_atscale_aggs.engine.lifecycle.build.attempt",
     "airflow_atscale_aggs.engine.lifecycle.workspace",
-    # What `plan` and `activate` run, with the SQL library.
+    # What `deploy`, `plan` and `activate` run, with the SQL library.
+    "airflow_atscale_aggs.engine.lifecycle.deploy.deploy",
+    "airflow_atscale_aggs.engine.sql.owner_mark",
+    "sqlglot.dialects.duckdb",
     "airflow_atscale_aggs.engine.lifecycle.build.batch",
     "airflow_atscale_aggs.engine.lifecycle.build.activate",
     # Drivers, as far as they are installed.
