@@ -40,6 +40,8 @@ VERBS = {
 
 _START_ALONE = """\
 import os
+from airflow_atscale_aggs.cli.late_modules import put_off_imports
+put_off_imports()
 from airflow_atscale_aggs.engine.registry import registry
 open_registry = registry.open_registry
 def start_alone(*given):
@@ -49,7 +51,7 @@ registry.open_registry = start_alone
 from airflow_atscale_aggs.cli.main import main
 main()
 """
-"""A verb that ends where its start ends. The registry is opened last."""
+"""A verb that ends where its start ends. The registry is opened last. Libraries are imported as `main` has them."""
 
 
 def seconds_of(arguments: list[str]) -> tuple[float, float]:
