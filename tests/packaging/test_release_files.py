@@ -111,7 +111,8 @@ def test_the_image_installs_the_pinned_versions() -> None:
 
 def test_nothing_is_listed_twice_in_the_metadata() -> None:
     """Indexes refuse a classifier that comes twice."""
-    lists = {"classifiers": _PROJECT["classifiers"], "dependencies": _PROJECT["dependencies"]}
+    pins = (_ROOT / "constraints.txt").read_text(encoding="utf-8").split()
+    lists = {"classifiers": _PROJECT["classifiers"], "dependencies": _PROJECT["dependencies"], "pins": pins}
     for name, texts in (lists | _PROJECT["optional-dependencies"]).items():
         assert sorted(texts) == sorted(set(texts)), name
 

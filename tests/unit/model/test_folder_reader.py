@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import textwrap
 import zlib
 from pathlib import Path
 
@@ -200,6 +201,22 @@ def test_values_that_are_kept_are_not_read_again_from_texts_of_theirs(tmp_path: 
         "both": "Other",
         "values and hash": "Other",
     }
+
+
+_SCALARS = """
+texts: [plain, 'single', "double\\t\\u00e9", 2026-01-03, 12:30:00, 0o17, 1_000, on, =, ~x]
+numbers: [1, -1, 0x1f, 017, 1.5, 1e3, .5, .inf, 0b1]
+others: [true, FALSE, yes, null, ~]
+empty:
+"""
+
+
+def test_a_reader_that_gives_other_values_says_so(tmp_path: Path) -> None:
+    """Raise `VALUES_VERSION` where this fails: registries keep values of the reader before."""
+    folder = _folder(tmp_path, a=_SALES + "\nmeta:\n" + textwrap.indent(_SCALARS, "  "))
+    content = json.loads(zlib.decompress(folder.to_bytes()))["values"]["json"]
+
+    assert (VALUES_VERSION, hashlib.sha256(content.encode()).hexdigest()[:16]) == (1, "848b37a8cc7f9d58")
 
 
 def test_values_that_are_much_longer_than_their_texts_are_not_kept(tmp_path: Path) -> None:
