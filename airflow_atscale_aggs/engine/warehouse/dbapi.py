@@ -399,22 +399,22 @@ class DbApiWarehouse:
         close: Callable[[], None] = lambda: None,
         open_ahead: Callable[[], None] = lambda: None,
     ) -> None:
-        self.dialect, self.aggregate_schema, self.open_ahead = dialect, aggregate_schema, open_ahead
-        self._driver, self._close = driver, close
+        self.dialect, self.aggregate_schema = dialect, aggregate_schema
+        self._driver, self._close, self._open_ahead = driver, close, open_ahead
         self._sessions: set[DbApiSession] = set()
         self.first_contact: FirstContact | None = None
-        self._settings = SharedSettings()
-        self._lock = threading.Lock()
-        self._is_schema_tried = False
-        self.kept_sessions = 0
+        self._settings, self._lock = SharedSettings(), threading.Lock()
+        self._is_schema_tried, self.kept_sessions = False, 0
         self._idle: list[DbApiSession] = []
+
+    def open_ahead(self) -> None:
+        """Begin to open what sessions share."""
+        self._open_ahead()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[DbApiSession]:
         """A session for the calling thread; the aggregate schema is made when it is not there and may be made."""
-        session = self._take_idle()
-        if session is None:
-            session = DbApiSession(self._driver, self.dialect, self._settings, self._prepare)
+        session = self._take_idle() or DbApiSession(self._driver, self.dialect, self._settings, self._prepare)
         with self._lock:
             self._sessions.add(session)
         is_kept = False
