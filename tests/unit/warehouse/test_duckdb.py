@@ -169,13 +169,19 @@ def test_a_file_in_a_folder_that_is_not_there_is_refused_by_name(tmp_path: Path)
     assert caught.value.sql == ""
 
 
-def test_a_file_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
-    """Then it is said; the file is free again when the other one ends."""
-    file = tmp_path / "w.duckdb"
+def _holder_of(file: Path) -> subprocess.Popen[bytes]:
+    """A process that holds a DuckDB file until its input ends."""
     code = f"import duckdb, sys; c = duckdb.connect({str(file)!r}); print(1, flush=True); sys.stdin.read()"
     holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout is not None
     holder.stdout.readline()
+    return holder
+
+
+def test_a_file_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
+    """Then it is said; the file is free again when the other one ends."""
+    file = tmp_path / "w.duckdb"
+    holder = _holder_of(file)
     warehouse = open_duckdb(str(file), config={}, lock_timeout=0.05, aggregate_schema="")
     with warehouse.session() as session:
         with pytest.raises(TransientWarehouseError, match="lock"):
@@ -215,10 +221,7 @@ def test_what_goes_wrong_ahead_is_told_by_the_first_session(tmp_path: Path) -> N
 
 def test_who_needs_no_session_after_all_does_not_wait_for_the_file(tmp_path: Path) -> None:
     file = tmp_path / "w.duckdb"
-    code = f"import duckdb, sys; c = duckdb.connect({str(file)!r}); print(1, flush=True); sys.stdin.read()"
-    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert holder.stdout is not None
-    holder.stdout.readline()
+    holder = _holder_of(file)
     warehouse = open_duckdb(str(file), config={}, lock_timeout=60, aggregate_schema="")
     warehouse.open_ahead()
 
