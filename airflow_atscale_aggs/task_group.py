@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import TaskGroup
 
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
+from airflow_atscale_aggs.operators.aggregate_build import NAME_OF_BUILD
 from airflow_atscale_aggs.operators.aggregates import (
     ActivateBatchOperator,
     BuildAggregateOperator,
@@ -75,9 +76,10 @@ def add_batch_build_tasks(
         retry_delay=timedelta(seconds=5),
         retry_policy=AttemptsOfAggregate(),
         max_active_tis_per_dagrun=max_concurrent_builds,
-        map_index_template="{{ task.aggregate }}",
-        # Nobody reads what builds return, which the registry and their logs tell as well.
+        map_index_template=NAME_OF_BUILD,
+        # Nobody reads what builds return and were given: the registry, the plan and their logs tell it as well.
         do_xcom_push=False,
+        keep_rendered_fields=False,
         **common,
     ).expand_kwargs(plan.output)
     # A lost worker must not cost Airflow's default delay of five minutes.

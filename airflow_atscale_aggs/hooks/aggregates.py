@@ -60,8 +60,12 @@ class AggregatesHook(BaseHook):
         self.aggs_conn_id = aggs_conn_id
         self._read: tuple[Connection, Mapping[str, Any]] | None = None
 
-    def get_conn(self) -> Workspace:
+    def get_conn(self, *, is_followed: bool = False) -> Workspace:
         """Open the workspace. Close it afterwards, or use it in a ``with`` block.
+
+        Args:
+            is_followed: it is used at once, and another task opens the same soon, as in the builds of a batch. The
+                warehouse is opened beside the registry, and logs of files are left for the next task.
 
         Raises:
             AirflowFailException: the connection does not say where registry or warehouse are.
@@ -71,7 +75,17 @@ class AggregatesHook(BaseHook):
 
         connection = self.get_connection(self.aggs_conn_id)
         settings = read_settings()
-        return Workspace(self._registry(connection), self._warehouse(connection), settings).with_memory()
+        if not is_followed:
+            return Workspace(self._registry(connection), self._warehouse(connection), settings).with_memory()
+        warehouse = self._warehouse(connection)
+        warehouse.open_ahead(leave_log=True)
+        try:
+            registry = self._registry(connection)
+        except BaseException:
+            warehouse.close()
+            raise
+        registry.leave_log()
+        return Workspace(registry, warehouse, settings).with_memory()
 
     @contextlib.contextmanager
     def get_registry(self) -> Iterator[RegistryReader]:

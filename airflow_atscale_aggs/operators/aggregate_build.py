@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,19 @@ from airflow_atscale_aggs.metrics.emission import emit_build
 from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
 
 if TYPE_CHECKING:
+    import jinja2
     from airflow.sdk import Context
 
     from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.records import InstanceRecord
+
+NAME_OF_BUILD = "{{ task.aggregate if ti.try_number > 1 or ti.rendered_map_index else '' }}"
+"""The template of a mapped build's name.
+
+The scheduler names builds when it makes them (`plugins/mapped_names.py`). Airflow sends a name once more before a task
+and forgets it at the end of a try, unless the end tells it. So the first try tells it at its end alone.
+"""
 
 _WAIT = timedelta(seconds=2)
 
@@ -35,6 +43,8 @@ class BuildAggregateOperator(AggregatesOperator):
         aggregate: its name, shown as the map index.
         max_concurrent_builds: how many aggregates of the batch may be built at the same time in this run; a task that
             would be one too many waits deferred, without a worker slot.
+        keep_rendered_fields: Airflow keeps the arguments of each task, for its page of rendered templates. False: it is
+            not asked to, which spares the task a call of its API. The plan's result and the registry tell the same.
     """
 
     template_fields: Sequence[str] = ("aggs_conn_id", "instance_id", "aggregate", "planned_at", "max_concurrent_builds")
@@ -46,10 +56,11 @@ class BuildAggregateOperator(AggregatesOperator):
         aggregate: str = "",
         planned_at: str = "",
         max_concurrent_builds: str | int | None = None,
+        keep_rendered_fields: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.planned_at = planned_at
+        self.planned_at, self.keep_rendered_fields = planned_at, keep_rendered_fields
         self.instance_id, self.aggregate, self.max_concurrent_builds = instance_id, aggregate, max_concurrent_builds
         self._open: Workspace | None = None
         self._lineage: dict[str, Any] = {}
@@ -61,11 +72,12 @@ class BuildAggregateOperator(AggregatesOperator):
         from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
         from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance, must_wait
 
+        # The name goes out with the end of the task, which spares it a call of Airflow's API: see `NAME_OF_BUILD`.
+        context["ti"].rendered_map_index = self.aggregate
         owner = batch_owner(context)
         allowance = f"{self.planned_at}/{context['ti'].max_tries - (self.retries or 0)}"
-        with airflow_errors(self._logged), self._workspace() as workspace:
+        with airflow_errors(self._logged), self._hook().get_conn(is_followed=True) as workspace:
             self._open = workspace
-            workspace.warehouse.open_ahead()
             instance = self._reopen_batch(workspace, owner)
             self._model = workspace.read.models.get(instance.model_id).name
             most = int(self.max_concurrent_builds) if self.max_concurrent_builds else None
@@ -95,6 +107,21 @@ class BuildAggregateOperator(AggregatesOperator):
             built.source,
         )
         return {"aggregate": built.step.aggregate, "rows": built.rows, "seconds": built.seconds, "source": built.source}
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: jinja2.Environment,
+        seen_oids: set[int],
+    ) -> None:
+        """Render templates alone: Airflow compiles any text, and what a plan returns are no templates."""
+        templates = [name for name in template_fields if _may_be_template(getattr(parent, name, None))]
+        super()._do_render_template_fields(parent, templates, context, jinja_env, seen_oids)
+        if not self.keep_rendered_fields and "aggs_conn_id" not in templates:
+            # After this, Airflow sends what stands in these fields. Of a connection, only a template needs that.
+            self.template_fields = ()
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - OpenLineage's signature
         """The tables that this try read and made, for Airflow's OpenLineage provider; None when it built nothing."""
@@ -165,3 +192,7 @@ class BuildAggregateOperator(AggregatesOperator):
                 self.log.warning("Not verified: %s", event.text)
             case "done":
                 self.log.info("%s rows in %.3f s", event.rows, event.seconds or 0)
+
+
+def _may_be_template(value: Any) -> bool:
+    return not isinstance(value, str) or "{" in value

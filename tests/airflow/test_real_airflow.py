@@ -161,6 +161,9 @@ def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> N
     assert state == "success"
     assert len(builds) == 21
     assert all(outcome[0] == "success" for outcome in builds.values())
+    ended = [task for task in place.airflow.task_instances(_DAG_ID, first_run) if task["task_id"] == "build"]
+    assert {task["rendered_map_index"] for task in ended} == set(_many_aggregates())
+    assert [task["rendered_fields"] for task in ended] == [{}] * 21
     before = place.active_tables()
     assert len(before) == 21
     assert place.run_sql("SELECT SUM(row_count), SUM(sum_amount) FROM aggs.agg_tiny_sales_month_city_amount") == (
@@ -188,6 +191,8 @@ def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> N
     assert place.wait_for_end(failed_run) == "success"
     after = place.states(failed_run)
     assert "is live." in place.log(failed_run, "report", after["report", -1][1])
+    ended = [task for task in place.airflow.task_instances(_DAG_ID, failed_run) if task["task_id"] == "build"]
+    assert {task["rendered_map_index"] for task in ended} == set(_many_aggregates())
     for key, (_, tries) in states.items():
         if key[0] == "build" and key[1] not in failed:
             assert after[key] == ("success", tries), "an aggregate that was built is not built again"

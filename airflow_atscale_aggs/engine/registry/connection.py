@@ -61,10 +61,14 @@ class RegistryDatabase:
             the driver waits by itself, which may be for ever.
         pool_size: how many connections it holds at most, for all threads together; who comes when all are in use waits
             for one, `POOL_SECONDS` long. None: a few, and more where threads ask for them at once.
+
+    Attributes:
+        leaves_log: when it is closed, what was written stays in SQLite's log beside the file, which every process
+            reads. Otherwise whoever closes the file last merges the log, and waits for the disk three times.
     """
 
     def __init__(self, url: str, *, connect_seconds: int | None = None, pool_size: int | None = None) -> None:
-        self.url = _parse_url(url)
+        self.url, self.leaves_log = _parse_url(url), False
         bounds = {} if pool_size is None else {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_SECONDS}
         self.engine = _engine(self.url, connect_seconds, bounds)
 
@@ -163,7 +167,8 @@ class RegistryDatabase:
 
     def dispose(self) -> None:
         """Close all connections."""
-        self.engine.dispose()
+        with _reading_meanwhile(self.url) if self.leaves_log else contextlib.nullcontext():
+            self.engine.dispose()
 
     @contextlib.contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -180,6 +185,27 @@ class RegistryDatabase:
             if type(error) is not sqlalchemy.exc.DatabaseError and error.statement is not None:
                 raise
             raise RegistryUnavailableError(self.name, str(error.orig).strip()) from error
+
+
+@contextlib.contextmanager
+def _reading_meanwhile(url: URL) -> Iterator[None]:
+    """Hold the file of an SQLite database by a connection that only reads, which therefore merges no log at its end.
+
+    What the log holds is on the disk then, as after a merge. SQLite merges it by itself when it has a thousand pages.
+    Where the file cannot be held, it is merged now.
+    """
+    if url.get_backend_name() != "sqlite" or not url.database or not Path(url.database).is_file():
+        yield
+        return
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(sqlite3.Error, OSError):
+            reader = sqlite3.connect(f"{Path(url.database).absolute().as_uri()}?mode=ro", uri=True)
+            held.callback(reader.close)
+            # It holds the file once it has read of it.
+            reader.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+            with Path(f"{url.database}-wal").open("rb+") as log:
+                os.fsync(log.fileno())
+        yield
 
 
 def upgrade_registry(url: str) -> str:

@@ -256,3 +256,48 @@ def test_a_pool_with_a_size_holds_no_more_connections(url: str, monkeypatch: pyt
 
 def test_a_registry_in_memory_needs_no_pool() -> None:
     assert RegistryDatabase("sqlite://", pool_size=2).check_version() is False
+
+
+@pytest.mark.parametrize("leaves_log", [True, False])
+def test_a_log_is_left_for_the_next_process_only_where_one_is_told_of(tmp_path: Path, leaves_log: bool) -> None:
+    """Who comes next finds everything either way, and leaves no log when it closes the file as usual."""
+    file = tmp_path / "registry.sqlite"
+    log = Path(f"{file}-wal")
+    open_registry(f"sqlite:///{file}").close()
+    for number in range(3):
+        registry = open_registry(f"sqlite:///{file}")
+        registry.settings.put(None, f"key {number}", "value")
+        if leaves_log:
+            registry.leave_log()
+        registry.close()
+        assert log.exists() is leaves_log
+
+    registry = open_registry(f"sqlite:///{file}")
+    assert sorted(registry.read.settings.values(None)) == ["key 0", "key 1", "key 2"]
+    registry.close()
+    assert not log.exists()
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute(f"SELECT COUNT(*) FROM {settings.name}").fetchall() == [(3,)]
+
+
+def test_a_log_that_is_left_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what a task has said to be done is done after the machine lost its power."""
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(str(Path(f"/proc/self/fd/{number}").readlink())))
+    file = tmp_path / "registry.sqlite"
+    registry = open_registry(f"sqlite:///{file}")
+    registry.leave_log()
+    registry.close()
+
+    assert synced == [f"{file}-wal"]
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///{folder}/gone.sqlite"])
+def test_a_registry_whose_file_is_not_there_is_closed_as_usual(tmp_path: Path, url: str) -> None:
+    registry = open_registry(url.format(folder=tmp_path))
+    (tmp_path / "gone.sqlite").unlink(missing_ok=True)
+    registry.leave_log()
+
+    registry.close()
+
+    assert list(tmp_path.glob("gone.sqlite")) == []
