@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Param
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_atscale_aggs.dag_factory import batch_build_dag
@@ -71,6 +72,16 @@ def test_a_dag_that_somebody_else_parses_looks_nothing_up(monkeypatch: pytest.Mo
 
     assert read_choices(choices_variable("batch_build_retail")) == {}
     assert "examples" not in _form_of(batch_build_dag("retail"))
+
+
+def test_parameters_are_checked_by_an_older_draft_which_takes_a_third() -> None:
+    """Each task of Airflow does that."""
+    params = batch_build_dag("retail", dag_id="batch_of_drafts", max_concurrent_builds=2).params
+
+    assert {params.get_param(name).schema["$schema"] for name in params} == {"http://json-schema.org/draft-07/schema#"}
+    for name, wrong in {"build_type": "some", "max_concurrent_builds": 3, "changed": [], "aggregates": [1]}.items():
+        with pytest.raises(ParamValidationError):
+            params[name] = wrong
 
 
 def _form_of(dag: Any) -> dict[str, Any]:
