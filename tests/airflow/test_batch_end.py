@@ -40,11 +40,11 @@ def urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return deploy_tiny_star(tmp_path, monkeypatch)
 
 
-def _plan(*aggregates: str) -> list[dict[str, str]]:
+def _plan(*aggregates: str) -> list[dict[str, Any]]:
     return PlanBatchBuildOperator(task_id="plan", aggregates=aggregates, **_MODEL).execute(task_context("plan"))
 
 
-def _build(planned: Sequence[dict[str, str]]) -> dict[str, str]:
+def _build(planned: Sequence[dict[str, Any]]) -> dict[str, str]:
     """The states of the mapped tasks."""
     states = {}
     for index, arguments in enumerate(planned):
@@ -56,7 +56,7 @@ def _build(planned: Sequence[dict[str, str]]) -> dict[str, str]:
     return states
 
 
-def _activate(planned: Sequence[dict[str, str]], states: dict[str, str]) -> None:
+def _activate(planned: Sequence[dict[str, Any]], states: dict[str, str]) -> None:
     passed = {("plan", "return_value"): planned}
     ActivateBatchOperator(task_id="activate", **_MODEL).execute(task_context("activate", states=states, passed=passed))
 

@@ -18,7 +18,7 @@ from tests.support.airflow_context import task_context
 
 pytestmark = pytest.mark.airflow
 
-_PLANNED = {"instance_id": "1", "aggregate": "by_city {{ 7 * 7", "planned_at": "2026-01-01T00:00:00"}
+_PLANNED: dict[str, Any] = {"instance_id": "1", "aggregate": "by_city {{ 7 * 7", "planned_at": "2026-01-01T00:00:00"}
 
 
 def _rendered(task: Any, fields: Any, params: dict[str, Any]) -> Any:

@@ -80,7 +80,7 @@ def test_an_incremental_batch_reaches_the_mapped_tasks(urls: dict[str, Any]) -> 
         task_id="plan", model=MODEL, build_type="incremental", grace_periods='{"sales": "5s"}', aggs_conn_id="tiny"
     )
 
-    planned = operator.execute(_context())
+    planned: list[dict[str, Any]] = operator.execute(_context())
 
     assert {arguments["aggregate"] for arguments in planned} == set(star.AGGREGATES)
     lineages = {}

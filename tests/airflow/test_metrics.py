@@ -46,11 +46,11 @@ def urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return deploy_tiny_star(tmp_path, monkeypatch)
 
 
-def _plan(**options: Any) -> list[dict[str, str]]:
+def _plan(**options: Any) -> list[dict[str, Any]]:
     return PlanBatchBuildOperator(task_id="plan", **{**_MODEL, **options}).execute(task_context("plan"))
 
 
-def _build(planned: list[dict[str, str]]) -> None:
+def _build(planned: list[dict[str, Any]]) -> None:
     for arguments in planned:
         BuildAggregateOperator(task_id="build", aggs_conn_id="tiny", **arguments).execute(task_context("build"))
 

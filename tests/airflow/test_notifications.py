@@ -55,7 +55,8 @@ def _fail_batch(urls: dict[str, Any], *, reason: str = "no quantity") -> str:
             f"CAST(error('{reason}') AS INTEGER) ELSE quantity END AS quantity FROM sales_table",
         )
     plan = PlanBatchBuildOperator(task_id="plan", aggregates=["by_city", "by_day_and_shop"], **_MODEL)
-    for arguments in plan.execute(task_context("plan")):
+    planned: list[dict[str, Any]] = plan.execute(task_context("plan"))
+    for arguments in planned:
         build = BuildAggregateOperator(task_id="build", aggs_conn_id="tiny", **arguments)
         if arguments["aggregate"] == "by_city":
             build.execute(task_context("build"))
