@@ -84,7 +84,7 @@ class AggregatesHook(BaseHook):
         except BaseException:
             warehouse.close()
             raise
-        registry.leave_log()
+        registry.database.leaves_log = True
         return Workspace(registry, warehouse, settings).with_memory()
 
     @contextlib.contextmanager

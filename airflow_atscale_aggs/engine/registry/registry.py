@@ -126,10 +126,6 @@ class Registry:
         """Everything that can be read."""
         return RegistryReader(self.database)
 
-    def leave_log(self) -> None:
-        """When it is closed, leave what was written in SQLite's log for the next process, which opens it soon."""
-        self.database.leaves_log = True
-
     def close(self) -> None:
         """Close all connections."""
         self.database.dispose()

@@ -267,8 +267,7 @@ def test_a_log_is_left_for_the_next_process_only_where_one_is_told_of(tmp_path: 
     for number in range(3):
         registry = open_registry(f"sqlite:///{file}")
         registry.settings.put(None, f"key {number}", "value")
-        if leaves_log:
-            registry.leave_log()
+        registry.database.leaves_log = leaves_log
         registry.close()
         assert log.exists() is leaves_log
 
@@ -286,7 +285,7 @@ def test_a_log_that_is_left_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "fsync", lambda number: synced.append(str(Path(f"/proc/self/fd/{number}").readlink())))
     file = tmp_path / "registry.sqlite"
     registry = open_registry(f"sqlite:///{file}")
-    registry.leave_log()
+    registry.database.leaves_log = True
     registry.close()
 
     assert synced == [f"{file}-wal"]
@@ -296,7 +295,7 @@ def test_a_log_that_is_left_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.M
 def test_a_registry_whose_file_is_not_there_is_closed_as_usual(tmp_path: Path, url: str) -> None:
     registry = open_registry(url.format(folder=tmp_path))
     (tmp_path / "gone.sqlite").unlink(missing_ok=True)
-    registry.leave_log()
+    registry.database.leaves_log = True
 
     registry.close()
 
