@@ -329,8 +329,9 @@ def test_the_facts_are_totalled_once_per_batch(workspace: Workspace, monkeypatch
 
 
 def _without_snapshots(workspace: Workspace) -> Workspace:
+    """Its warehouse has none, and is sent one statement at a time."""
     warehouse = workspace.warehouse
-    warehouse.dialect = replace(warehouse.dialect, begin_snapshot=None)
+    warehouse.dialect = replace(warehouse.dialect, begin_snapshot=None, statements_at_once=1)
     return workspace
 
 

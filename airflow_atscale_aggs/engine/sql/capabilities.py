@@ -199,7 +199,8 @@ class Dialect:
         groups_by_codes: grouping facts by a code of each dimension, and attaching names afterwards, was measured to
             be faster than grouping by names. See `sql/member_codes.py`.
         statements_at_once: of a batch's own statements, such as comparisons and looks at what facts hold, so many are
-            sent at the same time, each in a session of its own, where a statement waits more than it works.
+            sent at the same time, each in a session of its own, where a statement waits more than it works, or leaves
+            a core with nothing to do.
         row_version: a system column of the rows of tables that changes whenever a row is written; None where there is
             none.
         hash_text: a function of a text and a seed that hashes it, where there is no ``hash_columns``.

@@ -92,9 +92,14 @@ class SeenRelation:
 
 
 class WarehouseSession(Protocol):
-    """One connection, used by one thread. Outside `transaction`, each statement commits by itself."""
+    """One connection, used by one thread. Outside `transaction`, each statement commits by itself.
+
+    Attributes:
+        was_canceled: another thread has interrupted what runs here.
+    """
 
     dialect: Dialect
+    was_canceled: bool
 
     def execute(self, sql: str) -> int | None:
         """Run one statement; the number of rows written where the driver tells it, else None.

@@ -38,7 +38,7 @@ class DbApiSession:
         self._driver, self._prepare = driver, prepare
         self._shared = SharedSettings() if shared is None else shared
         self._connection: Any = None
-        self._is_in_transaction = self._is_prepared = self._was_canceled = False
+        self._is_in_transaction = self._is_prepared = self.was_canceled = False
         self._versions: Mapping[tuple[str, ...], str] = {}
         self._known_settings = KnownSettings()
 
@@ -309,7 +309,7 @@ class DbApiSession:
     def cancel(self) -> None:
         """Interrupt what another thread runs here."""
         if self._connection is not None:
-            self._was_canceled = True
+            self.was_canceled = True
             with contextlib.suppress(*self._driver.errors):
                 self._driver.interrupt(self._connection)
 
@@ -318,7 +318,7 @@ class DbApiSession:
 
         One that was canceled is not: the request may yet reach the next statement.
         """
-        is_idle = self._connection is not None and not self._is_in_transaction and not self._was_canceled
+        is_idle = self._connection is not None and not self._is_in_transaction and not self.was_canceled
         return is_idle and self._driver.is_alive(self._connection)
 
     def close(self) -> None:

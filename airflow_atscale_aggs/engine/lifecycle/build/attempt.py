@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.instance import BUILT, BatchStatus, InstanceStatus
@@ -197,6 +198,9 @@ def run_attempt(
             with session.apply_settings(_settings_of(workspace, claim.instance, known)):
                 built = _build(_Attempt(workspace, session, claim, known, tell), has_made)
         except (WarehouseError, VerificationError) as error:
+            if session.was_canceled:
+                # Somebody ends this process. That is no failure of the attempt, which is begun anew by whoever resumes.
+                raise
             _drop_quietly(session, step)
             raise _record_failure(workspace, claim, error, known.settings, tell) from error
         seconds = time.monotonic() - started
@@ -326,17 +330,21 @@ def _in_one_snapshot(attempt: _Attempt, way: _BuildWay) -> _BuildResult:
             parts = reused or _counted(session, claim, _fill(session, claim, source, tell))
         return _BuildResult(parts, source, Verified(level=VerificationLevel.OFF))
     is_from_facts = source.option.instance_id is None
-    totals = None if way.has_own_totals else _find_earlier_totals(attempt, source, facts_key(verification))
-    has_own_totals = totals is None
+    find_totals = partial(_find_earlier_totals, attempt, way, facts_key(verification))
     with session.snapshot(claim.instance.step.reads_of_facts) as is_snapshot:
         reused = reuse_segments(session, claim, tell) if way.may_reuse else None
         if reused is not None:
             return _BuildResult(reused, source, Verified(level=level))
-        if totals is None and not is_snapshot and is_from_facts:
+        totals = None if is_snapshot else find_totals()
+        has_own_totals = totals is None
+        if has_own_totals and not is_snapshot and is_from_facts:
             # Taken before the table is made: facts with the same totals afterwards have not changed meanwhile.
             totals = take_totals(session, verification.facts)
         parts = _fill(session, claim, source, tell)
         way.has_made()
+        if is_snapshot:
+            # The snapshot decides, whenever they were taken: the table need not wait for them.
+            totals = find_totals()
         started = time.monotonic()
         comparison = Comparison(
             aggregate=claim.instance.step.aggregate,
@@ -367,12 +375,14 @@ def take_fact_totals(workspace: Workspace, known: KnownBatch, instance: Instance
         return take_totals(session, verification.facts)
 
 
-def _find_earlier_totals(attempt: _Attempt, source: ChosenSource, key: str) -> Totals | None:
+def _find_earlier_totals(attempt: _Attempt, way: _BuildWay, key: str) -> Totals | None:
     """The facts' totals that the source was verified against.
 
     For a build from the facts, the last ones of the batch, else those that are taken ahead.
     """
-    read, known = attempt.workspace.read, attempt.known
+    if way.has_own_totals:
+        return None
+    read, known, source = attempt.workspace.read, attempt.known, way.source
     if source.option.instance_id is None or source.attempt is None:
         return known.fact_totals(read, attempt.claim.instance.batch_id, key) or known.find_ahead(key)
     verified = known.verification(read, source.option.instance_id, source.attempt)

@@ -411,8 +411,8 @@ class _BatchRun:
     def build_all(self, jobs: int) -> None:
         """Build what is not built, in order; a derived aggregate waits while its source is not settled.
 
-        Where statements wait more than they work, tables that are made are compared while others are made: one that is
-        not compared yet is not DONE, and nothing is derived from it. So are the totals of their facts taken.
+        Where the warehouse's row says so, tables that are made are compared while others are made: one that is not
+        compared yet is not DONE, and nothing is derived from it. So are the totals of their facts taken.
         """
         most = self.known.settings.max_attempts_per_aggregate
         self._waiting = [

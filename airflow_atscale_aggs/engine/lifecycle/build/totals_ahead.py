@@ -1,7 +1,8 @@
 """Take the totals of a batch's facts while its tables are made, so that no table waits for those of its fact.
 
-Totals are taken before the table is made that is compared with them. Taken in the order of the batch, those of the
-first fact are waited for, and those of the others are there when their tables are begun.
+Without snapshots, totals are taken before the table is made that is compared with them. Taken in the order of the
+batch, those of the first fact are waited for, and those of the others are there when their tables are begun. Within a
+snapshot, the facts can be asked again as the table saw them, so that only its comparison waits.
 """
 
 from __future__ import annotations

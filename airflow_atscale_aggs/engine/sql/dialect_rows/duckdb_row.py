@@ -74,6 +74,7 @@ DUCKDB = Dialect(
     descriptions=_DUCKDB_DESCRIPTIONS,
     hash_columns="HASH",
     groups_by_codes=True,
+    statements_at_once=2,
     type_of="TYPEOF",
     comparable=_DUCKDB_COMPARABLE,
     catalog=catalogs.DUCKDB,

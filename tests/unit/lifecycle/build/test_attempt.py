@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from airflow_atscale_aggs.engine.errors import BuildFailedError, IllegalTransitionError, StaleStatusError
+from airflow_atscale_aggs.engine.errors import (
+    BuildFailedError,
+    IllegalTransitionError,
+    StaleStatusError,
+    TransientWarehouseError,
+)
 from airflow_atscale_aggs.engine.lifecycle.build.attempt import (
     build_instance,
     choose_source,
@@ -18,6 +23,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
 from airflow_atscale_aggs.engine.lifecycle.build.known_batch import KnownBatch
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from tests.support.stars import standing_star
 from tests.support.stars.standing_star import (
     NOW,
@@ -184,6 +190,26 @@ def test_an_error_that_may_pass_is_tried_again_while_attempts_are_left(
         (tmp_path / "away").rename(file)
 
         assert _build(workspace, "by_city")[-1].rows == 4
+
+
+def test_an_attempt_that_somebody_interrupts_is_no_failure(begun_star: Workspace) -> None:
+    """The process is about to end. Whoever resumes the batch begins the attempt anew."""
+    execute = DbApiSession.execute
+
+    def interrupted(session: DbApiSession, sql: str) -> int | None:
+        if sql.startswith("CREATE TABLE"):
+            begun_star.warehouse.cancel_all()
+            raise TransientWarehouseError("duckdb", sql, "interrupted")
+        return execute(session, sql)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(TransientWarehouseError, match="interrupted"):
+        patch.setattr(DbApiSession, "execute", interrupted)
+        _build(begun_star, "by_city")
+
+    left = _instance(begun_star, "by_city")
+    assert (left.status, left.attempt, left.failures) == ("in_progress", 1, 0)
+    assert _build(begun_star, "by_city")[-1].kind == "done"
+    assert _instance(begun_star, "by_city").attempt == 2
 
 
 def test_where_a_comparison_with_the_source_cannot_decide_the_facts_are_read(begun_star: Workspace) -> None:

@@ -336,7 +336,8 @@ def test_a_whole_batch_runs_in_one_process(deployed_star: Workspace, jobs: int) 
 def test_each_next_aggregate_is_claimed_with_the_end_of_the_one_before(
     deployed_star: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So only the first one is claimed by itself."""
+    """So only the first one is claimed by itself, where statements are sent one at a time."""
+    deployed_star.warehouse.dialect = replace(deployed_star.warehouse.dialect, statements_at_once=1)
     claimed: list[str] = []
     claim = AttemptWriter.claim
 

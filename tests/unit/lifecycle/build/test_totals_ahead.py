@@ -8,9 +8,11 @@ import pytest
 
 from airflow_atscale_aggs.engine.aggregates.verification import Totals
 from airflow_atscale_aggs.engine.errors import BatchFailedError, PermanentWarehouseError
+from airflow_atscale_aggs.engine.lifecycle.build.attempt import take_fact_totals
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.build.compare import UndecidedError, facts_key
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
+from airflow_atscale_aggs.engine.lifecycle.build.known_batch import KnownBatch
 from airflow_atscale_aggs.engine.lifecycle.build.totals_ahead import TotalsAhead, no_totals
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
@@ -122,6 +124,31 @@ def test_totals_of_a_fact_are_taken_once_also_for_a_table_that_is_made_beside_a_
     (facts_sql,) = {i.step.verification.facts.sql for i in report.instances if i.step.verification}
     steps = [sql for sql in sent if sql == facts_sql or ("as_agg_" in sql and sql.startswith("CREATE TABLE"))]
     assert [sql.partition(" ")[0] for sql in steps] == ["SELECT", "CREATE", "CREATE"]
+
+
+def test_where_there_are_snapshots_a_table_is_made_before_the_totals_of_its_fact_are_there(
+    deployed_star: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB. Its comparison waits for them, whenever they are taken, while the next table is made."""
+    put_settings(deployed_star, build_from_existing=False)
+    is_next_begun, waited = threading.Event(), list[bool]()
+    events: list[tuple[str, int]] = []
+
+    def take_late(workspace: Workspace, known: KnownBatch, instance: InstanceRecord) -> Totals:
+        waited.append(is_next_begun.wait(20))
+        return take_fact_totals(workspace, known, instance)
+
+    def note(event: BuildEvent) -> None:
+        events.append((event.kind, event.position))
+        if events[-1] == ("sql", 1):
+            is_next_begun.set()
+
+    monkeypatch.setattr("airflow_atscale_aggs.engine.lifecycle.build.batch.take_fact_totals", take_late)
+    report = run_batch(deployed_star, MODEL, jobs=1, owner=OWNER, on_event=note)
+
+    assert waited == [True]
+    assert events.index(("sql", 1)) < events.index(("verified", 0))
+    assert {str(instance.status) for instance in report.instances} == {"active"}
 
 
 def test_a_wrong_table_is_told_from_facts_that_change_after_their_totals_were_taken_ahead(
