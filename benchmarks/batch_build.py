@@ -23,9 +23,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -144,8 +145,12 @@ def _bare(bench: Bench, statements: list[str]) -> float:
     return seconds
 
 
-def overhead(scale: str, repeat: int, warehouse: str) -> None:
-    """Whole `build` against its own CREATE TABLE statements run directly. Goal: 1.05 on DuckDB, 1.1 elsewhere."""
+def overhead(scale: str, repeat: int, warehouse: str, jobs: list[int]) -> None:
+    """Whole `build` against its own CREATE TABLE statements run directly. Goal: 1.05 on DuckDB, 1.1 elsewhere.
+
+    Args:
+        jobs: how many aggregates are built at the same time; one line is printed for each.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="aggs-bench-") as folder,
         measured_warehouse(warehouse, Path(folder)) as url,
@@ -156,16 +161,24 @@ def overhead(scale: str, repeat: int, warehouse: str) -> None:
         bench.build()
         statements = bench.statements()
         _bare(bench, statements)
-        seconds: dict[str, list[float]] = {"build": [], "bare": []}
+        runs: dict[str, Callable[[], float]] = {
+            f"build --jobs {number}" if number > 1 else "build": partial(bench.build, "--jobs", str(number))
+            for number in jobs
+        }
+        runs["bare"] = partial(_bare, bench, statements)
+        seconds: dict[str, list[float]] = {side: [] for side in runs}
         for turn in range(repeat):
             # By turns: a warehouse that compiles as it goes, such as Spark, is faster for whoever comes later.
-            for side in ("build", "bare") if turn % 2 == 0 else ("bare", "build"):
-                seconds[side].append(bench.build() if side == "build" else _bare(bench, statements))
-        build, bare = (statistics.median(seconds[side]) for side in ("build", "bare"))
-        print(
-            f"{urlsplit(url).scheme if warehouse == url else warehouse}: TPC-DS at scale {scale}, {len(statements)} "
-            f"aggregates: build {build:.2f} s, bare SQL {bare:.2f} s, ratio {build / bare:.3f}"
-        )
+            for side in list(runs) if turn % 2 == 0 else reversed(runs):
+                seconds[side].append(runs[side]())
+        bare = statistics.median(seconds.pop("bare"))
+        for side, measured in seconds.items():
+            build = statistics.median(measured)
+            name = urlsplit(url).scheme if warehouse == url else warehouse
+            print(
+                f"{name}: TPC-DS at scale {scale}, {len(statements)} aggregates: {side} {build:.2f} s, "
+                f"bare SQL {bare:.2f} s, ratio {build / bare:.3f}"
+            )
 
 
 def trivial(counts: list[int], repeat: int, *, with_dbt: bool) -> None:
@@ -338,11 +351,12 @@ def main() -> None:
     parser.add_argument("--without-largest", type=int, default=0, metavar="N", help="drop the N largest grains")
     parser.add_argument("--counts", type=int, nargs="+", default=[30, 300])
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--jobs", type=int, nargs="+", default=[1], help="aggregates built at once, for `overhead`")
     parser.add_argument("--each", action="store_true", help="time each aggregate by names and by codes, for `lattice`")
     parser.add_argument("--without-dbt", action="store_true")
     arguments = parser.parse_args()
     if arguments.what == "overhead":
-        overhead(arguments.scale, arguments.repeat, arguments.warehouse)
+        overhead(arguments.scale, arguments.repeat, arguments.warehouse, arguments.jobs)
     elif arguments.what == "trivial":
         trivial(arguments.counts, arguments.repeat, with_dbt=not arguments.without_dbt)
     elif arguments.what == "jobs":
