@@ -66,6 +66,7 @@ class Answered:
         aggregates: least seconds of the SQL that the router chose.
         is_hit: whether that reads an aggregate.
         is_same: whether both gave the same answer.
+        sql: what the router chose.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Answered:
     source: str
     is_hit: bool
     is_same: bool
+    sql: str
 
 
 def answers(workspace: Workspace, queries: Mapping[str, str]) -> list[Answered]:
@@ -93,7 +95,7 @@ def answers(workspace: Workspace, queries: Mapping[str, str]) -> list[Answered]:
             took[use] = min(runs)
         source = ", ".join(source_part.aggregate or "facts" for source_part in plan.sources) or "as it stands"
         is_same = is_same_answer(rows[False], rows[True])
-        answered.append(Answered(name, took[False], took[True], source, plan.uses_aggregates, is_same))
+        answered.append(Answered(name, took[False], took[True], source, plan.uses_aggregates, is_same, plan.sql))
     return answered
 
 

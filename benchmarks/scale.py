@@ -7,7 +7,8 @@
 Each verb is a process of its own, so that its memory is its own. Told are, for each scale: seconds, the greatest
 resident memory and the most bytes in DuckDB's folder for spilled rows while `build`, `build --incremental` and `verify`
 ran; what `plan` had said of rows and bytes beside what was built; and queries on aggregates against the same on facts,
-each the best of three, with equal answers. At the end stands by how much each grew, against the data.
+each the best of three, with equal answers, beside what DuckDB takes to plan them before it reads a row. At the end
+stands by how much each grew, against the data, and the build by fact and by aggregate, against the rows of the fact.
 
 Goals: a build and an increment grow no faster than the data; queries on aggregates do not grow; a batch stays within
 the memory that it was given and a gibibyte for the process.
@@ -32,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from answering import ROOT, Answered, answers
+from answering import ROOT, RUNS, Answered, answers
 from measured_warehouses import load_retail
 from ssb import QUERIES, create_ssb, write_ssb_model
 from star import let_fact_grow
@@ -65,13 +66,27 @@ class Ran:
         return f"{self.seconds:8.2f} s  {self.memory / _MIB:7.0f} MiB  {self.spilled / _MIB:7.0f} MiB"
 
 
+@dataclass(frozen=True)
+class Built:
+    """An aggregate of a full batch. ``seconds`` are those of its task, comparison included."""
+
+    seconds: float
+    rows: int
+
+
 @dataclass
 class Measured:
-    """What was measured at one scale; seconds by what was done, and the queries."""
+    """What was measured at one scale: rows by fact, seconds by what was done and by aggregate and fact, queries."""
 
-    rows: int
+    facts: Mapping[str, int]
     ran: dict[str, Ran] = field(default_factory=dict)
+    built: dict[tuple[str, str], Built] = field(default_factory=dict)
     queries: list[Answered] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """Rows of all facts."""
+        return sum(self.facts.values())
 
 
 @dataclass(frozen=True)
@@ -139,16 +154,16 @@ def _watched(folder: Path) -> Iterator[list[int]]:
         watcher.join()
 
 
-def _make_ssb(place: Place, scale: str) -> tuple[str, int, Mapping[str, str]]:
-    """The star, with a model whose facts grow by order key: name of the model, rows of the fact, queries."""
+def _make_ssb(place: Place, scale: str) -> tuple[str, Mapping[str, int], Mapping[str, str]]:
+    """The star, with a model whose facts grow by order key: name of the model, rows by fact, queries."""
     rows = int(_SSB_ROWS * float(scale))
     with contextlib.closing(duckdb.connect(str(place.file))) as connection:
         create_ssb(connection, rows)
     let_fact_grow(write_ssb_model(place.folder / "model"), "lineorder", column="lo_orderkey", grace_period="1000")
-    return "ssb_model", rows, QUERIES
+    return "ssb_model", {"lineorder": rows}, QUERIES
 
 
-def _make_retail(place: Place, scale: str) -> tuple[str, int, Mapping[str, str]]:
+def _make_retail(place: Place, scale: str) -> tuple[str, Mapping[str, int], Mapping[str, str]]:
     """TPC-DS data for the retail model of the examples."""
     from tests.support.oracles.query_cases import QueryCase
     from tests.support.stars.retail_model import MODEL_FOLDER
@@ -163,29 +178,33 @@ def _make_retail(place: Place, scale: str) -> tuple[str, int, Mapping[str, str]]
             text += "immutable: true\n"
         file.write_text(text, encoding="utf-8")
     with contextlib.closing(duckdb.connect(str(place.file))) as connection:
-        counts = [connection.execute(f"SELECT count(*) FROM retail.{fact}").fetchall()[0][0] for fact in _RETAIL_FACTS]
+        counts = {
+            fact: connection.execute(f"SELECT count(*) FROM retail.{fact}").fetchall()[0][0] for fact in _RETAIL_FACTS
+        }
     cases = {case.name: case.query for case in QueryCase.read("retail") if case.source not in {"any", "facts"}}
-    return "retail", sum(counts), cases
+    return "retail", counts, cases
 
 
 def measure(what: str, scale: str, place: Place) -> Measured:
     """Everything at one scale; prints as it goes."""
-    model, rows, queries = (_make_ssb if what == "ssb" else _make_retail)(place, scale)
+    model, facts, queries = (_make_ssb if what == "ssb" else _make_retail)(place, scale)
+    measured = Measured(facts)
     print(
-        f"{what} at scale {scale}: {rows:,} fact rows, {place.memory} for DuckDB, {place.threads} threads", flush=True
+        f"{what} at scale {scale}: {measured.rows:,} fact rows, {place.memory} for DuckDB, {place.threads} threads",
+        flush=True,
     )
     print(f"  {'':22} {'seconds':>10}  {'memory':>11}  {'spilled':>11}")
     place.run("deploy", str(place.folder / "model"))
-    measured = Measured(rows)
     _, planned = place.run("plan", model, "--json")
     _show(measured, "build", place.run("build", model)[0])
-    _compare_with_plan(place, json.loads(planned))
+    measured.built = _compare_with_plan(place, json.loads(planned))
     _show(measured, "verify", place.run("verify", model)[0])
     (_grow_ssb if what == "ssb" else _grow_retail)(place)
     _show(measured, "build --incremental", place.run("build", model, "--incremental")[0])
     with open_workspace(registry=place.registry, warehouse=place.warehouse) as workspace:
         measured.queries = answers(workspace, queries)
     _show_queries(measured.queries)
+    _show_planning(place, measured.queries)
     return measured
 
 
@@ -218,8 +237,8 @@ def _add_rows(place: Place, fact: str, column: str, share: float) -> None:
         )
 
 
-def _compare_with_plan(place: Place, planned: dict[str, Any]) -> None:
-    """What `plan` said beside what was built: rows of all aggregates, and bytes of their tables."""
+def _compare_with_plan(place: Place, planned: dict[str, Any]) -> dict[tuple[str, str], Built]:
+    """What `plan` said beside what was built: rows of all aggregates, and bytes of their tables. What was built."""
     with open_workspace(registry=place.registry, warehouse=place.warehouse) as workspace:
         batch = workspace.read.batches.find(limit=1)[0]
         instances = workspace.read.instances.find(batch_id=batch.id)
@@ -237,6 +256,10 @@ def _compare_with_plan(place: Place, planned: dict[str, Any]) -> None:
     said_rows, said_bytes = cost["rows_written"], cost["bytes_written"]
     print(f"  rows of aggregates: {rows:,}, plan said {said_rows:,} ({said_rows / rows:.2f})")
     print(f"  bytes of aggregates: {size:,}, plan said {said_bytes:,} ({said_bytes / size:.2f})")
+    return {
+        (instance.step.aggregate, instance.step.fact): Built(instance.seconds or 0.0, instance.rows or 0)
+        for instance in instances
+    }
 
 
 def _show_queries(queries: list[Answered]) -> None:
@@ -245,8 +268,33 @@ def _show_queries(queries: list[Answered]) -> None:
     mean = statistics.geometric_mean([query.facts / query.aggregates for query in hits])
     seconds = sum(query.aggregates for query in hits)
     print(f"  queries: hits {len(hits)} of {len(queries)}, geometric mean {mean:.1f}x, together {seconds * 1e3:.0f} ms")
+    for query in sorted(hits, key=lambda query: query.facts / query.aggregates):
+        print(
+            f"    {query.name[:34]:34} {query.facts * 1e3:9.1f} ms {query.aggregates * 1e3:9.1f} ms "
+            f"{query.facts / query.aggregates:7.1f}x  {query.source}"
+        )
     if wrong:
         sys.exit(f"answers differ: {', '.join(wrong)}")
+
+
+def _show_planning(place: Place, queries: list[Answered]) -> None:
+    """How fast the queries on aggregates were if DuckDB planned them and no row had to be read: its bound."""
+    hits = [query for query in queries if query.is_hit]
+    with contextlib.closing(duckdb.connect(str(place.file), config={"threads": place.threads})) as connection:
+        planned = [_planning_seconds(connection, query.sql) for query in hits]
+    mean = statistics.geometric_mean([query.facts / seconds for query, seconds in zip(hits, planned, strict=True)])
+    print(f"  planning them alone takes {sum(planned) * 1e3:.0f} ms of that, and {mean:.1f}x would be the mean of it")
+
+
+def _planning_seconds(connection: duckdb.DuckDBPyConnection, sql: str) -> float:
+    """The least seconds that DuckDB takes to read, bind and optimize a query."""
+    seconds = []
+    for _ in range(RUNS):
+        begun = time.perf_counter()
+        connection.execute(f"PREPARE planned AS {sql}")
+        seconds.append(time.perf_counter() - begun)
+        connection.execute("DEALLOCATE planned")
+    return min(seconds)
 
 
 def _show_growth(less: Measured, more: Measured) -> None:
@@ -261,6 +309,27 @@ def _show_growth(less: Measured, more: Measured) -> None:
             getattr(query, side) / getattr(before_by_name[query.name], side) for query in more.queries if query.is_hit
         ]
         print(f"  queries on {side:11} {statistics.geometric_mean(grown):5.1f}x seconds")
+    print(*growth_of_build(less, more), sep="\n")
+
+
+def growth_of_build(less: Measured, more: Measured) -> Iterator[str]:
+    """By how much each fact grew, and the seconds of its aggregates; then each aggregate, the longest first.
+
+    Aggregates are paired by name and fact, so those of one side alone are left out.
+    """
+    built = {key: (less.built[key], more.built[key]) for key in more.built if key in less.built}
+    for fact, rows in more.facts.items():
+        pairs = [pair for key, pair in built.items() if key[1] == fact]
+        before, after = (sum(side.seconds for side in sides) for sides in zip(*pairs, strict=True))
+        yield (
+            f"  {fact}: {rows / less.facts[fact]:.1f}x rows, {after / before:.1f}x seconds of {len(pairs)} aggregates, "
+            f"{before:.1f} to {after:.1f} s"
+        )
+    for (name, _), (smaller, larger) in sorted(built.items(), key=lambda item: -item[1][1].seconds):
+        yield (
+            f"    {name[:34]:34} {larger.rows / max(smaller.rows, 1):5.1f}x rows {smaller.seconds:7.2f} to "
+            f"{larger.seconds:7.2f} s {larger.seconds / smaller.seconds:6.1f}x"
+        )
 
 
 def main() -> None:
