@@ -2,8 +2,9 @@
 
 Run by `python benchmarks/routing.py switch`. The definitions, both batches and the switch are the registry's own. The
 tables are there and empty, and a batch's instances are marked as built in one statement: to build ten thousand tables
-takes minutes and says nothing of planning. The switch runs in another process, as a task of Airflow does it beside
-`serve`. Views in the warehouse are not switched, since no plan waits for them.
+takes minutes and says nothing of planning. Steps are as long as those of a lattice on the star. The switch runs in
+another process, as a task of Airflow does it beside `serve`. Views in the warehouse are not switched, since no plan
+waits for them.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from airflow_atscale_aggs.engine.registry.tables import instances
 
 _OWNER = "benchmark"
 _MOST_ROWS = 1_000_000
+_SQL = "SELECT 1 AS one_of_many " * 240
+"""As long as the statements of a step of `batch_build.py lattice`."""
 
 
 def switch(aggregates: int, seconds: float) -> None:
@@ -191,7 +194,7 @@ def _step(definition: AggregateDefinition, batch: str, position: int) -> BuildSt
         aggregate=definition.name,
         fact=definition.parts[0].fact,
         position=position,
-        sources=(SourceOption(instance_id=None, name="sales", create_sql=f"CREATE TABLE {table} AS SELECT 1"),),
+        sources=(SourceOption(instance_id=None, name="sales", create_sql=f"CREATE TABLE {table} AS {_SQL}"),),
         table=table,
         target_sql=table,
         drop_sql=f"DROP TABLE {table}",

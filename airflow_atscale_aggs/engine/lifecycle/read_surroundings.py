@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.surroundings import SeenTable, Surroundings
 from airflow_atscale_aggs.engine.errors import DefinitionError
@@ -128,13 +127,16 @@ def with_seen(proven: ProvenConstraints, claims: AbstractSet[Claim]) -> ProvenCo
     )
 
 
-def needed_by(step: BuildStep, part: FactPart, sources: Sources) -> tuple[str, ...]:
+def needed_by(noted: tuple[str, ...] | None, part: FactPart, sources: Sources) -> tuple[str, ...]:
     """Names of the settings that decide what an instance stores.
 
-    An older version did not note them in the step: then they are found out now. Where that fails, every setting counts.
+    Where that fails, every setting counts.
+
+    Args:
+        noted: what its step says of them. An older version did not note them: then they are found out now.
     """
-    if step.settings_needed is not None:
-        return step.settings_needed
+    if noted is not None:
+        return noted
     try:
         return find_needed_settings(part, sources)
     except DefinitionError:

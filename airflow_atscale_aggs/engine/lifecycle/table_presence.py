@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.registry.records import InstanceRecord
+from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ServingRecord
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
@@ -24,18 +24,34 @@ def missing_tables(
     Args:
         instances: with a table each: built ones that nobody has dropped.
     """
+    needed = ((instance.id, instance.batch_id, _tables_of(read, instance)) for instance in instances)
+    return _find_missing(read, session, needed)
+
+
+def missing_in_service(
+    read: RegistryReader, session: WarehouseSession, serving: Iterable[ServingRecord]
+) -> Mapping[str, tuple[str, ...]]:
+    """`missing_tables` of instances whose tables are known already."""
+    needed = ((record.id, record.batch_id, (record.table, *record.segments)) for record in serving)
+    return _find_missing(read, session, needed)
+
+
+def _find_missing(
+    read: RegistryReader, session: WarehouseSession, needed: Iterable[tuple[str, str, Iterable[str]]]
+) -> Mapping[str, tuple[str, ...]]:
+    """Of instances with the id of their batch and the tables that they need."""
     schemas: dict[str, str] = {}
     existing: dict[str, frozenset[str]] = {}
     missing: dict[str, tuple[str, ...]] = {}
-    for instance in instances:
-        if instance.batch_id not in schemas:
-            schemas[instance.batch_id] = read.batches.get(instance.batch_id).schema
-        schema = schemas[instance.batch_id]
+    for instance_id, batch_id, tables in needed:
+        if batch_id not in schemas:
+            schemas[batch_id] = read.batches.get(batch_id).schema
+        schema = schemas[batch_id]
         if schema not in existing:
             existing[schema] = session.tables(schema)
-        absent = tuple(table for table in _tables_of(read, instance) if table not in existing[schema])
+        absent = tuple(table for table in tables if table not in existing[schema])
         if absent:
-            missing[instance.id] = absent
+            missing[instance_id] = absent
     return missing
 
 

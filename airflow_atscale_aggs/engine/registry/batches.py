@@ -189,6 +189,9 @@ class BatchWriter(RegistryPart):
                 "aggregate": step.aggregate,
                 "name_key": name_key(step.aggregate),
                 "batch_created_at": now,
+                "settings_needed": None
+                if step.settings_needed is None
+                else documents.encode_notes(step.settings_needed),
             }
             for step in steps
         ]

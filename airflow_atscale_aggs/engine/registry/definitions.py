@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -24,7 +25,7 @@ from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.bulk import insert_many, upsert
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import definition_record
-from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
+from airflow_atscale_aggs.engine.registry.records import DefinitionMeaning, DefinitionRecord, ProposedDefinition
 from airflow_atscale_aggs.engine.registry.shared_changes import count_change, lock_model
 from airflow_atscale_aggs.engine.registry.signal_records import chunk_values
 from airflow_atscale_aggs.engine.registry.standings import add_standings, name_key, refresh_standings
@@ -102,6 +103,33 @@ class DefinitionReader(RegistryPart):
         """Ids of the definitions that a batch was ever begun for."""
         query = select(instances.c.definition_id).where(instances.c.model_id == model_id).distinct()
         return {row[0] for row in self._rows(query)}
+
+    def meanings(
+        self, model_id: str, known: Mapping[str, DefinitionMeaning] = MappingProxyType({})
+    ) -> dict[str, DefinitionMeaning]:
+        """What all definitions of a model mean, by id, in the order of `of_model`; the retired ones are among them.
+
+        Args:
+            known: as this was read before. Only what has changed since is decoded again.
+        """
+        query = select(definitions.c.id, definitions.c.status, definitions.c.document)
+        query = query.where(definitions.c.model_id == model_id).order_by(definitions.c.created_at, definitions.c.name)
+        rows = self._rows(query)
+        decoder = documents.DefinitionDecoder(lambda: self._attributes(rows))
+        meanings: dict[str, DefinitionMeaning] = {}
+        for identity, status, document in rows:
+            meaning = known.get(identity)
+            if meaning is None or meaning.document != document:
+                definition = decoder.decode(document)
+            elif meaning.status == status:
+                meanings[identity] = meaning
+                continue
+            else:
+                definition = meaning.definition
+            meanings[identity] = DefinitionMeaning(
+                definition=definition, status=DefinitionStatus(status), document=document
+            )
+        return meanings
 
     def _records(self, rows: Sequence[Any]) -> tuple[DefinitionRecord, ...]:
         decoder = documents.DefinitionDecoder(lambda: self._attributes(rows))

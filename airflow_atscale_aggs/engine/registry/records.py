@@ -84,6 +84,19 @@ class DefinitionRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DefinitionMeaning:
+    """What a definition means and whether it is defined, without when and why.
+
+    Attributes:
+        document: as it is stored. The same document means the same.
+    """
+
+    definition: AggregateDefinition
+    status: DefinitionStatus
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedDefinition:
     """A system-defined definition that is to be recorded; fields as in `DefinitionRecord`.
 
@@ -144,6 +157,29 @@ class InstanceRecord:
     activated_at: datetime | None = None
     drop_after: datetime | None = None
     superseded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingRecord:
+    """An instance that serves: what a router must know of it, without its build step.
+
+    Attributes:
+        aggregate: name for people: ``Q2 (web_sales)``.
+        table: the physical table's name; of the view over its segments where there are some.
+        settings_needed: as in `BuildStep`.
+        segments: the tables of its segments.
+    """
+
+    id: str
+    batch_id: str
+    definition_id: str
+    aggregate: str
+    fact: str
+    table: str
+    rows: int
+    started_at: datetime | None
+    settings_needed: tuple[str, ...] | None
+    segments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0017"
+SCHEMA_VERSION = "0018"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -215,6 +215,7 @@ instances = Table(
     Column("name_key", Text, nullable=False, server_default=""),
     Column("batch_created_at", UtcDateTime),
     Column("usual_seconds", Float),
+    Column("settings_needed", LargeBinary),
     Index(f"ix_{_PREFIX}instances_batch", "batch_id", "status"),
     Index(f"ix_{_PREFIX}instances_definition", "definition_id", "fact", "status"),
     Index(f"ix_{_PREFIX}instances_model", "model_id", "status"),

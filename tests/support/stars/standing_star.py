@@ -65,6 +65,16 @@ def build_aggregates(workspace: Workspace, folder: Path) -> None:
     build(workspace)
 
 
+def redeploy(workspace: Workspace, folder: Path, *edits: tuple[str, str, str]) -> None:
+    """Deploy the model with edits: in the file of a name, an old text becomes a new one."""
+    tiny_star.write_model(folder / "edited", AGGREGATES)
+    for name, old, new in edits:
+        file = folder / "edited" / f"{name}.yml"
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new))
+    deploy(workspace, folder / "edited", now=LATER)
+
+
 def stage_batch(workspace: Workspace, folder: Path) -> None:
     """Build both aggregates anew in a second batch at `LATER`, of a sale more; it waits for its activation."""
     build_aggregates(workspace, folder)

@@ -26,7 +26,6 @@ from airflow_atscale_aggs.engine.model.datasets import Dataset, ExistingTables, 
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.probes import Claim, UniqueKey
 from airflow_atscale_aggs.engine.sql.sources import Sources
-from tests.support.registry_content import REVENUE, make_step
 from tests.support.stars.small_star import (
     CITY,
     DUCKDB,
@@ -197,16 +196,14 @@ def test_settings_that_matter_are_noted_in_the_step_or_found_out_now(
 ) -> None:
     """Where that fails, every setting counts."""
     sources = _sources(*(_table(name, "shop_id", "city", "amount") for name in tables))
-    step = replace(make_step(REVENUE), settings_needed=in_step)
-
-    assert needed_by(step, part(CITY), sources) == needed
+    assert needed_by(in_step, part(CITY), sources) == needed
     assert "TimeZone" in _ALL_SETTINGS
 
 
 def test_a_warehouse_whose_settings_nobody_knows_needs_none() -> None:
     dialect = replace(DUCKDB, session_settings=None)
 
-    assert needed_by(make_step(REVENUE), part(CITY), Sources({}, {}, dialect)) == ()
+    assert needed_by(None, part(CITY), Sources({}, {}, dialect)) == ()
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,27 @@ def test_names_and_statuses_are_told_without_documents(registry: Registry) -> No
     assert registry.read.definitions.names_and_statuses("another model") == {}
 
 
+def test_meanings_are_decoded_again_only_where_they_have_changed(any_registry: Registry) -> None:
+    registry = any_registry
+    propose(registry, TAX)
+    before = registry.read.definitions.meanings(MODEL)
+    renamed = replace(REVENUE, label="Takings")
+    registry.models.record_deployments([make_deployment(renamed, UNITS, content="2")], now=LATER)
+    registry.definitions.set_status(
+        [TAX.id], DefinitionStatus.BLOCKED, "", expected=DefinitionStatus.DEFINED, now=LATER
+    )
+
+    after = registry.read.definitions.meanings(MODEL, before)
+
+    assert after == registry.read.definitions.meanings(MODEL)
+    records = registry.read.definitions.of_model(MODEL, include_retired=True)
+    assert [(m.definition, m.status) for m in after.values()] == [(r.definition, r.status) for r in records]
+    assert after[REVENUE.id].definition == renamed
+    assert after[UNITS.id] is before[UNITS.id]
+    assert after[TAX.id].definition is before[TAX.id].definition
+    assert (before[TAX.id].status, after[TAX.id].status) == (DefinitionStatus.DEFINED, DefinitionStatus.BLOCKED)
+
+
 def test_definitions_for_which_a_batch_was_begun(registry: Registry) -> None:
     assert registry.read.definitions.ids_with_instances(MODEL) == set()
     open_batch(registry)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.segment import BuiltSegment, SegmentKey
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, ServiceRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.registry.tables import instances
 from tests.support.registry_content import (
     HOUR,
     LATER,
@@ -77,6 +81,45 @@ def test_an_instance_is_read_with_its_step(registry: Registry) -> None:
     assert (instance.batch_id, instance.model_id, instance.status) == ("b", MODEL, "new")
     assert instance.step == make_step(UNITS, position=1)
     assert (instance.attempt, instance.failures, instance.allowance, instance.table) == (0, 0, "", None)
+
+
+def test_what_serves_is_told_without_its_steps(any_registry: Registry) -> None:
+    """In the order of `serving`, with the settings that it relies on and the tables of its segments."""
+    registry = any_registry
+    noted = replace(make_step(REVENUE, "b"), settings_needed=("TimeZone",))
+    of_segments = with_segments(make_step(UNITS, "b", 1), (None, 5), (5, 9))
+    open_batch(registry, steps=[noted, of_segments])
+    build(registry, "b-revenue", rows=7)
+    claim = registry.attempts.claim("b-units", owner="me", now=NOW)
+    made = tuple(BuiltSegment(number=number, rows=2, fact_rows=None) for number in (1, 2))
+    parts = BuiltParts(rows=5, segments=made, uses=tuple(SegmentKey("b-units", 1, number) for number in (1, 2)))
+    registry.attempts.finish(claim, parts, seconds=1, source="sales", now=NOW)
+    registry.batches.activate("b", owner="me", now=NOW, drop_after=LATER)
+
+    told = registry.read.instances.in_service(MODEL)
+
+    for record, instance in zip(told, registry.read.instances.serving(MODEL), strict=True):
+        step = instance.step
+        assert (record.id, record.batch_id, record.aggregate) == (instance.id, instance.batch_id, step.aggregate)
+        assert (record.definition_id, record.fact, record.table) == (step.definition_id, step.fact, instance.table)
+        assert (record.rows, record.started_at) == (instance.rows, instance.started_at)
+        assert record.settings_needed == step.settings_needed
+        assert record.segments == tuple(segment.table for segment in registry.read.instances.segments(instance.id))
+    assert ([record.rows for record in told], [len(record.segments) for record in told]) == ([7, 5], [0, 2])
+    assert registry.read.instances.in_service("another model") == ()
+
+
+def test_steps_tell_the_settings_that_an_older_version_did_not_write_beside_them(registry: Registry) -> None:
+    noted = replace(make_step(REVENUE, "b"), settings_needed=("TimeZone",))
+    open_batch(registry, steps=[noted, make_step(UNITS, "b", 1)])
+    build(registry, "b-revenue", "b-units")
+    registry.batches.activate("b", owner="me", now=NOW, drop_after=LATER)
+    with registry.database.writing() as connection:
+        connection.execute(update(instances).values(settings_needed=None))
+
+    told = registry.read.instances.in_service(MODEL)
+
+    assert [record.settings_needed for record in told] == [("TimeZone",), None]
 
 
 def test_tables_that_serve_other_models_and_whose_they_are(registry: Registry) -> None:

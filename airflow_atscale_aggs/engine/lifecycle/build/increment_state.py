@@ -387,4 +387,4 @@ def _describe_move(
     Empty where that does not matter.
     """
     then = read.batches.surroundings(instance.batch_id)
-    return what_differs(then, now, needed_by(instance.step, part, sources), datasets_of([part]))
+    return what_differs(then, now, needed_by(instance.step.settings_needed, part, sources), datasets_of([part]))

@@ -88,7 +88,7 @@ class SnapshotCache:
         snapshot = self._snapshots.get(record.id)
         if snapshot is None or not self.is_true(snapshot, now):
             snapshot = self._snapshots[record.id] = read_model_snapshot(
-                self._workspace, replace(record, perspective=""), now=now
+                self._workspace, replace(record, perspective=""), now=now, before=snapshot
             )
             self._versions[record.id] = snapshot.version
         return snapshot.seen_through(record.perspective) if record.perspective else snapshot

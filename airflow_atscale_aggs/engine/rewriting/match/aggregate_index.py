@@ -11,7 +11,7 @@ Source: Goldstein, Larson, "Optimizing Queries Using Materialized Views" (2001),
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +20,7 @@ from typing import TypeVar
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, Derivation, dependency_of, derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure, row_count
-from airflow_atscale_aggs.engine.aggregates.set_bits import places_of_bits
+from airflow_atscale_aggs.engine.aggregates.set_bits import bits_of_places, places_of_bits
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate, Miss, explain_miss, nearness, why_only_facts
@@ -28,7 +28,7 @@ from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance,
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, pieces_of
 
-_Key = TypeVar("_Key")
+_Shared = TypeVar("_Shared")
 _Claims = tuple[BoundAttribute, tuple[tuple[BoundAttribute, Dependency], ...]]
 """An attribute, and the stored ones that are claimed to determine it."""
 
@@ -67,20 +67,36 @@ class InstanceIndex:
         self._measures: dict[StoredMeasure, int] = {}
         self._many: dict[tuple[str, frozenset[GrainAttribute]], int] = {}
         self._claims: dict[tuple[str, GrainAttribute], _Claims] = {}
-        self._grains: dict[tuple[str, frozenset[GrainAttribute]], int] = {}
+        self._sizes: dict[tuple[str, int], int] = {}
+        numbers: dict[str, list[int]] = {}
         for number, instance in enumerate(self.instances):
-            self._add(1 << number, instance.part)
+            numbers.setdefault(instance.part.fact, []).append(number)
+        for fact, of_fact in numbers.items():
+            self._facts[fact] = bits_of_places(of_fact)
+            self._add_attributes(fact, of_fact)
+        measures = ((number, instance.part.measures) for number, instance in enumerate(self.instances))
+        for measure, storing in _group_by_identity(measures):
+            self._measures[measure] = self._measures.get(measure, 0) | bits_of_places(storing)
 
-    def _add(self, bit: int, part: FactPart) -> None:
-        _set_bit(self._facts, part.fact, bit)
-        many = frozenset(bound.attribute for bound in part.attributes if bound.is_many_to_many)
-        _set_bit(self._many, (part.fact, many), bit)
-        _set_bit(self._grains, (part.fact, frozenset(bound.attribute for bound in part.attributes)), bit)
-        for bound in part.attributes:
-            _set_bit(self._attributes, (part.fact, bound.attribute), bit)
-            self._bound.setdefault((part.fact, bound.attribute), bound)
-        for measure in part.measures:
-            _set_bit(self._measures, measure, bit)
+    def _add_attributes(self, fact: str, numbers: Sequence[int]) -> None:
+        """Index the attributes of a fact's aggregates."""
+        bridged: dict[int, set[GrainAttribute]] = {}
+        for bound, storing in _group_by_identity((number, self._attributes_of(number)) for number in numbers):
+            key = (fact, bound.attribute)
+            self._attributes[key] = self._attributes.get(key, 0) | bits_of_places(storing)
+            self._bound.setdefault(key, bound)
+            for number in storing if bound.is_many_to_many else ():
+                bridged.setdefault(number, set()).add(bound.attribute)
+        many: dict[frozenset[GrainAttribute], list[int]] = {}
+        sizes: dict[int, list[int]] = {}
+        for number in numbers:
+            many.setdefault(frozenset(bridged.get(number, ())), []).append(number)
+            sizes.setdefault(len(self._attributes_of(number)), []).append(number)
+        self._many |= {(fact, attributes): bits_of_places(having) for attributes, having in many.items()}
+        self._sizes |= {(fact, size): bits_of_places(having) for size, having in sizes.items()}
+
+    def _attributes_of(self, number: int) -> tuple[BoundAttribute, ...]:
+        return self.instances[number].part.attributes
 
     def popularity(self, fact: str, attribute: GrainAttribute) -> int:
         """How many aggregates of a fact store an attribute."""
@@ -196,9 +212,11 @@ class InstanceIndex:
     def _only_grain(self, query: ModelQuery, fact_query: FactQuery) -> int:
         if not_single_rows(query, fact_query):
             return 0
-        return self._grains.get(
-            (fact_query.fact, frozenset(bound.attribute for bound in fact_query.attributes.values())), 0
-        )
+        grain = {bound.attribute for bound in fact_query.attributes.values()}
+        bits = self._sizes.get((fact_query.fact, len(grain)), 0)
+        for attribute in grain:
+            bits &= self._attributes.get((fact_query.fact, attribute), 0)
+        return bits
 
     def _with_attributes(self, needed: FactPart, proven: AbstractSet[Dependency]) -> int:
         bits = -1
@@ -237,5 +255,19 @@ def _without_fragile_measures(needed: FactPart) -> FactPart:
     )
 
 
-def _set_bit(index: dict[_Key, int], key: _Key, bit: int) -> None:
-    index[key] = index.get(key, 0) | bit
+def _group_by_identity(
+    shared: Iterable[tuple[int, Sequence[_Shared]]],
+) -> Iterable[tuple[_Shared, list[int]]]:
+    """What numbers share, and the numbers that have it, ascending.
+
+    Aggregates share most attributes and measures as objects, and to compare objects is quick. Equal ones that are
+    several objects come several times.
+    """
+    groups: dict[int, tuple[_Shared, list[int]]] = {}
+    for number, values in shared:
+        for value in values:
+            group = groups.get(id(value))
+            if group is None:
+                group = groups[id(value)] = (value, [])
+            group[1].append(number)
+    return groups.values()

@@ -1,43 +1,20 @@
-"""A snapshot knows which aggregates serve a model today, and why others do not."""
+"""A snapshot knows a model as it is deployed, what serves it, and what an older snapshot has read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
-from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, read_model_snapshot
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
-from airflow_atscale_aggs.engine.rewriting.match.miss import Miss
-from tests.support.stars import standing_star, tiny_star
-from tests.support.stars.standing_star import AGGREGATES, LATER, MODEL, NOW, build, define, definition, run_sql, serving
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from tests.support.stars import standing_star
+from tests.support.stars.standing_star import LATER, MODEL, NOW, build, define, definition, redeploy, run_sql, serving
 
 _BOTH = {"by_city", "by_day_and_shop"}
 
 
 def _snapshot(workspace: Workspace) -> ModelSnapshot:
     return read_model_snapshot(workspace, workspace.read.models.get(MODEL), now=NOW)
-
-
-def _serving(workspace: Workspace) -> set[str]:
-    return {instance.aggregate for instance in _snapshot(workspace).index.instances}
-
-
-def _misses(workspace: Workspace) -> dict[str, Miss]:
-    return {candidate.aggregate: candidate.miss for candidate in _snapshot(workspace).not_serving}
-
-
-def _redeploy(workspace: Workspace, folder: Path, *edits: tuple[str, str, str]) -> None:
-    """Deploy the model with edits: in the file of a name, an old text becomes a new one."""
-    tiny_star.write_model(folder / "edited", AGGREGATES)
-    for name, old, new in edits:
-        file = folder / "edited" / f"{name}.yml"
-        assert old in file.read_text()
-        file.write_text(file.read_text().replace(old, new))
-    deploy(workspace, folder / "edited", now=LATER)
 
 
 def test_active_instances_serve_with_their_rows_and_tables(built_star: Workspace) -> None:
@@ -48,108 +25,6 @@ def test_active_instances_serve_with_their_rows_and_tables(built_star: Workspace
     assert (city.id, city.rows, city.table, city.schema) == (active.id, 4, active.table, "aggs")
     assert (city.as_of, city.definition_id) == (active.started_at, active.step.definition_id)
     assert (snapshot.not_serving, snapshot.taken_at, snapshot.whole) == ((), NOW, snapshot)
-
-
-def test_what_is_not_built_does_not_serve(deployed_star: Workspace) -> None:
-    snapshot = _snapshot(deployed_star)
-
-    assert snapshot.index.instances == ()
-    assert {(c.aggregate, c.miss, c.change) for c in snapshot.not_serving} == {
-        (name, Miss.NOT_BUILT, "build it: `atscale-aggs build tiny_sales`") for name in _BOTH
-    }
-
-
-def test_what_a_person_has_blocked_does_not_serve(built_star: Workspace) -> None:
-    identity = definition(built_star, "by_city").definition.id
-    built_star.registry.definitions.set_status(
-        [identity], DefinitionStatus.BLOCKED, "", expected=DefinitionStatus.DEFINED, now=LATER
-    )
-
-    assert (_serving(built_star), _misses(built_star)) == ({"by_day_and_shop"}, {"by_city": Miss.BLOCKED})
-
-
-def test_an_instance_whose_table_is_gone_does_not_serve(built_star: Workspace) -> None:
-    table = serving(built_star, "by_city").table
-    run_sql(built_star, f'DROP TABLE aggs."{table}" CASCADE')
-
-    (candidate,) = _snapshot(built_star).not_serving
-
-    assert (candidate.aggregate, candidate.miss, candidate.missing) == ("by_city", Miss.GONE, (table,))
-
-
-@pytest.mark.parametrize(
-    ("edits", "serving_on"),
-    [
-        pytest.param([("metric_Amount", "label: Amount", "label: Money")], _BOTH, id="a label"),
-        pytest.param([("dataset_sales", "data_type: int", "data_type: long")], set(), id="types of the facts"),
-        pytest.param([("dataset_day", "data_type: string", "data_type: text")], {"by_city"}, id="of one dimension"),
-        pytest.param(
-            [("shops", "key_columns: [city]", "key_columns: [shop_name]")], {"by_day_and_shop"}, id="what a city is"
-        ),
-        pytest.param([("dataset_shop", "table: shop\n", "table: branch\n")], set(), id="the table behind a dataset"),
-        pytest.param(
-            [("dataset_sales", "columns:\n", "columns:\n  - {name: twice, data_type: int, sql: amount * 2}\n")],
-            set(),
-            id="a new calculation, which others may use",
-        ),
-        pytest.param(
-            [("dataset_sales", "columns:\n", "columns:\n  - {name: note, data_type: string}\n")],
-            _BOTH,
-            id="a new column",
-        ),
-    ],
-)
-def test_an_instance_serves_while_its_names_mean_what_they_meant(
-    built_star: Workspace, tmp_path: Path, edits: Sequence[tuple[str, str, str]], serving_on: set[str]
-) -> None:
-    run_sql(built_star, "CREATE TABLE branch AS SELECT * FROM shop", "ALTER TABLE sales ADD COLUMN note VARCHAR")
-
-    _redeploy(built_star, tmp_path, *edits)
-
-    assert _serving(built_star) == serving_on
-    others = {candidate.aggregate: candidate for candidate in _snapshot(built_star).not_serving}
-    assert {name for name, other in others.items() if other.miss is Miss.OTHER_VERSION} == _BOTH - serving_on
-    assert all("build the model again: `atscale-aggs build tiny_sales`" in others[n].change for n in _BOTH - serving_on)
-
-
-def test_system_defined_aggregates_serve_over_deployments(built_star: Workspace, tmp_path: Path) -> None:
-    """No deployment declares them."""
-    define(built_star, "advised", "quantity")
-    build(built_star, "advised")
-
-    _redeploy(built_star, tmp_path, ("metric_Amount", "label: Amount", "label: Money"))
-
-    assert _serving(built_star) == {*_BOTH, "advised"}
-
-
-def test_an_aggregate_that_left_the_model_is_none_of_those_that_could_be_built(
-    built_star: Workspace, tmp_path: Path
-) -> None:
-    """Its instance serves until the next batch."""
-    tiny_star.write_model(tmp_path / "edited", {"by_day_and_shop": AGGREGATES["by_day_and_shop"]})
-    deploy(built_star, tmp_path / "edited", now=LATER)
-
-    assert (_serving(built_star), _misses(built_star)) == (_BOTH, {})
-
-
-def test_an_instance_of_other_tables_of_the_same_names_does_not_serve(built_star: Workspace, tmp_path: Path) -> None:
-    run_sql(
-        built_star,
-        "CREATE SCHEMA other",
-        *(f"CREATE TABLE other.{name} AS SELECT * FROM {name}" for name in ("sales", "shop")),
-    )
-    built_star.close()
-    with open_workspace(
-        registry=f"sqlite:///{tmp_path / 'registry.sqlite'}",
-        warehouse=f"duckdb:///{tmp_path / 'w.duckdb'}?threads=1&schema=other",
-        aggregate_schema="aggs",
-    ) as workspace:
-        candidates = {candidate.aggregate: candidate for candidate in _snapshot(workspace).not_serving}
-
-    city = candidates["by_city"]
-    assert (city.miss, set(candidates)) == (Miss.OTHER_SETTINGS, _BOTH)
-    assert city.missing == ("dataset `sales` was table `w.main.sales` and is now `w.other.sales`",)
-    assert city.change.startswith("ask and build with connections of the same settings; ")
 
 
 def test_a_table_that_is_away_is_as_it_was_last_seen(built_star: Workspace) -> None:
@@ -175,7 +50,7 @@ def test_sizes_of_tables_are_asked_for_once(built_star: Workspace) -> None:
 
 def test_a_perspective_hides_a_part_of_the_model(deployed_star: Workspace, tmp_path: Path) -> None:
     perspective = "perspectives:\n  - {unique_name: days_only, dimensions: [{name: Shops}], metrics: [Amount]}\n"
-    _redeploy(deployed_star, tmp_path, ("model", "relationships:\n", f"{perspective}relationships:\n"))
+    redeploy(deployed_star, tmp_path, ("model", "relationships:\n", f"{perspective}relationships:\n"))
     whole = _snapshot(deployed_star)
 
     shown = whole.seen_through("days_only")
@@ -186,6 +61,41 @@ def test_a_perspective_hides_a_part_of_the_model(deployed_star: Workspace, tmp_p
     assert [name for name in names if shown.names.has(name)] == ["Quantity", "Day"]
     assert whole.seen_through("days_only") is shown
     assert shown.whole is whole
+
+
+def test_a_snapshot_that_knows_an_older_one_is_the_same_as_one_that_knows_none(
+    built_star: Workspace, tmp_path: Path
+) -> None:
+    """After another batch, after something was blocked, and after another deployment."""
+    record = built_star.read.models.get(MODEL)
+    define(built_star, "advised", "quantity")
+    older = _snapshot(built_star)
+
+    build(built_star)
+    again = read_model_snapshot(built_star, record, now=NOW, before=older)
+
+    assert again.model is older.model
+    assert {instance.aggregate for instance in again.index.instances} == {*_BOTH, "advised"}
+    assert {i.id for i in again.index.instances}.isdisjoint(i.id for i in older.index.instances)
+    _check_same(again, _snapshot(built_star))
+
+    identity = definition(built_star, "by_city").definition.id
+    built_star.registry.definitions.set_status(
+        [identity], DefinitionStatus.BLOCKED, "", expected=DefinitionStatus.DEFINED, now=LATER
+    )
+    redeploy(built_star, tmp_path, ("dataset_day", "data_type: string", "data_type: text"))
+    deployed = built_star.read.models.get(MODEL)
+    last = read_model_snapshot(built_star, deployed, now=NOW, before=again)
+
+    assert last.model is not again.model
+    assert {instance.aggregate for instance in last.index.instances} == {"advised"}
+    _check_same(last, _snapshot(built_star))
+
+
+def _check_same(one: ModelSnapshot, other: ModelSnapshot) -> None:
+    assert one.index.instances == other.index.instances
+    assert one.not_serving == other.not_serving
+    assert (one.version, one.meanings, one.model) == (other.version, other.meanings, other.model)
 
 
 def test_a_snapshot_is_of_one_version_of_the_registry(tmp_path: Path) -> None:
