@@ -37,15 +37,16 @@ FROM {database}information_schema.columns AS c LEFT JOIN {database}information_s
   ON t.table_catalog = c.table_catalog AND t.table_schema = c.table_schema AND t.table_name = c.table_name
 WHERE LOWER(c.table_name) IN ({names}) ORDER BY c.ordinal_position"""
 
-# Views are few where aggregates are many, and DuckDB takes as long to list tables as to list all their columns.
+# information_schema is made of the same functions, and asks for more. Views are few where aggregates are many, and DuckDB
+# takes as long to list tables as to list all their columns.
 DUCKDB_COLUMNS = """\
-SELECT c.table_catalog, c.table_schema, c.table_name, c.column_name, c.data_type,
-  LIST_POSITION(CURRENT_SCHEMAS(TRUE)[2:], c.table_schema), c.table_catalog = CURRENT_CATALOG(),
-  CASE WHEN NOT v.view_name IS NULL THEN 'view' WHEN c.table_catalog = 'temp' THEN 'LOCAL TEMPORARY' ELSE 'table' END,
+SELECT c.database_name, c.schema_name, c.table_name, c.column_name, c.data_type,
+  LIST_POSITION(CURRENT_SCHEMAS(TRUE)[2:], c.schema_name), c.database_name = CURRENT_CATALOG(),
+  CASE WHEN NOT v.view_name IS NULL THEN 'view' WHEN c.database_name = 'temp' THEN 'LOCAL TEMPORARY' ELSE 'table' END,
   '', FALSE
-FROM information_schema.columns AS c LEFT JOIN duckdb_views() AS v
-  ON v.database_name = c.table_catalog AND v.schema_name = c.table_schema AND v.view_name = c.table_name
-WHERE LOWER(c.table_name) IN ({names}) ORDER BY c.ordinal_position"""
+FROM duckdb_columns() AS c LEFT JOIN duckdb_views() AS v
+  ON v.database_name = c.database_name AND v.schema_name = c.schema_name AND v.view_name = c.table_name
+WHERE LOWER(c.table_name) IN ({names}) ORDER BY c.column_index"""
 
 # information_schema hides what the role may not read, as if it were not there.
 POSTGRES_COLUMNS = """\

@@ -77,12 +77,14 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     issues = model_folder.issues.all()
     if any(issue.is_error for issue in issues):
         raise InvalidModelError(str(folder), issues)
-    previous = {deployment.model_id: _previous(workspace.read, deployment) for deployment in deployments}
+    predicted = {each.model_id for each in deployments if _has_predicted(workspace.read, each.model_id)}
+    previous = {each.model_id: _previous(workspace.read, each) for each in deployments if each.model_id in predicted}
     outcomes = workspace.registry.models.record_deployments(deployments, now=now)
     to_predict = [
         (deployment.model_id, resolved)
         for deployment, resolved, _ in made
-        if resolved.build_speculative_aggs or _has_predicted(workspace.read, deployment.model_id)
+        if resolved.build_speculative_aggs
+        or (deployment.model_id in predicted and _has_predicted(workspace.read, deployment.model_id))
     ]
     if not to_predict:
         return DeployReport(str(folder), outcomes, issues, checked.looked_in)
@@ -90,16 +92,14 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     from airflow_atscale_aggs.engine.lifecycle.advise.predict import predict  # noqa: PLC0415
 
     predictions = [
-        predict(workspace, resolved, identity, previous=previous[identity], now=now)
+        predict(workspace, resolved, identity, previous=previous.get(identity), now=now)
         for identity, resolved in to_predict
     ]
     return DeployReport(str(folder), outcomes, issues, checked.looked_in, tuple(predictions))
 
 
 def _previous(read: RegistryReader, deployment: Deployment) -> SemanticModel | None:
-    """The model as it is deployed so far, where prediction will compare; None also where it cannot be read any more."""
-    if not _has_predicted(read, deployment.model_id):
-        return None
+    """The model as it is deployed so far; None also where it cannot be read any more."""
     record = {record.id: record for record in read.models.current()}.get(deployment.model_id)
     if record is None:
         return None

@@ -96,6 +96,7 @@ class CalculatedMetrics:
     def __init__(self, model: SemanticModel) -> None:
         self._model = model
         self._parsed: dict[str, tuple[exp.Expr, tuple[MeasureAt, ...]]] = {}
+        self._translated: dict[tuple[str, tuple[bool, ...]], exp.Expr] = {}
         names = (*model.metrics, *model.calculations)
         self._by_folded: Mapping[str, str] = {name.casefold(): name for name in reversed(names)}
 
@@ -187,16 +188,31 @@ class CalculatedMetrics:
             return f' "{len(measures) - 1}" '
 
         try:
-            parsed = sqlglot.parse_one(read_mdx(calculation.expression, put))
+            numbered = read_mdx(calculation.expression, put)
         except MdxError as error:
             reason = f"its MDX `{_one_line(str(error))}` is a tuple, member or set that is not translated"
             raise _refusal(calculation, reason) from error
+        # Many calculations of a model are alike but for what they measure: shares, differences, sums of three.
+        alike = (numbered, tuple(map(self._is_number, measures)))
+        if alike in self._translated:
+            return self._translated[alike], tuple(measures)
+        translated = self._translate(calculation, numbered, measures, put)
+        if len(measures) == len(alike[1]):
+            self._translated[alike] = translated
+        return translated, tuple(measures)
+
+    def _translate(
+        self, calculation: Calculation, numbered: str, measures: list[MeasureAt], put: Callable[[MeasureAt], str]
+    ) -> exp.Expr:
+        """The MDX with numbers for measures as SQL. Bare names are measures too, which are put in behind the others."""
+        try:
+            parsed = sqlglot.parse_one(numbered)
         except PARSER_ERRORS as error:
             raise _refusal(calculation, "its MDX cannot be read as arithmetic, CASE or IIF") from error
         if _levels_of(parsed) > _MOST_IN_A_ROW:
             raise _refusal(calculation, f"its MDX has more than {_MOST_IN_A_ROW} operators in a row")
         self._put_bare_names(parsed, calculation, put)
-        return _translate(parsed, calculation, measures, self._is_number), tuple(measures)
+        return _translate(parsed, calculation, measures, self._is_number)
 
     def _is_number(self, measured: MeasureAt) -> bool:
         """Whether a measure is surely no text: all methods but two answer numbers."""

@@ -115,7 +115,7 @@ _BEFORE_VALUES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Token:
     text: str
     start: int

@@ -262,3 +262,27 @@ def test_the_calculations_that_no_query_is_answered_for_are_found() -> None:
     assert list(reasons) == ["Set", "Below", "Nowhere"]
     assert reasons["Set"] == reasons["Below"] == set_reason
     assert "`Shops.Decade` is no hierarchy of the model" in reasons["Nowhere"]
+
+
+def test_calculations_that_read_alike_measure_what_each_of_them_names() -> None:
+    """Also by names without brackets; and what is no number for one measure may be one for another."""
+    calculations = {
+        "Share": f"{_AMOUNT} / {_QUANTITY}",
+        "Other share": f"{_QUANTITY} / {_AMOUNT}",
+        "Bare": "Amount * Quantity",
+        "Same": "Amount * Quantity",
+        "Text": "IIF([Measures].[Lowest] = 'x', 1, 2)",
+        "No text": f"IIF({_AMOUNT} = 'x', 1, 2)",
+    }
+    expanded = CalculatedMetrics(shop_model_with(calculations))
+
+    def text_of(name: str) -> str:
+        return expanded.expand(name, lambda metric, _: exp.column(metric, quoted=True)).sql(dialect="duckdb")
+
+    for _ in range(2):
+        assert text_of("Share") == '"Amount" / NULLIF("Quantity", 0)'
+        assert text_of("Other share") == '"Quantity" / NULLIF("Amount", 0)'
+        assert text_of("Bare") == text_of("Same") == '"Amount" * "Quantity"'
+        assert text_of("Text") == "CASE WHEN \"Lowest\" = 'x' THEN 1 ELSE 2 END"
+        with pytest.raises(UnsupportedQueryError, match="which mixes texts and numbers"):
+            text_of("No text")
