@@ -109,7 +109,7 @@ class PlanBatchBuildOperator(AggregatesOperator):
         requested_at = moment_of_run(context, began_at=began_at, is_first=self.is_first)
         from airflow_atscale_aggs.engine.errors import BatchHeldError
 
-        with airflow_errors(), self._workspace() as workspace:
+        with airflow_errors(), self._hook().get_conn(is_followed=True) as workspace:
             record = workspace.read.models.get_deployed(self.model)
             if self.choices_variable:
                 remember_choices(self.choices_variable, aggregate_choices(workspace.read, record.id))

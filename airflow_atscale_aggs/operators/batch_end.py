@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import AssetAlias
@@ -57,13 +57,12 @@ class ActivateBatchOperator(AggregatesOperator):
         from airflow_atscale_aggs.engine.lifecycle.build.activate import activate_batch
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
-        answered = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=COALESCED)
-        if answered:
-            message = f"Batch {answered} answers this run."
-            raise AirflowSkipException(message)
+        planned = self._planned(context)
         with airflow_errors(), self._workspace() as workspace:
+            workspace.warehouse.open_ahead()
             batch = self._batch_of_run(workspace, self.model, context)
-            given_up, name = self._instances_with_green_task(context), workspace.read.models.get(self.model).name
+            given_up = self._instances_with_green_task(context, planned)
+            name = workspace.read.models.get(self.model).name
             try:
                 report = activate_batch(
                     workspace, batch.id, owner=batch_owner(context), now=utc_now(), given_up=given_up
@@ -81,10 +80,19 @@ class ActivateBatchOperator(AggregatesOperator):
             self.log.info("%s", note)
         return {"batch_id": report.batch.id, **counts}
 
-    def _instances_with_green_task(self, context: Context) -> list[str]:
+    def _planned(self, context: Context) -> Sequence[Mapping[str, str]]:
+        """What the plan has returned. Raises AirflowSkipException when it found that another batch answers the run."""
+        planned: Sequence[Mapping[str, str]] = context["ti"].xcom_pull(task_ids=self.plan_task_id) or []
+        # Each look is a call of Airflow's API. A plan that another batch answers has returned nothing.
+        answered = None if planned else context["ti"].xcom_pull(task_ids=self.plan_task_id, key=COALESCED)
+        if answered:
+            message = f"Batch {answered} answers this run."
+            raise AirflowSkipException(message)
+        return planned
+
+    def _instances_with_green_task(self, context: Context, planned: Sequence[Mapping[str, str]]) -> list[str]:
         """Ids of the instances whose build task is marked as success."""
         ti = context["ti"]
-        planned = ti.xcom_pull(task_ids=self.plan_task_id) or []
         states = ti.get_task_states(
             dag_id=ti.dag_id, task_ids=[self.build_task_id], run_ids=[context["dag_run"].run_id]
         )

@@ -41,6 +41,13 @@ _PRELOADED = (
     "sqlglot.dialects.duckdb",
     "airflow_atscale_aggs.engine.lifecycle.build.batch",
     "airflow_atscale_aggs.engine.lifecycle.build.activate",
+    "airflow_atscale_aggs.engine.model.yaml_reader",
+    "encodings.utf_8_sig",
+    # Parts of the registry, which are imported when they are asked for.
+    "airflow_atscale_aggs.engine.registry.definitions",
+    "airflow_atscale_aggs.engine.registry.ownership",
+    "airflow_atscale_aggs.engine.registry.slice_records",
+    "airflow_atscale_aggs.engine.registry.written_tables",
     # Drivers, as far as they are installed.
     "airflow_atscale_aggs.engine.warehouse.duckdb",
     "airflow_atscale_aggs.engine.warehouse.postgres",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import structlog
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 from airflow_atscale_aggs.operators.aggregates import (
@@ -97,6 +97,23 @@ def test_the_notes_of_a_batch_are_logged_once(urls: dict[str, Any]) -> None:
         _activate(planned, states)
 
     assert [entry["event"] for entry in logged].count("A note.") == 1
+
+
+def test_an_activation_looks_for_another_batch_only_where_nothing_was_planned(urls: dict[str, Any]) -> None:
+    """Each look is a call of Airflow's API."""
+    planned = _plan()
+    states = _build(planned)
+    passed: dict[tuple[str, str], Any] = {("plan", "coalesced_into"): "another", ("plan", "return_value"): []}
+    with pytest.raises(AirflowSkipException, match="Batch another answers this run"):
+        ActivateBatchOperator(task_id="activate", **_MODEL).execute(task_context("activate", passed=passed))
+
+    context = task_context("activate", states=states, passed={("plan", "return_value"): planned})
+    looks: list[dict[str, Any]] = []
+    pull = context["ti"].xcom_pull
+    context["ti"].xcom_pull = lambda **asked: looks.append(asked) or pull(**asked)
+    ActivateBatchOperator(task_id="activate", **_MODEL).execute(context)
+
+    assert looks == [{"task_ids": "plan"}]
 
 
 def test_the_report_of_a_failed_batch_says_what_is_missing_and_what_to_do(urls: dict[str, Any]) -> None:

@@ -1,7 +1,10 @@
-"""What build tasks tell Airflow while they run: each message is a call of its API, which takes as long as a build."""
+"""What tasks of a batch tell Airflow and import while they run, which takes as long as a small build."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +17,7 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow_atscale_aggs.dag_factory import batch_build_dag
 from airflow_atscale_aggs.operators.aggregate_build import NAME_OF_BUILD
 from airflow_atscale_aggs.operators.aggregates import BuildAggregateOperator
-from tests.support.airflow_context import task_context
+from tests.support.airflow_context import deploy_tiny_star, task_context
 
 pytestmark = pytest.mark.airflow
 
@@ -85,3 +88,48 @@ def test_a_build_knows_its_name_from_its_beginning(tmp_path: Path, monkeypatch: 
         BuildAggregateOperator(task_id="build", aggs_conn_id="nowhere", **_PLANNED).execute(context)
 
     assert context["ti"].rendered_map_index == _PLANNED["aggregate"]
+
+
+_IMPORTS_OF_TASKS = """
+import json, sys
+from airflow_atscale_aggs.plugins.aggregates import preload
+preload()
+from airflow_atscale_aggs.operators.aggregates import (
+    ActivateBatchOperator, BuildAggregateOperator, DeployModelOperator, PlanBatchBuildOperator, ReportBatchOperator,
+)
+from tests.support.airflow_context import task_context
+before = set(sys.modules)
+def tell(task, result=None):
+    print(json.dumps([task, sorted(name for name in set(sys.modules) - before if "airflow_atscale_aggs" in name)]))
+    before.update(sys.modules)
+    return result
+model = {"model": "tiny_sales", "aggs_conn_id": "tiny"}
+def run(operator, task, **options):
+    return tell(task, operator.execute(task_context(task, **options)))
+run(DeployModelOperator(task_id="deploy", folder=sys.argv[1], **model), "deploy")
+planned = run(PlanBatchBuildOperator(task_id="plan", **model), "plan")
+for arguments in planned:
+    run(BuildAggregateOperator(task_id="build", aggs_conn_id="tiny", **arguments), "build")
+states = {f"build_{index}": "success" for index in range(len(planned))}
+passed = {("plan", "return_value"): planned}
+run(ActivateBatchOperator(task_id="activate", **model), "activate", states=states, passed=passed)
+run(ReportBatchOperator(task_id="report", **model), "report", states={"activate": "success"})
+"""
+
+
+def test_tasks_find_all_that_they_need_where_they_are_forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each module takes its time in each task otherwise."""
+    deploy_tiny_star(tmp_path, monkeypatch)
+    (tmp_path / "registry.sqlite").unlink()
+
+    done = subprocess.run(
+        [sys.executable, "-c", _IMPORTS_OF_TASKS, str(tmp_path / "model")],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('["')]
+    assert [*dict.fromkeys(task for task, _ in told)] == ["deploy", "plan", "build", "activate", "report"]
+    assert [(task, modules) for task, modules in told if modules] == []
