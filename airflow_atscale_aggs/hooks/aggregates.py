@@ -65,7 +65,7 @@ class AggregatesHook(BaseHook):
 
         Args:
             is_followed: it is used at once, and another task opens the same soon, as in the builds of a batch. The
-                warehouse is opened beside the registry, and logs of files are left for the next task.
+                warehouse is opened beside the registry, and the log of a registry in SQLite is left for the next task.
 
         Raises:
             AirflowFailException: the connection does not say where registry or warehouse are.
@@ -78,7 +78,7 @@ class AggregatesHook(BaseHook):
         if not is_followed:
             return Workspace(self._registry(connection), self._warehouse(connection), settings).with_memory()
         warehouse = self._warehouse(connection)
-        warehouse.open_ahead(leave_log=True)
+        warehouse.open_ahead()
         try:
             registry = self._registry(connection)
         except BaseException:

@@ -227,14 +227,10 @@ class Warehouse(Protocol):
     def session(self) -> AbstractContextManager[WarehouseSession]:
         """A session for the calling thread, closed at the end of the block."""
 
-    def open_ahead(self, *, leave_log: bool = False) -> None:
+    def open_ahead(self) -> None:
         """Begin to open what sessions share, where that takes a while, beside what the caller does until the first one.
 
         Never raises: what goes wrong is told by the first session.
-
-        Args:
-            leave_log: another process opens it soon. Closing it may leave what was written in a log beside the file,
-                which every process reads.
         """
 
     def require_schema(self) -> None:

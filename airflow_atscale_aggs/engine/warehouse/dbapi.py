@@ -397,7 +397,7 @@ class DbApiWarehouse:
         *,
         aggregate_schema: str = "",
         close: Callable[[], None] = lambda: None,
-        open_ahead: Callable[[bool], None] = lambda _: None,
+        open_ahead: Callable[[], None] = lambda: None,
     ) -> None:
         self.dialect, self.aggregate_schema = dialect, aggregate_schema
         self._driver, self._close, self._open_ahead = driver, close, open_ahead
@@ -407,9 +407,9 @@ class DbApiWarehouse:
         self._is_schema_tried, self.kept_sessions = False, 0
         self._idle: list[DbApiSession] = []
 
-    def open_ahead(self, *, leave_log: bool = False) -> None:
+    def open_ahead(self) -> None:
         """Begin to open what sessions share."""
-        self._open_ahead(leave_log)
+        self._open_ahead()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[DbApiSession]:

@@ -42,12 +42,6 @@ _LOG_SIZE = ("checkpoint_threshold", "wal_autocheckpoint")
 _LONG_LOG = {_LOG_SIZE[0]: "128MB"}
 """Each merge writes what is known of every table of the file, and a batch makes many small tables, one commit each."""
 
-_MOST_LEFT = 2**20
-"""Bytes of a log that is left for the next process, which reads it in some two milliseconds.
-
-To merge it takes as long for a few rows as for many: the disk is waited for several times.
-"""
-
 _SETTINGS_OF_SESSIONS = {"max_expression_depth": "2000"}
 """A thousand nested conditions are not too many. Older versions take it of a connection only."""
 
@@ -85,11 +79,10 @@ class _Database:
         self._lock = threading.Lock()
         self._opening: threading.Thread | None = None
         self._opening_error: Exception | None = None
-        self._is_closing, self._leaves_log = threading.Event(), False
+        self._is_closing = threading.Event()
 
-    def open_ahead(self, leave_log: bool) -> None:  # noqa: FBT001 - as the warehouse is given it
+    def open_ahead(self) -> None:
         """Open the file in a thread. The first session waits for it, and is told what went wrong."""
-        self._leaves_log = leave_log
         self._opening = threading.Thread(target=self._open_quietly, daemon=True)
         self._opening.start()
 
@@ -115,17 +108,8 @@ class _Database:
             connection, self._connection = self._connection, None
             self._opening_error = None
         self._is_closing.clear()
-        if connection is None:
-            return
-        if self._leaves_log and self._log_is_short():
-            with contextlib.suppress(duckdb.Error):
-                connection.execute("PRAGMA disable_checkpoint_on_shutdown")
-        connection.close()
-
-    def _log_is_short(self) -> bool:
-        with contextlib.suppress(OSError):
-            return Path(f"{self._path}.wal").stat().st_size <= _MOST_LEFT
-        return False
+        if connection is not None:
+            connection.close()
 
     def _open_quietly(self) -> None:
         with self._lock:

@@ -206,28 +206,6 @@ def test_a_file_that_is_opened_ahead_is_the_one_of_the_sessions(tmp_path: Path) 
             assert connection.execute("SELECT COUNT(*) FROM duckdb_tables()").fetchall() == [(number,)]
 
 
-@pytest.mark.parametrize(("rows", "is_left"), [(100, True), (100_000, False)], ids=["short", "long"])
-def test_a_short_log_is_left_for_the_next_process(tmp_path: Path, rows: int, is_left: bool) -> None:
-    """It finds the table, also where it may only read; and leaves no log when it closes the file as usual."""
-    file, log = tmp_path / "w.duckdb", tmp_path / "w.duckdb.wal"
-    warehouse = open_duckdb(str(file), config={}, lock_timeout=0, aggregate_schema="")
-    for number in range(3):
-        warehouse.open_ahead(leave_log=True)
-        with warehouse.session() as session:
-            session.execute(f"CREATE TABLE t{number} (a UBIGINT, b UBIGINT)")
-            session.execute(f"INSERT INTO t{number} SELECT hash(range), hash(-range) FROM range({rows})")
-        warehouse.close()
-        assert log.exists() is is_left
-
-    with duckdb.connect(str(file), config={"access_mode": "read_only"}) as connection:
-        assert connection.execute("SELECT COUNT(*) FROM duckdb_tables()").fetchall() == [(3,)]
-    warehouse.open_ahead()
-    with warehouse.session() as session:
-        assert session.fetch_all("SELECT COUNT(*), COUNT(DISTINCT a) FROM t0") == [(rows, rows)]
-    warehouse.close()
-    assert not log.exists()
-
-
 def test_what_goes_wrong_ahead_is_told_by_the_first_session(tmp_path: Path) -> None:
     """Once; the next one tries again."""
     folder = tmp_path / "later"
