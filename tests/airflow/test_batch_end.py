@@ -110,7 +110,12 @@ def test_an_activation_looks_for_another_batch_only_where_nothing_was_planned(ur
     context = task_context("activate", states=states, passed={("plan", "return_value"): planned})
     looks: list[dict[str, Any]] = []
     pull = context["ti"].xcom_pull
-    context["ti"].xcom_pull = lambda **asked: looks.append(asked) or pull(**asked)
+
+    def look(**asked: Any) -> Any:
+        looks.append(asked)
+        return pull(**asked)
+
+    context["ti"].xcom_pull = look
     ActivateBatchOperator(task_id="activate", **_MODEL).execute(context)
 
     assert looks == [{"task_ids": "plan"}]
