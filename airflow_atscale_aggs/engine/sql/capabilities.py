@@ -195,6 +195,8 @@ class Dialect:
             written; empty where there is no such column.
         numbered_formats: formats of tables in which `_metadata.row_index` is 0 for one row of each file, as long as the
             file has any rows: none in which a row is deleted without writing its file anew.
+        remembers_files: a session reads the files that a table had when it first read it, and does not see what others
+            load later. No session is used for two tasks one after the other.
         plans_unions_slowly: a UNION ALL of many small queries takes longer than the queries one after the other.
         groups_by_codes: grouping facts by a code of each dimension, and attaching names afterwards, was measured to
             be faster than grouping by names. See `sql/member_codes.py`.
@@ -289,6 +291,7 @@ class Dialect:
     identities: str | None = None
     file_version: tuple[str, ...] = ()
     numbered_formats: frozenset[str] = frozenset()
+    remembers_files: bool = False
     plans_unions_slowly: bool = False
     groups_by_codes: bool = False
     statements_at_once: int = 1

@@ -387,7 +387,7 @@ class DbApiWarehouse:
 
     Attributes:
         first_contact: what is made sure of in the first session; None: nothing.
-        kept_sessions: how many sessions that nobody uses are kept open. One in which anything failed is not kept.
+        kept_sessions: how many that nobody uses are kept open; none in which anything failed or that remembers files.
     """
 
     def __init__(
@@ -425,7 +425,7 @@ class DbApiWarehouse:
                 with contextlib.suppress(PermanentWarehouseError):
                     self._make_schema(session)
             yield session
-            is_kept = session.is_alive()
+            is_kept = session.is_alive() and not self.dialect.remembers_files
         finally:
             with self._lock:
                 self._sessions.discard(session)

@@ -157,23 +157,23 @@ def _rows_of(table: pa.Table) -> Iterator[Row]:
 
 
 class _Connection:
-    """A session of the server; given back to the pool when it is closed."""
+    """A session of the server; ended when it is closed, but for one that all share."""
 
-    def __init__(self, pool: _Sessions, spark: SparkSession) -> None:
-        self.spark = spark
-        self._pool = pool
+    def __init__(self, spark: SparkSession, *, is_shared: bool) -> None:
+        self.spark, self._is_shared = spark, is_shared
 
     def cursor(self) -> _Cursor:
         """One that runs statements in this session."""
         return _Cursor(self.spark)
 
     def close(self) -> None:
-        """Give the session back."""
-        self._pool.give_back(self.spark)
+        """End the session."""
+        if not self._is_shared:
+            _stop(self.spark)
 
 
 class _Sessions:
-    """Sessions that are opened when they are needed, and kept for the next who asks: a new one takes long.
+    """Opens sessions. None is used twice: Spark lists the files of a table once in each, see `remembers_files`.
 
     Args:
         url: as Spark Connect reads it. One that names a ``session_id`` stands for that one session, which all share and
@@ -184,31 +184,23 @@ class _Sessions:
     def __init__(self, url: str, options: Mapping[str, str]) -> None:
         self._url, self._options = url, options
         self._is_shared = "session_id=" in url
-        self._idle: list[SparkSession] = []
+        self._shared: SparkSession | None = None
         self._lock = threading.Lock()
 
     def connect(self) -> _Connection:
         """A session that nobody else uses; the one that all share where the URL names it."""
+        if not self._is_shared:
+            return _Connection(self._open(), is_shared=False)
         with self._lock:
-            if self._is_shared:
-                self._idle = self._idle or [self._open()]
-                return _Connection(self, self._idle[0])
-            spark = self._idle.pop() if self._idle else None
-        return _Connection(self, spark or self._open())
-
-    def give_back(self, spark: SparkSession) -> None:
-        """Keep a session for the next who asks."""
-        with self._lock:
-            if not self._is_shared:
-                self._idle.append(spark)
+            self._shared = self._shared or self._open()
+            return _Connection(self._shared, is_shared=True)
 
     def close(self) -> None:
-        """End the sessions that are kept."""
+        """Leave the session that all share."""
         with self._lock:
-            idle, self._idle = self._idle, []
-        for spark in idle:
-            with contextlib.suppress(Exception):
-                spark.stop()
+            shared, self._shared = self._shared, None
+        if shared is not None:
+            _stop(shared)
 
     def _open(self) -> SparkSession:
         spark = SparkSession.builder.remote(self._url).create()
@@ -217,6 +209,11 @@ class _Sessions:
             spark.conf.set(name, value)
         spark.release_session_on_close = not self._is_shared
         return spark
+
+
+def _stop(spark: SparkSession) -> None:
+    with contextlib.suppress(Exception):
+        spark.stop()
 
 
 class _Settings:

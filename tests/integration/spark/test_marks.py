@@ -54,3 +54,26 @@ def test_tables_are_marked_together_as_each_by_itself(spark_url: str) -> None:
         session.execute("INSERT INTO empty VALUES (1)")
         assert changed_datasets(session, together, warehouse) == ("empty",)
     warehouse.close()
+
+
+def test_what_others_load_is_seen_by_who_asks_later(spark_url: str) -> None:
+    """Also by a warehouse that has read the table before, as a server has that runs for days."""
+    reading, loading = open_warehouse(spark_url), open_warehouse(spark_url)
+    reading.kept_sessions = 2
+    with loading.session() as session:
+        session.execute("CREATE TABLE loaded (a INT)")
+        session.execute("INSERT INTO loaded VALUES (1)")
+    part = FactPart(fact="loaded", attributes=(), measures=(row_count("loaded"),))
+    datasets = {"loaded": table_dataset("loaded", ["a"])}
+    with reading.session() as session:
+        sources = Sources(datasets, read_physical_tables(session, datasets, [part]), reading.dialect)
+        marks = take_marks(session, [part], sources, reading)
+
+    with loading.session() as session:
+        session.execute("INSERT INTO loaded VALUES (2)")
+
+    with reading.session() as session:
+        assert changed_datasets(session, marks, reading) == ("loaded",)
+        assert session.fetch_all("SELECT SUM(a) FROM loaded") == [(3,)]
+    for warehouse in (reading, loading):
+        warehouse.close()

@@ -97,6 +97,17 @@ def test_a_session_may_begin_with_settings(sail_address: str) -> None:
     warehouse.close()
 
 
+def test_no_session_is_used_twice(sail_address: str) -> None:
+    """Spark lists the files of a table once in a session: in a kept one, what others load is never seen."""
+    warehouse = open_warehouse(sail_address)
+    warehouse.kept_sessions = 2
+    with warehouse.session() as session:
+        session.execute("CREATE TEMPORARY VIEW of_this_session AS SELECT 1 AS a")
+    with warehouse.session() as session:
+        assert session.fetch_all("SHOW TABLES LIKE 'of_this_session'") == []
+    warehouse.close()
+
+
 def test_who_names_a_session_shares_its_tables_and_does_not_end_it(sail_address: str) -> None:
     url = shared_session(sail_address)
     first = open_warehouse(url, aggregate_schema="aggs")

@@ -49,6 +49,8 @@ DATABRICKS = Dialect(
     schemas="SHOW SCHEMAS",
     hash_columns="XXHASH64",
     hashes_nulls=False,
+    # The files of a table are listed once in each session, until it is told REFRESH TABLE.
+    remembers_files=True,
     # Whenever one part of a statement has run, Spark plans all others anew with what it has learnt.
     plans_unions_slowly=True,
     # A small statement is analyzed and planned by one thread, while the executors have nothing to do.
