@@ -68,7 +68,9 @@ def check_meaning(context: CheckContext) -> list[Capability]:
 
 def check_tables(context: CheckContext) -> list[Capability]:
     """Whether a schema and tables are made, seen by all sessions, and whether their rows come back as they were."""
-    scratch, wrongs, differences = context.scratch, list[str](), list[str]()
+    scratch, wrongs, differences = context.scratch, _unseen(context), list[str]()
+    if wrongs:
+        return [judge("tables and rows", wrongs, describe_rows())]
     for name in TABLES:
         rows = read_rows(name)
         scratch.load(name, rows)
@@ -83,20 +85,18 @@ def check_tables(context: CheckContext) -> list[Capability]:
         days = [at for at, place in enumerate(places) if rows.columns[place][1] == "date"]
         if any(isinstance(row[at], str) for row in read for at in days):
             differences.append("Its driver gives dates as texts.")
-    wrongs += _unseen(context)
     return [judge("tables and rows", wrongs, describe_rows(), differences=differences)]
 
 
 def _unseen(context: CheckContext) -> list[str]:
-    """Tables that two sessions at a time do not both see."""
-    warehouse, schema = context.workspace.warehouse, context.scratch.schema
+    """What to do where sessions do not see the schema that an earlier one has made."""
+    warehouse, schema = context.scratch.warehouse, context.scratch.schema
     with warehouse.session() as one, warehouse.session() as other:
-        both = (one.tables(schema), other.tables(schema))
-    if all(set(TABLES) <= seen for seen in both):
-        return []
+        if one.has_schema(schema) and other.has_schema(schema):
+            return []
     sentence = (
-        "A table that one session has made is not there in another one: each keeps a catalog of its own. Have all "
-        "share one (Sail: name a session in the URL, as in sc://host:port/;session_id=UUID)."
+        "What one session has made is not there in another one: each keeps a catalog of its own. Have all share one "
+        "(Sail: name a session in the URL, as in sc://host:port/;session_id=UUID)."
     )
     return [sentence]
 
