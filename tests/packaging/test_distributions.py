@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs import __version__
+from tests.support.archives import unpack_tar
 
 _ROOT = Path(__file__).parents[2]
 _NAME = f"airflow_atscale_aggs-{__version__}"
@@ -56,8 +57,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
     """Built as for a release: the source distribution from the tree, the wheel from the source distribution."""
     folder = tmp_path_factory.mktemp("published")
     sdist = _build(_ROOT, "sdist", folder)
-    with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
+    unpack_tar(sdist, folder)
     unpacked = folder / _NAME
     yield Published(sdist, _build(unpacked, "wheel", folder), unpacked)
     shutil.rmtree(folder, ignore_errors=True)

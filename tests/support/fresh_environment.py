@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.archives import unpack_tar
 
 ROOT = Path(__file__).parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
@@ -53,8 +54,7 @@ def build_wheel(folder: Path) -> Path:
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(folder), "-t"]
     run([*build, "sdist"], folder=ROOT)
     (sdist,) = folder.glob("*.tar.gz")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
+    unpack_tar(sdist, folder)
     run([*build, "wheel"], folder=folder / sdist.name.removesuffix(".tar.gz"))
     (wheel,) = folder.glob("*.whl")
     return wheel
