@@ -379,6 +379,7 @@ def test_build_from_existing_can_be_switched_off(workspace: Workspace) -> None:
 def test_events_tell_the_whole_story(workspace: Workspace) -> None:
     """Batch, then start, source, SQL, verified and done of each aggregate, then activation."""
     events: list[BuildEvent] = []
+    before = set(threading.enumerate())
     run_batch(workspace, _MODEL, owner="me", on_event=events.append)
 
     assert events[0].kind == "batch"
@@ -390,7 +391,9 @@ def test_events_tell_the_whole_story(workspace: Workspace) -> None:
         "verified",
         "done",
     ]
-    assert threading.active_count() < 10
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=10)
+    assert not set(threading.enumerate()) - before
 
 
 def test_a_done_aggregate_can_be_rebuilt_while_its_batch_is_open(workspace: Workspace) -> None:
