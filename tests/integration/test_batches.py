@@ -165,8 +165,8 @@ class _Flaky:
         outer = self
 
         class _Warehouse(type(workspace.warehouse)):  # type: ignore[misc] # a class that only the run knows
-            def session(self) -> Any:
-                return _Session(inner())
+            def session(self, **options: Any) -> Any:
+                return _Session(inner(**options))
 
         class _Session:
             def __init__(self, context: Any) -> None:

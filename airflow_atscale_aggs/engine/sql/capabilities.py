@@ -196,7 +196,8 @@ class Dialect:
         numbered_formats: formats of tables in which `_metadata.row_index` is 0 for one row of each file, as long as the
             file has any rows: none in which a row is deleted without writing its file anew.
         remembers_files: a session reads the files that a table had when it first read it, and does not see what others
-            load later. No session is used for two tasks one after the other.
+            load later. No session is used for two tasks one after the other, but for attempts of one batch. See
+            `warehouse/kept_sessions.py`.
         plans_unions_slowly: a UNION ALL of many small queries takes longer than the queries one after the other.
         groups_by_codes: grouping facts by a code of each dimension, and attaching names afterwards, was measured to
             be faster than grouping by names. See `sql/member_codes.py`.

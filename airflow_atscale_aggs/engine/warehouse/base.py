@@ -224,8 +224,14 @@ class Warehouse(Protocol):
     aggregate_schema: str
     kept_sessions: int
 
-    def session(self) -> AbstractContextManager[WarehouseSession]:
-        """A session for the calling thread, closed at the end of the block."""
+    def session(self, *, may_remember: bool = False) -> AbstractContextManager[WarehouseSession]:
+        """A session for the calling thread, closed at the end of the block or kept for the next who asks.
+
+        Args:
+            may_remember: the caller is part of a batch that runs within a block of `keep_sessions`. Of a warehouse that
+                remembers files, its session may read tables as they were when the batch first read them there. Anybody
+                else reads them as they are.
+        """
 
     def open_ahead(self) -> None:
         """Begin to open what sessions share, where that takes a while, beside what the caller does until the first one.
@@ -241,7 +247,10 @@ class Warehouse(Protocol):
         """
 
     def keep_sessions(self, count: int) -> AbstractContextManager[None]:
-        """At least so many sessions that nobody uses are kept open until the block ends."""
+        """At least so many sessions that nobody uses are kept open until the block ends.
+
+        Of a warehouse that remembers files, only those are kept that may remember.
+        """
 
     def cancel_all(self) -> None:
         """Interrupt the statements that run on all open sessions."""

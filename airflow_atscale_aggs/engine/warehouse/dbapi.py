@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import FirstRows, Row, RowBounds, RowMessages, SeenRelation, WireFormat
 from airflow_atscale_aggs.engine.warehouse.drivers import Driver, Failure, type_of_column
 from airflow_atscale_aggs.engine.warehouse.first_contact import FirstContact
+from airflow_atscale_aggs.engine.warehouse.kept_sessions import KeptSessions
 from airflow_atscale_aggs.engine.warehouse.setting_values import KnownSettings, SharedSettings, read_settings
 
 
@@ -387,7 +388,6 @@ class DbApiWarehouse:
 
     Attributes:
         first_contact: what is made sure of in the first session; None: nothing.
-        kept_sessions: how many that nobody uses are kept open; none in which anything failed or that remembers files.
     """
 
     def __init__(
@@ -404,20 +404,31 @@ class DbApiWarehouse:
         self._sessions: set[DbApiSession] = set()
         self.first_contact: FirstContact | None = None
         self._settings, self._lock = SharedSettings(), threading.Lock()
-        self._is_schema_tried, self.kept_sessions = False, 0
-        self._idle: list[DbApiSession] = []
+        self._is_schema_tried = False
+        self._kept = KeptSessions(remember_files=dialect.remembers_files)
 
     def open_ahead(self) -> None:
         """Begin to open what sessions share."""
         self._open_ahead()
 
+    @property
+    def kept_sessions(self) -> int:
+        """How many that nobody uses are kept open."""
+        return self._kept.count
+
+    @kept_sessions.setter
+    def kept_sessions(self, count: int) -> None:
+        """Keep so many."""
+        self._kept.count = count
+
     @contextlib.contextmanager
-    def session(self) -> Iterator[DbApiSession]:
-        """A session for the calling thread; the aggregate schema is made when it is not there and may be made."""
-        session = self._take_idle() or DbApiSession(self._driver, self.dialect, self._settings, self._prepare)
+    def session(self, *, may_remember: bool = False) -> Iterator[DbApiSession]:
+        """See `base.Warehouse`. The aggregate schema is made when it is not there and may be made."""
+        kept, generation = self._kept, self._kept.generation
+        session = kept.take(may_remember=may_remember)
+        session = session or DbApiSession(self._driver, self.dialect, self._settings, self._prepare)
         with self._lock:
             self._sessions.add(session)
-        is_kept = False
         try:
             if not self._is_schema_tried:
                 self._is_schema_tried = True
@@ -425,15 +436,17 @@ class DbApiWarehouse:
                 with contextlib.suppress(PermanentWarehouseError):
                     self._make_schema(session)
             yield session
-            is_kept = session.is_alive() and not self.dialect.remembers_files
-        finally:
-            with self._lock:
-                self._sessions.discard(session)
-                is_kept = is_kept and len(self._idle) < self.kept_sessions
-                if is_kept:
-                    self._idle.append(session)
-            if not is_kept:
-                session.close()
+        except BaseException:
+            self._forget(session)
+            kept.close_failed(session)
+            raise
+        self._forget(session)
+        kept.give_back(session, generation, may_remember=may_remember)
+
+    def _forget(self, session: DbApiSession) -> None:
+        """It is not canceled any more."""
+        with self._lock:
+            self._sessions.discard(session)
 
     def require_schema(self) -> None:
         """See `base.Warehouse`."""
@@ -447,36 +460,14 @@ class DbApiWarehouse:
         for session in sessions:
             session.cancel()
 
-    @contextlib.contextmanager
-    def keep_sessions(self, count: int) -> Iterator[None]:
+    def keep_sessions(self, count: int) -> contextlib.AbstractContextManager[None]:
         """See `base.Warehouse`."""
-        before, self.kept_sessions = self.kept_sessions, max(self.kept_sessions, count)
-        try:
-            yield
-        finally:
-            self.kept_sessions = before
-            self._close_idle(before)
+        return self._kept.keep(count)
 
     def close(self) -> None:
         """Close what sessions share."""
-        self._close_idle(0)
+        self._kept.close_idle()
         self._close()
-
-    def _close_idle(self, kept: int) -> None:
-        """Close sessions that nobody uses, but for a few."""
-        with self._lock:
-            self._idle, idle = self._idle[:kept], self._idle[kept:]
-        for session in idle:
-            session.close()
-
-    def _take_idle(self) -> DbApiSession | None:
-        """A session that was kept and is still there; the one that was used last."""
-        while True:
-            with self._lock:
-                session = self._idle.pop() if self._idle else None
-            if session is None or session.is_alive():
-                return session
-            session.close()
 
     def _prepare(self, session: DbApiSession) -> None:
         if self.first_contact is not None:

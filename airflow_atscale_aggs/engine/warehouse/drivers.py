@@ -41,6 +41,9 @@ class Failure(StrEnum):
     NO_CATALOG = "no_catalog"
     """The warehouse answered, and a catalog that it asks itself did not, or with an error of its own."""
 
+    FILES_GONE = "files_gone"
+    """Files of a table are not there any more: others have written it anew since this session listed them."""
+
     OTHER = "other"
     """Something else, or nobody knows."""
 
@@ -55,6 +58,7 @@ MEANINGS: Mapping[Failure, str] = {
     ),
     Failure.NO_CONNECTION: "the connection was lost, or cannot be made",
     Failure.NO_CATALOG: "the catalog behind the warehouse does not answer: try again later, or look at its server",
+    Failure.FILES_GONE: "others have written a table anew while it was read: try again",
 }
 """Half a sentence about each failure, for people."""
 

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import re
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -49,6 +50,9 @@ _READ_AT_ONCE = 10_000
 
 _MOST_ROWS = 10_000_001
 """One more than anybody reads of an answer."""
+
+_MOST_IDLE = 600.0
+"""Seconds without a statement, after which a session is not used again. Servers end those that are idle for an hour."""
 
 _RETRIES = 4
 """Of a call that did not reach the server, over some five seconds. Whoever builds tries again later."""
@@ -161,10 +165,16 @@ class _Connection:
 
     def __init__(self, spark: SparkSession, *, is_shared: bool) -> None:
         self.spark, self._is_shared = spark, is_shared
+        self._last_used = time.monotonic()
 
     def cursor(self) -> _Cursor:
         """One that runs statements in this session."""
+        self._last_used = time.monotonic()
         return _Cursor(self.spark)
+
+    def is_alive(self) -> bool:
+        """Whether the server has not had the time to end the session for being idle."""
+        return time.monotonic() - self._last_used < _MOST_IDLE
 
     def close(self) -> None:
         """End the session."""
@@ -173,7 +183,7 @@ class _Connection:
 
 
 class _Sessions:
-    """Opens sessions. None is used twice: Spark lists the files of a table once in each, see `remembers_files`.
+    """Opens sessions. Who keeps them knows that Spark lists the files of a table once in each, see `remembers_files`.
 
     Args:
         url: as Spark Connect reads it. One that names a ``session_id`` stands for that one session, which all share and
@@ -183,13 +193,13 @@ class _Sessions:
 
     def __init__(self, url: str, options: Mapping[str, str]) -> None:
         self._url, self._options = url, options
-        self._is_shared = "session_id=" in url
+        self.is_shared = "session_id=" in url
         self._shared: SparkSession | None = None
         self._lock = threading.Lock()
 
     def connect(self) -> _Connection:
         """A session that nobody else uses; the one that all share where the URL names it."""
-        if not self._is_shared:
+        if not self.is_shared:
             return _Connection(self._open(), is_shared=False)
         with self._lock:
             self._shared = self._shared or self._open()
@@ -207,7 +217,7 @@ class _Sessions:
         spark.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES)])
         for name, value in self._options.items():
             spark.conf.set(name, value)
-        spark.release_session_on_close = not self._is_shared
+        spark.release_session_on_close = not self.is_shared
         return spark
 
 
@@ -254,6 +264,8 @@ def open_spark_connect(url: str, dialect: Dialect, *, aggregate_schema: str) -> 
         read_query=_read_query,
         look_at=look_at,
         settings=_Settings(),
+        is_alive=_Connection.is_alive,
+        settings_are_ours=not sessions.is_shared,
         version_clause=partial(version_clause, catalog),
     )
     return DbApiWarehouse(driver, dialect, aggregate_schema=aggregate_schema, close=sessions.close)

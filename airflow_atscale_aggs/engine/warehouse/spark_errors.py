@@ -24,6 +24,8 @@ _FAILURES = {
 }
 
 _TEXTS = (
+    # Before those that a path may hold.
+    (Failure.FILES_GONE, re.compile(r"the underlying files have been updated")),
     (
         Failure.NO_RIGHT,
         re.compile(r"permission|privilege|not authorized|unauthorized|unauthenticated|access denied|forbidden"),
@@ -45,6 +47,8 @@ _TEXTS = (
     ),
 )
 """What is looked for in messages without a condition, in lower case; the first one that fits."""
+
+_PASSING = frozenset({Failure.NO_CONNECTION, Failure.NO_CATALOG, Failure.FILES_GONE})
 
 _STACK = re.compile(r"\s+(JVM stacktrace:|== SQL|\tat ).*", re.DOTALL)
 """What follows the sentence of a message: the statement again, and the stack of the server."""
@@ -76,8 +80,11 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same statement may succeed later: the connection is gone, or the server's catalog is away."""
-    return spark_failure(error, "") in {Failure.NO_CONNECTION, Failure.NO_CATALOG}
+    """Whether the same statement may succeed later, in another session.
+
+    The connection is gone, the server's catalog is away, or the session knows files that are not there any more.
+    """
+    return spark_failure(error, "") in _PASSING
 
 
 def describe_spark(error: BaseException) -> str:

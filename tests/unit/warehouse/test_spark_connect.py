@@ -11,6 +11,7 @@ import pytest
 from sail_server import shared_session
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError
+from airflow_atscale_aggs.engine.warehouse import spark_connect
 from airflow_atscale_aggs.engine.warehouse.base import RowBounds
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
@@ -97,14 +98,35 @@ def test_a_session_may_begin_with_settings(sail_address: str) -> None:
     warehouse.close()
 
 
-def test_no_session_is_used_twice(sail_address: str) -> None:
+def test_a_session_is_used_twice_by_attempts_of_a_batch_alone(sail_address: str) -> None:
     """Spark lists the files of a table once in a session: in a kept one, what others load is never seen."""
     warehouse = open_warehouse(sail_address)
     warehouse.kept_sessions = 2
-    with warehouse.session() as session:
-        session.execute("CREATE TEMPORARY VIEW of_this_session AS SELECT 1 AS a")
-    with warehouse.session() as session:
-        assert session.fetch_all("SHOW TABLES LIKE 'of_this_session'") == []
+
+    def finds_view(*, may_remember: bool) -> bool:
+        with warehouse.session(may_remember=may_remember) as session:
+            return bool(session.fetch_all("SHOW TABLES LIKE 'of_this_session'"))
+
+    with warehouse.keep_sessions(2):
+        with warehouse.session(may_remember=True) as session:
+            session.execute("CREATE TEMPORARY VIEW of_this_session AS SELECT 1 AS a")
+        found = (finds_view(may_remember=False), finds_view(may_remember=True))
+    after = finds_view(may_remember=True)
+    warehouse.close()
+
+    assert found == (False, True)
+    assert not after
+
+
+def test_a_session_that_was_idle_for_long_is_not_used_again(sail_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server may have ended it."""
+    warehouse = open_warehouse(sail_address)
+    monkeypatch.setattr(spark_connect, "_MOST_IDLE", 0.0)
+    with warehouse.keep_sessions(2):
+        with warehouse.session(may_remember=True) as first:
+            first.fetch_all("SELECT 1 AS one")
+        with warehouse.session(may_remember=True) as second:
+            assert second is not first
     warehouse.close()
 
 

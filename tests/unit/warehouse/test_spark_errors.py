@@ -37,6 +37,12 @@ _SPARK = (
             "t",
             Failure.NO_CATALOG,
         ),
+        (
+            "[FAILED_READ_FILE.FILE_NOT_EXIST] File permission/a.parquet: the underlying files have been updated.",
+            "",
+            Failure.FILES_GONE,
+        ),
+        ("[FAILED_READ_FILE.NO_HINT] Encountered error while reading file file:///a.parquet.", "", Failure.OTHER),
         ("[RETRIES_EXCEEDED] failed to connect to all addresses", "", Failure.NO_CONNECTION),
     ],
 )
@@ -45,7 +51,8 @@ def test_an_absent_table_a_right_a_catalog_and_a_lost_connection_are_told_apart(
 ) -> None:
     assert spark_failure(Exception(text), name) is failure
     assert is_lost(Exception(text)) is (failure is Failure.NO_CONNECTION)
-    assert is_transient(Exception(text)) is (failure in {Failure.NO_CONNECTION, Failure.NO_CATALOG})
+    passing = {Failure.NO_CONNECTION, Failure.NO_CATALOG, Failure.FILES_GONE}
+    assert is_transient(Exception(text)) is (failure in passing)
 
 
 def test_people_read_one_line_without_the_stack_of_the_server() -> None:

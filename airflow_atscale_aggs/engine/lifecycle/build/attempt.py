@@ -193,7 +193,7 @@ def run_attempt(
     tell = EventSender(step, claim.attempt, known.total, on_event)
     tell("start")
     started = time.monotonic()
-    with workspace.warehouse.session() as session:
+    with workspace.warehouse.session(may_remember=True) as session:
         try:
             with session.apply_settings(_settings_of(workspace, claim.instance, known)):
                 built = _build(_Attempt(workspace, session, claim, known, tell), has_made)
@@ -371,7 +371,8 @@ def take_fact_totals(workspace: Workspace, known: KnownBatch, instance: Instance
     """
     verification = instance.step.verification
     assert verification is not None  # noqa: S101 - it is compared with its facts
-    with workspace.warehouse.session() as session, session.apply_settings(_settings_of(workspace, instance, known)):
+    settings = _settings_of(workspace, instance, known)
+    with workspace.warehouse.session(may_remember=True) as session, session.apply_settings(settings):
         return take_totals(session, verification.facts)
 
 

@@ -48,9 +48,9 @@ class _CutWarehouse:
         self._warehouse, self.is_cutting = warehouse, threading.Event()
 
     @contextlib.contextmanager
-    def session(self) -> Iterator[Any]:
+    def session(self, *, may_remember: bool = False) -> Iterator[Any]:
         """A session that may be lost."""
-        with self._warehouse.session() as session:
+        with self._warehouse.session(may_remember=may_remember) as session:
             yield _CutSession(session, self.is_cutting)
 
     def __getattr__(self, name: str) -> Any:
