@@ -47,9 +47,10 @@ So every raise site gives the same wording, the arguments stay readable, and err
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Protocol
+
+from airflow_atscale_aggs.engine.close_names import close_names
 
 
 class Issue(Protocol):
@@ -62,8 +63,7 @@ class Issue(Protocol):
 
 def near_names(name: str, candidates: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
     """The names that a mistyped name may stand for, the most similar first. Case does not matter."""
-    by_folded = {candidate.casefold(): candidate for candidate in candidates}
-    return tuple(by_folded[near] for near in difflib.get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.6))
+    return close_names(name.casefold(), {candidate.casefold(): candidate for candidate in candidates}, most)
 
 
 def did_you_mean(near: Sequence[str]) -> str:

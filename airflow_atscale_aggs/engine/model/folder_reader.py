@@ -74,9 +74,15 @@ class ModelFolder:
 
     def content_hash(self) -> str:
         """A hash of what the files mean: comments, formatting, file names and their order do not count."""
-        content = {kind: {name: d.value for name, d in documents.items()} for kind, documents in self.documents.items()}
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        # As one text of everything would have it, without the memory that it takes.
+        encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+        found = hashlib.sha256(b"{")
+        for place, (kind, documents) in enumerate(sorted(self.documents.items())):
+            found.update(f"{',' if place else ''}{encode(kind)}:{{".encode())
+            texts = (f"{encode(name)}:{encode(document.value)}" for name, document in sorted(documents.items()))
+            found.update(f"{','.join(texts)}}}".encode())
+        found.update(b"}")
+        return found.hexdigest()
 
     def to_bytes(self) -> bytes:
         """The files, compressed; `folder_from_bytes` reads them again without the folder.
@@ -89,7 +95,10 @@ class ModelFolder:
         if len(values) > _MOST_TIMES_LONGER * len(texts):
             values = values_to_json({})
         kept = json.dumps({"version": VALUES_VERSION, "hash": _hash_of(texts, values), "json": values})
-        return zlib.compress(f'{texts[:-1]},"values":{kept}}}'.encode(), level=1)
+        # In pieces: memory for the whole text would take longer to get than to fill.
+        compress = zlib.compressobj(level=1)
+        pieces = (texts[:-1], ',"values":', kept, "}")
+        return b"".join((*(compress.compress(piece.encode()) for piece in pieces), compress.flush()))
 
 
 def read_model_folder(folder: Path) -> ModelFolder:
@@ -143,7 +152,10 @@ def _texts_as_json(texts: Mapping[str, str], variables: Mapping[str, str]) -> st
 
 
 def _hash_of(texts: str, values: str) -> str:
-    return hashlib.sha256(f"{texts}\n{values}".encode()).hexdigest()
+    found = hashlib.sha256(texts.encode())
+    found.update(b"\n")
+    found.update(values.encode())
+    return found.hexdigest()
 
 
 def unreadable_deployment(model: str, why: str) -> ModelFileError:

@@ -62,6 +62,9 @@ for _tag, _pattern, _first in (
     _SmlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
 
+_BEFORE_NO_TEXT = frozenset(_SmlLoader.yaml_implicit_resolvers)
+"""What values that are no texts begin with."""
+
 _DEEPEST = 100
 """The most levels of nesting. SML needs about a dozen."""
 
@@ -157,7 +160,7 @@ def _next_mapping(start: Any, next_event: Callable[[], Any], levels_left: int) -
         if type(event) is yaml.ScalarEvent:
             # Most values are texts. One call less for each spares a tenth of the time.
             value = _text_without_tag(event)
-            mapping[key] = _typed_by_look(value) if event.implicit[0] else value
+            mapping[key] = _typed_by_look(value) if event.implicit[0] and value[:1] in _BEFORE_NO_TEXT else value
         else:
             mapping[key] = _next_value(event, next_event, levels_left)
     mapping.duplicates = tuple(twice)
@@ -172,7 +175,7 @@ def _text_without_tag(event: yaml.ScalarEvent) -> str:
 
 
 def _typed_by_look(text: str) -> Any:
-    """The value of a text that stands without quotes."""
+    """The value of a text that stands without quotes, and which may be of another type by its first character."""
     for tag, pattern in _SmlLoader.yaml_implicit_resolvers.get(text[:1], ()):
         if pattern.match(text):
             if len(text) > _LONGEST_NUMBER:

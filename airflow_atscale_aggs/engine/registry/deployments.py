@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.registry import documents
@@ -38,10 +39,9 @@ def record_deployment(connection: Connection, deployment: Deployment, now: datet
         _record_version(connection, deployment, version, is_first=recorded is None, now=now)
     elif recorded is not None:
         _refresh_content(connection, deployment, recorded.deployment_id)
-    shown = {"perspectives": json.dumps(deployment.perspectives), "folder": deployment.folder}
-    connection.execute(update(models).where(models.c.id == deployment.model_id).values(**shown))
-    _record_settings(connection, deployment)
-    appeared, changed, retired, unchanged = _record_definitions(connection, deployment, now)
+        connection.execute(update(models).where(models.c.id == deployment.model_id).values(**_shown(deployment)))
+    _record_settings(connection, deployment, is_first=recorded is None)
+    appeared, changed, retired, unchanged = _record_definitions(connection, deployment, now, is_first=recorded is None)
     names_left = _record_system_definitions(connection, deployment, now)
     if recorded is None:
         # All of its definitions are new, and nothing else has to be read.
@@ -68,9 +68,15 @@ def _revive_model(connection: Connection, deployment: Deployment) -> None:
     connection.execute(update(models).where(is_retired).values(retired_at=None))
 
 
-def _record_settings(connection: Connection, deployment: Deployment) -> None:
+def _shown(deployment: Deployment) -> dict[str, str]:
+    """What lists of models tell, and what no version depends on."""
+    return {"perspectives": json.dumps(deployment.perspectives), "folder": deployment.folder}
+
+
+def _record_settings(connection: Connection, deployment: Deployment, *, is_first: bool) -> None:
     scope = deployed_scope(deployment.model_id)
-    connection.execute(delete(settings).where(settings.c.scope == scope))
+    if not is_first:
+        connection.execute(delete(settings).where(settings.c.scope == scope))
     for key, value in deployment.settings.items():
         connection.execute(insert(settings).values(scope=scope, key=key, value=value))
 
@@ -88,6 +94,7 @@ def _record_version(
         "deployment_id": deployment_id,
         "version": version,
         "deployed_at": now,
+        **_shown(deployment),
     }
     if is_first:
         connection.execute(insert(models).values(id=deployment.model_id, **values))
@@ -119,13 +126,9 @@ def _refresh_content(connection: Connection, deployment: Deployment, deployment_
 
 
 def _record_definitions(
-    connection: Connection, deployment: Deployment, now: datetime
+    connection: Connection, deployment: Deployment, now: datetime, *, is_first: bool
 ) -> tuple[list[str], list[str], list[str], list[str]]:
-    everything = connection.execute(
-        select(
-            definitions.c.id, definitions.c.name, definitions.c.status, definitions.c.document, definitions.c.origin
-        ).where(definitions.c.model_id == deployment.model_id)
-    ).all()
+    everything = () if is_first else _recorded_definitions(connection, deployment.model_id)
     rows_by_id = {row.id: row for row in everything}
     rows = [row for row in everything if row.origin == DefinitionOrigin.USER_DEFINED]
     serving = {row.name for row in rows if row.status == DefinitionStatus.DEFINED}
@@ -160,6 +163,11 @@ def _record_definitions(
         retire_definitions(connection, is_gone, why="it left the model", now=now)
     wanted_names = {definition.name for definition in wanted.values()}
     return appeared, changed, [row.name for row in gone if row.name not in wanted_names], unchanged
+
+
+def _recorded_definitions(connection: Connection, model_id: str) -> Sequence[Row[Any]]:
+    columns = (definitions.c[name] for name in ("id", "name", "status", "document", "origin"))
+    return connection.execute(select(*columns).where(definitions.c.model_id == model_id)).all()
 
 
 def _record_system_definitions(connection: Connection, deployment: Deployment, now: datetime) -> tuple[str, ...]:

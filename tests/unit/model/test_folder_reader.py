@@ -237,6 +237,24 @@ def test_the_content_hash_is_of_meaning(tmp_path: Path) -> None:
     assert first.content_hash() != changed.content_hash()
 
 
+def test_the_content_hash_is_that_of_all_documents_as_one_text(tmp_path: Path) -> None:
+    """Registries compare it with hashes of deployments before; another one would make a version of each model."""
+    folder = _folder(
+        tmp_path,
+        b=_SALES,
+        a=_METRIC.format(name="Größe"),
+        c=_CONNECTION.replace("${db}", "db").replace("${other}", "other"),
+    )
+    documents = {
+        kind: {name: each.value for name, each in by_name.items()} for kind, by_name in folder.documents.items()
+    }
+
+    text = json.dumps(documents, sort_keys=True, separators=(",", ":"))
+
+    assert [len(by_name) for by_name in documents.values()] == [2, 1]
+    assert folder.content_hash() == hashlib.sha256(text.encode()).hexdigest()
+
+
 def test_a_package_in_a_folder_is_part_of_the_model_and_one_that_is_nowhere_an_error(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "metric.yml").write_text(_SALES)

@@ -5,12 +5,17 @@ Source: AtScale, "Life Cycle of Aggregate Tables": Defined, Deleted (user-define
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, model_id
+from airflow_atscale_aggs.engine.aggregates.definition import (
+    AggregateDefinition,
+    DefinitionOrigin,
+    DefinitionStatus,
+    model_id,
+)
 from airflow_atscale_aggs.engine.aggregates.rebinding import rebind, why_undefinable
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import InvalidModelError, ModelFileError, UnknownNameError, near_names
@@ -26,7 +31,7 @@ from airflow_atscale_aggs.engine.model.reach import files_behind
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import ModelIssue
-from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
+from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, Deployment, DeploymentOutcome
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 
 if TYPE_CHECKING:
@@ -69,22 +74,23 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     model_folder = read_model_folder(folder)
     names = model_names(model_folder)
     made = _make_deployments(workspace.read, model_folder, names, model)
-    deployments, models = [deployment for deployment, _, _ in made], [resolved for _, resolved, _ in made]
-    checked = run_checks(workspace, model_folder, names, models, {each.name: paths for _, each, paths in made})
+    deployments, models = [each.deployment for each in made], [each.model for each in made]
+    checked = run_checks(workspace, model_folder, names, models, {each.model.name: each.paths for each in made})
     model_folder.issues.add(checked.issues)
     if model is not None:
         model_folder.issues.forgive(files_behind(model, model_folder))
     issues = model_folder.issues.all()
     if any(issue.is_error for issue in issues):
         raise InvalidModelError(str(folder), issues)
-    predicted = {each.model_id for each in deployments if _has_predicted(workspace.read, each.model_id)}
-    previous = {each.model_id: _previous(workspace.read, each) for each in deployments if each.model_id in predicted}
+    previous = {
+        each.deployment.model_id: _previous(workspace.read, each.deployment) for each in made if each.was_predicted
+    }
     outcomes = workspace.registry.models.record_deployments(deployments, now=now)
     to_predict = [
-        (deployment.model_id, resolved)
-        for deployment, resolved, _ in made
-        if resolved.build_speculative_aggs
-        or (deployment.model_id in predicted and _has_predicted(workspace.read, deployment.model_id))
+        (each.deployment.model_id, each.model)
+        for each in made
+        if each.model.build_speculative_aggs
+        or (each.was_predicted and _has_predicted(workspace.read, each.deployment.model_id))
     ]
     if not to_predict:
         return DeployReport(str(folder), outcomes, issues, checked.looked_in)
@@ -114,10 +120,23 @@ def _has_predicted(read: RegistryReader, identity: str) -> bool:
     return DefinitionOrigin.PREDICTION_DEFINED in read.definitions.origins_of(identity)
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What is to be recorded of a model that is deployed, the model itself, and its paths.
+
+    Attributes:
+        was_predicted: whether it has aggregates that were predicted, as the registry has it so far.
+    """
+
+    deployment: Deployment
+    model: SemanticModel
+    paths: JoinPaths
+    was_predicted: bool
+
+
 def _make_deployments(
     read: RegistryReader, folder: ModelFolder, names: Sequence[str], model: str | None
-) -> list[tuple[Deployment, SemanticModel, JoinPaths]]:
-    """What is to be recorded of each model that is deployed, the model itself, and its paths."""
+) -> list[_Made]:
     if model is not None and model not in names:
         if (not names or model in folder.issues.broken) and any(issue.is_error for issue in folder.issues.all()):
             raise InvalidModelError(folder.folder, folder.issues.all())
@@ -128,7 +147,8 @@ def _make_deployments(
     for name in names if model is None else (model,):
         resolved = resolver.resolve(name)
         identity, paths = model_id(resolved.catalog, resolved.name), JoinPaths(resolved)
-        rebound_definitions, reasons_by_id = _system_definitions(read, identity, resolved, paths)
+        recorded = read.definitions.of_model(identity, include_retired=True)
+        rebound_definitions, reasons_by_id = _system_definitions(recorded, resolved, paths)
         deployment = Deployment(
             model_id=identity,
             catalog=resolved.catalog,
@@ -145,16 +165,21 @@ def _make_deployments(
             perspectives=tuple(resolved.perspectives),
             folder=resolved.folder,
         )
-        made.append((deployment, resolved, paths))
+        made.append(_Made(deployment, resolved, paths, any(map(_is_predicted, recorded))))
     return made
 
 
+def _is_predicted(record: DefinitionRecord) -> bool:
+    is_defined = record.status is DefinitionStatus.DEFINED
+    return is_defined and record.definition.origin is DefinitionOrigin.PREDICTION_DEFINED
+
+
 def _system_definitions(
-    read: RegistryReader, identity: str, model: SemanticModel, paths: JoinPaths
+    recorded: Iterable[DefinitionRecord], model: SemanticModel, paths: JoinPaths
 ) -> tuple[tuple[AggregateDefinition, ...], dict[str, str]]:
     """The system-defined definitions that the new model changes, and why others cannot stay, by id."""
     rebound_definitions, reasons_by_id = [], {}
-    for record in read.definitions.of_model(identity, include_retired=True):
+    for record in recorded:
         definition = record.definition
         if not definition.origin.is_system_defined:
             continue

@@ -90,13 +90,33 @@ class _Room:
     remaining: int = _MOST_PARTS
 
 
+@dataclass(slots=True)
+class _Translated:
+    """A calculation as SQL over numbered columns. Several calculations may share one.
+
+    Attributes:
+        parts: how many the tree has.
+        numbers: of the columns, as often as they stand in the tree, and in its order.
+    """
+
+    tree: exp.Expr
+    parts: int
+    numbers: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tree: exp.Expr) -> _Translated:
+        """A tree, looked through once for all calculations that share it."""
+        nodes = list(tree.walk(bfs=False))
+        return cls(tree, len(nodes), tuple(int(node.name) for node in nodes if isinstance(node, exp.Column)))
+
+
 class CalculatedMetrics:
     """Expands calculations of one model down to base metrics. Each is parsed once."""
 
     def __init__(self, model: SemanticModel) -> None:
         self._model = model
-        self._parsed: dict[str, tuple[exp.Expr, tuple[MeasureAt, ...]]] = {}
-        self._translated: dict[tuple[str, tuple[bool, ...]], exp.Expr] = {}
+        self._parsed: dict[str, tuple[_Translated, tuple[MeasureAt, ...]]] = {}
+        self._translated: dict[tuple[str, tuple[bool, ...]], _Translated] = {}
         names = (*model.metrics, *model.calculations)
         self._by_folded: Mapping[str, str] = {name.casefold(): name for name in reversed(names)}
 
@@ -133,15 +153,14 @@ class CalculatedMetrics:
                 )
             return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) else value
 
-        return parsed.copy().transform(value_of, copy=False)
+        return parsed.tree.copy().transform(value_of, copy=False)
 
     def _check(
         self, name: str, metric: Callable[[str, Coordinates], object], above: tuple[str, ...], room: _Room
     ) -> None:
         calculation, parsed, measures = self._open(name, above, room)
         checked: set[int] = set()
-        for column in parsed.find_all(exp.Column, bfs=False):
-            number = int(column.name)
+        for number in parsed.numbers:
             measured = measures[number]
             if measured.measure not in self._model.metrics:
                 _check_no_set(calculation, measured)
@@ -153,20 +172,20 @@ class CalculatedMetrics:
 
     def _open(
         self, name: str, above: tuple[str, ...], room: _Room
-    ) -> tuple[Calculation, exp.Expr, tuple[MeasureAt, ...]]:
-        """A calculation as `parse` gives it, after what its expansion must not exceed was checked."""
+    ) -> tuple[Calculation, _Translated, tuple[MeasureAt, ...]]:
+        """A calculation as `_parse_once` gives it, after what its expansion must not exceed was checked."""
         calculation = self._model.calculations[name]
         if name in above:
             raise UnsupportedQueryError(name, "the calculated metric refers to itself", "Correct the model.")
         if len(above) > _MOST_LEVELS:
             raise _refusal(calculation, f"more than {_MOST_LEVELS} calculated metrics stand on each other")
-        parsed, measures = self.parse(calculation)
-        room.remaining -= sum(1 for _ in parsed.walk())
+        parsed, measures = self._parse_once(calculation)
+        room.remaining -= parsed.parts
         if room.remaining < 0:
             raise _refusal(calculation, f"has more than {_MOST_PARTS:,} parts with all that it stands on written out")
         return calculation, parsed, measures
 
-    def parse(self, calculation: Calculation) -> tuple[exp.Expr, tuple[MeasureAt, ...]]:
+    def _parse_once(self, calculation: Calculation) -> tuple[_Translated, tuple[MeasureAt, ...]]:
         """The calculation as SQL over numbered columns, and what these stand for.
 
         Raises:
@@ -176,7 +195,7 @@ class CalculatedMetrics:
             self._parsed[calculation.name] = self._parse(calculation)
         return self._parsed[calculation.name]
 
-    def _parse(self, calculation: Calculation) -> tuple[exp.Expr, tuple[MeasureAt, ...]]:
+    def _parse(self, calculation: Calculation) -> tuple[_Translated, tuple[MeasureAt, ...]]:
         text = calculation.expression
         if nesting_at_most(text) > _MOST_LEVELS and nesting_of(text) > _MOST_LEVELS:
             raise _refusal(calculation, f"its MDX is nested more than {_MOST_LEVELS} levels deep")
@@ -196,7 +215,7 @@ class CalculatedMetrics:
         alike = (numbered, tuple(map(self._is_number, measures)))
         if alike in self._translated:
             return self._translated[alike], tuple(measures)
-        translated = self._translate(calculation, numbered, measures, put)
+        translated = _Translated.of(self._translate(calculation, numbered, measures, put))
         if len(measures) == len(alike[1]):
             self._translated[alike] = translated
         return translated, tuple(measures)

@@ -9,7 +9,7 @@ This module knows no model. A path is the names between brackets, as they were w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
@@ -100,9 +100,8 @@ class MdxError(ValueError):
 SCALAR_FUNCTIONS = frozenset({"iif", "isempty", "abs", "round", "coalesce", "nullif"})
 _WORDS = frozenset({"case", "when", "then", "else", "end", "and", "or", "not", "is", "null", "in"})
 SET_FUNCTIONS = frozenset({"aggregate", "avg", "sum", "min", "max"})
-_TOKEN = re.compile(
-    r"\[(?:[^\]]|\]\])*\]|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\d+(?:\.\d+)?|\w+|<>|<=|>=|\s+|.", re.DOTALL
-)
+_TOKEN = re.compile(r"\[(?:[^\]]|\]\])*\]|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\d+(?:\.\d+)?|\w+|<>|<=|>=|\S")
+"""All but white space, which separates tokens and is none."""
 
 
 _MOST_DIGITS = 9
@@ -113,12 +112,6 @@ _DEEPENING = ("(", "[", "{", "case", "-", "+", "not")
 _BEFORE_VALUES = frozenset(
     {"(", ",", "+", "-", "*", "/", "=", "<", ">", "<>", "<=", ">=", "when", "then", "else", "and", "or"}
 )
-
-
-@dataclass(slots=True)
-class _Token:
-    text: str
-    start: int
 
 
 def nesting_at_most(text: str) -> int:
@@ -141,8 +134,6 @@ def nesting_of(text: str) -> int:
     before = "("
     for match in _TOKEN.finditer(text):
         word = match.group().casefold()
-        if word.isspace():
-            continue
         is_sign = word in {"-", "+", "not"} and (signs > 0 or before in _BEFORE_VALUES)
         signs = signs + 1 if is_sign else 0
         depth += _DEEPER.get(word, 0)
@@ -168,8 +159,8 @@ class _Reader:
 
     def __init__(self, text: str, put: Callable[[MeasureAt], str]) -> None:
         self._text, self._put = text, put
-        tokens = (_Token(match.group(), match.start()) for match in _TOKEN.finditer(text))
-        self._tokens = [token for token in tokens if not token.text.isspace()]
+        self._matches = list(_TOKEN.finditer(text))
+        self._tokens = [match[0] for match in self._matches]
         self._at = 0
 
     def read_text(self) -> str:
@@ -177,37 +168,35 @@ class _Reader:
         pieces: list[str] = []
         end = 0
         while self._at < len(self._tokens):
-            token = self._tokens[self._at]
-            pieces.append(self._text[end : token.start])
-            pieces.append(self._read_next(token))
-            last = self._tokens[self._at - 1]
-            end = last.start + len(last.text)
+            pieces.append(self._text[end : self._matches[self._at].start()])
+            pieces.append(self._read_next(self._tokens[self._at]))
+            end = self._matches[self._at - 1].end()
         return "".join((*pieces, self._text[end:]))
 
-    def _read_next(self, token: _Token) -> str:
+    def _read_next(self, token: str) -> str:
         start = self._at
-        if token.text[0] == "(":
+        if token[0] == "(":
             measured = self._read_tuple()
             if measured is not None:
                 return self._put(measured)
             self._at = start + 1
-            return token.text
-        if token.text[0] == "[":
+            return token
+        if token[0] == "[":
             path = self._read_path()
             if not _is_measure(path) or self._peek() == ".":
                 raise self._refusal(start)
             return self._put(MeasureAt(path[1]))
-        if token.text[0] == '"':
+        if token[0] == '"':
             # A text in MDX, a name in SQL.
             self._at += 1
-            return "'" + token.text[1:-1].replace('""', '"').replace("'", "''") + "'"
-        word = token.text.casefold()
-        if token.text[0].isalpha() and self._peek(1) == "(" and word not in SCALAR_FUNCTIONS | _WORDS:
+            return "'" + token[1:-1].replace('""', '"').replace("'", "''") + "'"
+        word = token.casefold()
+        if token[0].isalpha() and self._peek(1) == "(" and word not in SCALAR_FUNCTIONS | _WORDS:
             return self._put(self._read_function(word))
         # The parenthesis behind such a function holds its arguments, and no tuple.
         opening = "(" if word in SCALAR_FUNCTIONS and self._peek(1) == "(" else ""
         self._at += 1 + len(opening)
-        return token.text + opening
+        return token + opening
 
     def _read_function(self, word: str) -> MeasureAt:
         """An aggregate of a measure over a set."""
@@ -378,25 +367,21 @@ class _Reader:
 
     def _peek(self, ahead: int = 0) -> str:
         place = self._at + ahead
-        return self._tokens[place].text if place < len(self._tokens) else ""
+        return self._tokens[place] if place < len(self._tokens) else ""
 
     def _refusal(self, start: int) -> MdxError:
         """The error that quotes a clause: up to its closing parenthesis, or up to the end of its names."""
         start = min(start, len(self._tokens) - 1)  # the clause may begin where the text ends
-        return MdxError(" ".join(self._text[self._tokens[start].start : self._end_of(start)].split()))
+        return MdxError(" ".join(self._text[self._matches[start].start() : self._end_of(start)].split()))
 
     def _end_of(self, start: int) -> int:
-        depth, last = 0, self._tokens[start]
-        for place, token in enumerate(self._tokens[start:], start):
-            depth += {"(": 1, ")": -1}.get(token.text, 0)
-            following: Sequence[_Token] = self._tokens[place + 1 : place + 2]
-            ahead = following[0].text if following else ""
-            last = token
-            if depth <= 0 and not (
-                ahead in {".", "&"} or token.text in {".", "&"} or (ahead == "(" and token.text != ")")
-            ):
+        depth, last = 0, start
+        for last, text in enumerate(self._tokens[start:], start):
+            depth += {"(": 1, ")": -1}.get(text, 0)
+            ahead = self._tokens[last + 1] if last + 1 < len(self._tokens) else ""
+            if depth <= 0 and not (ahead in {".", "&"} or text in {".", "&"} or (ahead == "(" and text != ")")):
                 break
-        return last.start + len(last.text)
+        return self._matches[last].end()
 
 
 def _is_measure(path: Path) -> bool:

@@ -133,7 +133,8 @@ def resolve(
     Raises:
         UnsupportedQueryError: they name nothing, or are put together in a way that is not translated.
     """
-    return _Resolver(metric, names.everything).resolve(coordinates)
+    # Most metrics stand alone, and many are checked at each deployment.
+    return _Resolver(metric, names.everything).resolve(coordinates) if coordinates else ((), None)
 
 
 class _Resolver:
