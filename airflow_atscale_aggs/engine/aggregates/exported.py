@@ -139,7 +139,7 @@ def read_export(data: bytes, *, where: str, product_version: str) -> tuple[Expor
     except RecursionError as error:
         raise ImportRefusedError(where, "it is nested too deeply", damaged) from error
     for number, definition in enumerate(file.definitions):
-        if any(map(_CONTROL.search, (definition.name, definition.label, definition.reason))):
+        if _CONTROL.search(f"{definition.name}{definition.label}{definition.reason}"):
             raise ImportRefusedError(where, f"definition {number + 1} holds control characters in its text", damaged)
     return file, warnings
 

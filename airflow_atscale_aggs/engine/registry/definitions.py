@@ -165,6 +165,12 @@ class DefinitionWriter(RegistryPart):
         Returns:
             One outcome per proposal, in order. The second of two equal ones is a duplicate.
         """
+        return tuple([outcome for outcome, _ in self.add_named(proposed, now=now)])
+
+    def add_named(
+        self, proposed: Sequence[ProposedDefinition], *, now: datetime
+    ) -> tuple[tuple[DefinitionOutcome, str], ...]:
+        """Record definitions as `add` does, and tell under which name each stands here."""
         if not proposed:
             return ()
         with self.database.writing() as connection:
@@ -177,6 +183,7 @@ class DefinitionWriter(RegistryPart):
                 )
             ).all()
             status = {row.id: DefinitionStatus(row.status) for row in rows}
+            name_by_id = {row.id: row.name for row in rows}
             names = Counter(name_word(row.name) for row in rows)
             encoder = documents.DefinitionEncoder()
             new: list[_New] = []
@@ -184,14 +191,14 @@ class DefinitionWriter(RegistryPart):
             for proposal in proposed:
                 identity, fingerprint = proposal.identity or _identity(proposal.definition)
                 outcome = _outcome(status.get(identity))
-                outcomes.append(outcome)
+                outcomes.append((outcome, identity))
                 status[identity] = (
                     DefinitionStatus.BLOCKED if outcome is DefinitionOutcome.BLOCKED else DefinitionStatus.DEFINED
                 )
                 if outcome is DefinitionOutcome.ADDED:
-                    new.append(
-                        (identity, fingerprint, proposal, _with_free_name(proposal.definition, fingerprint, names))
-                    )
+                    named = _with_free_name(proposal.definition, fingerprint, names)
+                    name_by_id[identity] = named.name
+                    new.append((identity, fingerprint, proposal, named))
                 elif outcome is DefinitionOutcome.RETURNED:
                     back.append((identity, proposal))
             _insert(connection, new, encoder, now)
@@ -199,7 +206,7 @@ class DefinitionWriter(RegistryPart):
             _bring_back(connection, back, now)
             add_standings(connection, proposed[0].definition.model_id)
             refresh_standings(connection, [identity for identity, _ in back])
-            return tuple(outcomes)
+            return tuple([(outcome, name_by_id[identity]) for outcome, identity in outcomes])
 
     def set_status(
         self,

@@ -186,8 +186,13 @@ class DefinitionEncoder:
 
     def encode(self, definition: AggregateDefinition) -> bytes:
         """A document with references, for `DefinitionDecoder`."""
+        known = self._references
         parts = [
-            _PartDocument(part.fact, [self._reference(bound) for bound in part.attributes], self._in_short(part))
+            _PartDocument(
+                part.fact,
+                [(known.get(id(bound)) or self._refer(bound))[1] for bound in part.attributes],
+                self._in_short(part),
+            )
             for part in definition.parts
         ]
         return _encode(
@@ -204,14 +209,12 @@ class DefinitionEncoder:
             )
         )
 
-    def _reference(self, bound: BoundAttribute) -> str:
-        entry = self._references.get(id(bound))
-        if entry is None:
-            document = _encode(bound)
-            reference = hashlib.sha256(document).hexdigest()[:32]
-            self.attributes[reference] = document
-            entry = self._references[id(bound)] = (bound, reference)
-        return entry[1]
+    def _refer(self, bound: BoundAttribute) -> tuple[BoundAttribute, str]:
+        document = _encode(bound)
+        reference = hashlib.sha256(document).hexdigest()[:32]
+        self.attributes[reference] = document
+        entry = self._references[id(bound)] = (bound, reference)
+        return entry
 
     def _in_short(self, part: FactPart) -> list[str | StoredMeasure]:
         entry = self._short.get(id(part.measures))

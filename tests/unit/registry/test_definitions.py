@@ -55,6 +55,20 @@ def test_a_meaning_is_recorded_once(any_registry: Registry) -> None:
     assert other.definition.name == f"a!_{namesake.fingerprint[:6]}"
 
 
+def test_each_is_told_by_the_name_that_it_has_here(any_registry: Registry) -> None:
+    """Also the second of two equal ones, what was there before, and what comes back."""
+    definitions = any_registry.definitions
+    namesake = make_system_aggregate("TAX", "profit")
+    here = f"TAX_{namesake.fingerprint[:6]}"
+    propose(any_registry, TAX)
+
+    told = definitions.add_named([_proposal(each) for each in (namesake, namesake, replace(TAX, name="b"))], now=NOW)
+
+    assert told == (("added", here), ("duplicate", here), ("duplicate", "tax"))
+    definitions.set_status([namesake.id], DefinitionStatus.RETIRED, "why", expected=DefinitionStatus.DEFINED, now=NOW)
+    assert definitions.add_named([_proposal(namesake)], now=NOW) == (("returned", here),)
+
+
 def test_who_defined_a_model_is_told_without_its_documents(any_registry: Registry) -> None:
     """What is retired does not count, nor does what belongs to another model."""
     origins = any_registry.read.definitions.origins_of

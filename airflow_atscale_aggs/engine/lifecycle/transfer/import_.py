@@ -134,8 +134,7 @@ def import_definitions(
     waiting = {
         definition.definition_id: definition.name
         for definition in imported
-        if definition.outcome not in {ImportOutcome.BLOCKED, ImportOutcome.REFUSED}
-        and definition.definition_id not in definitions_in_batches
+        if definition.outcome not in _NEVER_BUILT and definition.definition_id not in definitions_in_batches
     }
     return ImportReport(
         model=record.name,
@@ -147,6 +146,10 @@ def import_definitions(
         warnings=warnings,
     )
 
+
+_NEVER_BUILT = (ImportOutcome.BLOCKED, ImportOutcome.REFUSED)
+
+_ORIGINS = {origin.value: origin for origin in DefinitionOrigin}
 
 _IGNORED = {
     DefinitionStatus.DEFINED: DefinitionOutcome.DUPLICATE,
@@ -176,13 +179,13 @@ class _Import:
             outcomes.append(_IGNORED.get(registered[identity][1]) if identity in registered else None)
             if isinstance(meaning, ResolvedMeaning) and outcomes[-1] is None:
                 proposals.append(self._proposal(exported, meaning, identity))
-        recorded = iter(self._registry.definitions.add(proposals, now=now))
-        if proposals:
-            registered = self._registry.read.definitions.names_and_statuses(self._record.id)
+        recorded = iter(self._registry.definitions.add_named(proposals, now=now))
         return tuple(
             _refuse_definition(exported, meaning)
             if not isinstance(meaning, ResolvedMeaning)
-            else _describe_outcome(exported, outcome or next(recorded), identity, registered[identity][0])
+            else _describe_outcome(
+                exported, identity, *((outcome, registered[identity][0]) if outcome else next(recorded))
+            )
             for exported, meaning, outcome, identity in zip(
                 file.definitions, resolved, outcomes, identities, strict=True
             )
@@ -200,7 +203,7 @@ class _Import:
             resolved,
             name=exported.name,
             label=exported.label or exported.name,
-            origin=DefinitionOrigin(exported.origin),
+            origin=_ORIGINS[exported.origin],
         )
         evidence = {**exported.evidence, **_source_figures(exported.statistics)}
         return ProposedDefinition(
@@ -212,7 +215,7 @@ class _Import:
 
 
 def _describe_outcome(
-    exported: ExportedDefinition, outcome: DefinitionOutcome, identity: str, name: str
+    exported: ExportedDefinition, identity: str, outcome: DefinitionOutcome, name: str
 ) -> ImportedDefinition:
     match outcome:
         case DefinitionOutcome.ADDED:
