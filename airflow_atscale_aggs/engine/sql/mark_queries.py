@@ -4,8 +4,9 @@ Rows that come, go or change, also by a table put in its place.
 
 A table whose rows know which transaction has written them is marked by these: a row that is written later has another
 one, and one that is gone is missing. A table in files is marked by the files that its rows are in, of which none is
-changed once it is written: no column is read. Everything else is marked by the values of the columns that aggregates
-read. All are sums of hashes, so that the order of rows does not count.
+changed once it is written: no column is read. Where a driver can list the files of a table, and no row of them can be
+deleted, the list is its mark, and no row is read. Everything else is marked by the values of the columns that
+aggregates read. All are sums of hashes, so that the order of rows does not count.
 
 Sources: PostgreSQL, "System Columns" (xmin): foreign tables have none, there it is 0, or cannot be asked for. Apache
 Spark, "Metadata Columns" (_metadata): views and Sail have none.
@@ -20,6 +21,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
 from airflow_atscale_aggs.engine.sql.row_hashes import hash_row
@@ -114,6 +116,18 @@ def file_marks_together(sqls: Sequence[str], dialect: Dialect) -> str | None:
 def is_file_mark(sql: str, dialect: Dialect) -> bool:
     """Whether a query marks a table by its files."""
     return _marked_by_files(sql, dialect) is not None
+
+
+def table_of_first_rows(sql: str, dialect: Dialect) -> TableKey | None:
+    """The table that a query marks by the first row of each of its files, so that their list alone would do.
+
+    None where it is no such query.
+    """
+    marked = _marked_by_files(sql, dialect)
+    if marked is None or not marked[1] or not isinstance(marked[0], exp.Table):
+        return None
+    table = marked[0]
+    return table.catalog or None, table.db or None, table.name
 
 
 def _marked_by_files(sql: str, dialect: Dialect) -> tuple[exp.Expr, bool] | None:

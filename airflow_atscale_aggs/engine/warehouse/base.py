@@ -182,6 +182,12 @@ class WarehouseSession(Protocol):
         None where it cannot, such as on warehouses whose catalog is asked by queries. Raises as `execute` does.
         """
 
+    def list_files(self, tables: Sequence[TableKey]) -> Mapping[TableKey, str]:
+        """For each table whose files can be listed, a text that is another one when a file came, went or was changed.
+
+        No row is read. A table is absent where the driver cannot list its files. Raises as `execute` does.
+        """
+
     def has_lost(self, error: WarehouseError) -> bool:
         """Whether an error of this session means that its connection is gone, as far as the driver can tell."""
 

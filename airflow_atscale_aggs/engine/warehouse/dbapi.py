@@ -174,6 +174,13 @@ class DbApiSession:
         """What bears the names in a schema. See `base.WarehouseSession.look_at`."""
         return None if self._driver.look_at is None else self._driver.look_at(self, schema, names)
 
+    def list_files(self, tables: Sequence[TableKey]) -> Mapping[TableKey, str]:
+        """What tells whether the files of tables have changed. See `base.WarehouseSession.list_files`."""
+        if self._driver.list_files is None:
+            return {}
+        with self._cursor(""):
+            return self._driver.list_files(self._connection, tables)
+
     def own_place(self) -> tuple[str, str]:
         """The session's own database and schema. See `base.WarehouseSession.own_place`."""
         return self._driver.catalog.own_place(self)

@@ -100,6 +100,10 @@ Look = Callable[["DbApiSession", str, Collection[str]], Mapping[str, SeenRelatio
 """What bears some names in a schema, by name in lower case. See `base.WarehouseSession.look_at`."""
 
 
+ListFiles = Callable[[Any, Sequence["TableKey"]], Mapping["TableKey", str]]
+"""Lists the files of tables over a connection. See `base.WarehouseSession.list_files`."""
+
+
 VersionClause = Callable[["DbApiSession", Sequence[str]], str]
 """What stands behind a table's name (its parts) so that it is read as it is now; empty: it has no versions."""
 
@@ -176,6 +180,7 @@ class Driver:
         decode: makes Python values of a cursor's description and rows, where the driver gives others than DB-API says,
             such as dates as texts; None: it gives the right ones.
         look_at: what bears some names in a schema, where the dialect has no queries for that.
+        list_files: what tells whether the files of tables have changed, without reading them.
         version_clause: how a table is read as of one version, where the warehouse has versions instead of transactions.
         settings: how settings are read and written, where the dialect's statements do not do it.
         is_alive: whether a connection that nobody used for a while is still there, without asking the server; where
@@ -199,6 +204,7 @@ class Driver:
     read_messages: ReadMessages | None = None
     decode: Decode | None = None
     look_at: Look | None = None
+    list_files: ListFiles | None = None
     version_clause: VersionClause | None = None
     settings: SettingAccess | None = None
     is_alive: Callable[[Any], bool] = field(default=lambda _: False)

@@ -29,7 +29,7 @@ with _no_doctests():
     from pyspark.errors import PySparkException, UnsupportedOperationException
     from pyspark.sql.connect.client.retries import DefaultPolicy
     from pyspark.sql.connect.dataframe import DataFrame
-    from pyspark.sql.connect.plan import SQL, CachedRelation, Limit, LogicalPlan
+    from pyspark.sql.connect.plan import SQL, CachedRelation, DataSource, Limit, LogicalPlan, Read
     from pyspark.sql.connect.proto import ConfigRequest
     from pyspark.sql.connect.session import SparkSession
 
@@ -38,10 +38,12 @@ __all__ = [
     "CachedRelation",
     "ConfigRequest",
     "DataFrame",
+    "DataSource",
     "DefaultPolicy",
     "Limit",
     "LogicalPlan",
     "PySparkException",
+    "Read",
     "SparkSession",
     "UnsupportedOperationException",
     "grpc",

@@ -43,6 +43,7 @@ from airflow_atscale_aggs.engine.warehouse.spark_errors import (
     is_transient,
     spark_failure,
 )
+from airflow_atscale_aggs.engine.warehouse.spark_files import list_files
 from airflow_atscale_aggs.engine.warehouse.spark_versions import version_clause
 
 _READ_AT_ONCE = 10_000
@@ -263,6 +264,7 @@ def open_spark_connect(url: str, dialect: Dialect, *, aggregate_schema: str) -> 
         reason=describe_spark,
         read_query=_read_query,
         look_at=look_at,
+        list_files=list_files,
         settings=_Settings(),
         is_alive=_Connection.is_alive,
         settings_are_ours=not sessions.is_shared,

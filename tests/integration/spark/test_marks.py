@@ -1,4 +1,7 @@
-"""Marks of datasets on servers that speak Spark's protocols: by files on Spark, by values on Sail."""
+"""Marks of datasets on servers that speak Spark's protocols.
+
+By lists of files; where these cannot be had, by the files that rows are in on Spark, and by values on Sail.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,22 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from tests.support.stars import tiny_star
 from tests.support.stars.small_star import table_dataset
 
 
-def test_a_load_is_seen_and_nothing_else(spark_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+@pytest.fixture(params=["listed", "not listed"])
+def are_listed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the files of tables can be listed, as they cannot by users who may not read paths."""
+    if request.param != "listed":
+        monkeypatch.setattr(DbApiSession, "list_files", lambda *_: {})
+    return bool(request.param == "listed")
+
+
+def test_a_load_is_seen_and_nothing_else(
+    spark_url: str, tmp_path: Path, request: pytest.FixtureRequest, are_listed: bool
+) -> None:
     registry = f"sqlite:///{tmp_path / 'registry.sqlite'}"
     with open_workspace(registry=registry, warehouse=spark_url, aggregate_schema="aggs") as workspace:
         tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
@@ -28,12 +42,15 @@ def test_a_load_is_seen_and_nothing_else(spark_url: str, tmp_path: Path, request
         is_spark = "spark" in request.node.callspec.id
 
         with workspace.warehouse.session() as session:
-            assert {"_metadata" in mark.sql for mark in batch.sources} == {is_spark}
+            assert {"_metadata" in mark.sql for mark in batch.sources} == {is_spark or are_listed}
+            assert {(mark.mark or "").startswith("listed/") for mark in batch.sources} == {are_listed}
             assert changed_datasets(session, batch.sources) == ()
             session.execute("INSERT INTO sales VALUES (1, 1, 1, 1)")
+        with workspace.warehouse.session() as session:
             assert changed_datasets(session, batch.sources) == ("sales",)
 
 
+@pytest.mark.usefixtures("are_listed")
 def test_tables_are_marked_together_as_each_by_itself(spark_url: str) -> None:
     """Rows in several files, in one, and in none."""
     warehouse = open_warehouse(spark_url)
@@ -56,6 +73,28 @@ def test_tables_are_marked_together_as_each_by_itself(spark_url: str) -> None:
     warehouse.close()
 
 
+def test_a_table_whose_files_can_no_longer_be_listed_counts_as_changed(
+    spark_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The query that would mark it otherwise gives another mark."""
+    warehouse = open_warehouse(spark_url)
+    with warehouse.session() as session:
+        session.execute("CREATE TABLE sales AS SELECT 1 AS a")
+        part = FactPart(fact="sales", attributes=(), measures=(row_count("sales"),))
+        datasets = {"sales": table_dataset("sales", ["a"])}
+        sources = Sources(datasets, read_physical_tables(session, datasets, [part]), warehouse.dialect)
+        marks = take_marks(session, [part], sources)
+        assert changed_datasets(session, marks) == ()
+        monkeypatch.setattr(DbApiSession, "list_files", lambda *_: {})
+        assert changed_datasets(session, marks) == ("sales",)
+        by_query = take_marks(session, [part], sources)
+    monkeypatch.undo()
+    with warehouse.session() as session:
+        assert changed_datasets(session, by_query) == ()
+    warehouse.close()
+
+
+@pytest.mark.usefixtures("are_listed")
 def test_what_others_load_is_seen_by_who_asks_later(spark_url: str) -> None:
     """Also by a warehouse that has read the table before, as a server has that runs for days."""
     reading, loading = open_warehouse(spark_url), open_warehouse(spark_url)

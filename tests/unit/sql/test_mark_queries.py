@@ -11,6 +11,7 @@ from airflow_atscale_aggs.engine.sql.mark_queries import (
     file_marks_together,
     has_versions,
     is_file_mark,
+    table_of_first_rows,
     value_mark_sql,
     version_mark_sql,
 )
@@ -125,9 +126,11 @@ def test_a_file_of_parquet_is_marked_by_its_first_row() -> None:
 
         assert ("FROM `sales` AS `f` WHERE `f`.`_metadata`.`row_index` = 0 GROUP BY" in sql) is is_numbered
         assert is_file_mark(sql, find_dialect("spark"))
+        assert table_of_first_rows(sql, find_dialect("spark")) == ((None, None, "sales") if is_numbered else None)
         together = file_marks_together([sql, sql], find_dialect("spark")) or ""
         assert together.count("`row_index` = 0") == 2 * is_numbered
     assert not find_dialect("databricks").numbered_formats
+    assert table_of_first_rows("SELECT COUNT(*) FROM `sales`", find_dialect("spark")) is None
 
 
 def test_the_rows_of_a_query_do_not_know_who_wrote_them() -> None:

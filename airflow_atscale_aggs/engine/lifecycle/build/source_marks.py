@@ -7,7 +7,8 @@ long the build took.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from enum import Enum
 from functools import partial
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
@@ -20,6 +21,7 @@ from airflow_atscale_aggs.engine.sql.mark_queries import (
     has_versions,
     is_file_mark,
     marks_together,
+    table_of_first_rows,
     value_mark_sql,
     version_mark_sql,
 )
@@ -32,6 +34,17 @@ _BETWEEN = "/"
 
 _NO_FILES = _BETWEEN * 2
 """Of a table that is marked by its files and has none: three values that are NULL."""
+
+_LISTED = "listed" + _BETWEEN
+"""How a mark begins that is made of a list of files, and not of a query."""
+
+
+class _Way(Enum):
+    """How tables in files are marked, which is said where a mark is to be compared with an earlier one."""
+
+    EITHER = "either"
+    LIST = "list"
+    QUERY = "query"
 
 
 def take_marks(
@@ -84,12 +97,14 @@ def changed_datasets(
     Args:
         warehouse: as of `take_marks`.
     """
-    by_width: dict[int, list[str]] = {}
+    alike: dict[tuple[_Way, int], list[str]] = {}
     for mark in marks:
         if mark.mark is not None:
-            by_width.setdefault(mark.mark.count(_BETWEEN), []).append(mark.sql)
-    fetch_marks = partial(_fetch_marks, session, warehouse)
-    now = {sql: found for sqls in by_width.values() for sql, found in fetch_marks(sqls).items()}
+            way = _Way.LIST if mark.mark.startswith(_LISTED) else _Way.QUERY
+            alike.setdefault((way, mark.mark.count(_BETWEEN)), []).append(mark.sql)
+    now: dict[str, str | None] = {}
+    for (way, _), sqls in alike.items():
+        now |= _fetch_marks(session, warehouse, sqls, way)
     return tuple(sorted(mark.dataset for mark in marks if mark.mark is not None and now[mark.sql] != mark.mark))
 
 
@@ -98,7 +113,9 @@ def unmarked_datasets(marks: Sequence[SourceMark]) -> tuple[str, ...]:
     return tuple(mark.dataset for mark in marks if mark.mark is None)
 
 
-def _fetch_marks(session: WarehouseSession, warehouse: Warehouse | None, sqls: Sequence[str]) -> dict[str, str | None]:
+def _fetch_marks(
+    session: WarehouseSession, warehouse: Warehouse | None, sqls: Sequence[str], way: _Way = _Way.EITHER
+) -> dict[str, str | None]:
     """The answers of marking queries as texts, by query; None where there is none.
 
     One round trip. Where the warehouse answers several small statements sooner than a long one, tables that are marked
@@ -113,8 +130,26 @@ def _fetch_marks(session: WarehouseSession, warehouse: Warehouse | None, sqls: S
         return _fetch_together(session, asked)
     of_files = [sql for sql in asked if is_file_mark(sql, session.dialect)]
     groups = [of_files, *([sql] for sql in asked if sql not in of_files)]
-    found = do_each(warehouse, session, [group for group in groups if group], _fetch_together)
+
+    def fetch(own: WarehouseSession, group: Sequence[str]) -> Mapping[str, str | None]:
+        return _fetch_of_files(own, group, way) if group is of_files else _fetch_together(own, group)
+
+    found = do_each(warehouse, session, [group for group in groups if group], fetch)
     return {sql: mark for marks in found for sql, mark in marks.items()}
+
+
+def _fetch_of_files(session: WarehouseSession, sqls: Sequence[str], way: _Way) -> Mapping[str, str | None]:
+    """The marks of tables in files: by their lists where these can be had and may be, else by the queries."""
+    if way is _Way.QUERY:
+        return _fetch_together(session, sqls)
+    tables = {sql: table for sql in sqls if (table := table_of_first_rows(sql, session.dialect)) is not None}
+    lists = session.list_files(sorted(set(tables.values()), key=str)) if tables else {}
+    listed = {sql: _LISTED + lists[table] for sql, table in tables.items() if table in lists}
+    if way is _Way.LIST:
+        # What could be listed and no longer can is not as it was.
+        return {sql: listed.get(sql) for sql in sqls}
+    left = [sql for sql in sqls if sql not in listed]
+    return {**listed, **(_fetch_together(session, left) if left else {})}
 
 
 def _fetch_together(session: WarehouseSession, sqls: Sequence[str]) -> dict[str, str | None]:

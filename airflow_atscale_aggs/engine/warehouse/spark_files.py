@@ -1,0 +1,94 @@
+"""The files of Spark's tables, by their list alone: what tells whether a table of parquet has changed.
+
+No row is read. The server tells the files of a table (`inputFiles`), and its reader of binary files tells of each how
+large it is and when it was written. That takes a right to read the paths, which not everybody has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from airflow_atscale_aggs.engine.model.datasets import TableKey
+from airflow_atscale_aggs.engine.warehouse.spark_catalog import quote
+from airflow_atscale_aggs.engine.warehouse.spark_client import DataFrame, DataSource, PySparkException, Read
+from airflow_atscale_aggs.engine.warehouse.spark_errors import is_transient
+
+_OPTIONS = {
+    # The paths are those of files, whatever characters are in their names.
+    "__globPaths__": "false",
+    # Their folders say nothing of columns.
+    "recursiveFileLookup": "true",
+}
+
+_SCHEME = re.compile(r"^(file:)?/+")
+
+
+def list_files(connection: Any, tables: Sequence[TableKey]) -> Mapping[TableKey, str]:
+    """For each table whose files can be listed, a text that is another one when a file came, went or was changed.
+
+    A table of which the server names no files is absent, since it may be kept in memory.
+
+    Args:
+        connection: holds the client's session as ``spark``. It has not read the tables before.
+
+    Raises:
+        PySparkException: the server did not answer.
+    """
+    spark = connection.spark
+    paths = {key: found for key in tables if (found := _paths_of(spark, key))}
+    try:
+        states = _states(spark, [path for found in paths.values() for path in found]) if paths else {}
+    except PySparkException as error:
+        if is_transient(error):
+            raise
+        # These paths may not be read.
+        return {}
+    complete = {key: found for key, found in paths.items() if all(_same(path) in states for path in found)}
+    return {key: _digest((path, *states[_same(path)]) for path in found) for key, found in complete.items()}
+
+
+def _paths_of(spark: Any, key: TableKey) -> list[str]:
+    """The paths of a table's files; none where the server does not tell them."""
+    try:
+        files = DataFrame(Read(".".join(quote(part) for part in key if part)), spark).inputFiles()
+    except PySparkException as error:
+        if is_transient(error):
+            raise
+        return []
+    # They come as parts of URLs.
+    return [unquote(file) for file in files]
+
+
+def _states(spark: Any, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Size in bytes and time of the last change of each file, by its path."""
+    source = DataSource(format="binaryFile", options=_OPTIONS, paths=list(dict.fromkeys(paths)))
+    table = DataFrame(source, spark)[["path", "length", "modificationTime"]].toArrow()
+    times = table.column(2).cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+    # Sail tells several times of a large file, which it reads in parts.
+    files = set(zip(*(column.to_pylist() for column in (table.column(0), table.column(1), times)), strict=True))
+    states = {_same(path): (length, time) for path, length, time in files}
+    # Where it leaves out in which store a file is, two of them may look like one.
+    return states if len(states) == len(files) else {}
+
+
+def _same(path: str) -> str:
+    """A path as a key: servers spell the path of one file in several ways.
+
+    >>> {_same(path) for path in ("file:///data/a.parquet", "file:/data/a.parquet", "data/a.parquet")}
+    {'data/a.parquet'}
+    >>> _same("s3a://bucket/a.parquet")
+    's3a://bucket/a.parquet'
+    """
+    return _SCHEME.sub("", path)
+
+
+def _digest(files: Iterable[tuple[str, int, int]]) -> str:
+    """The number of the files, and a hash of all that is known of them, in whatever order they come."""
+    known = sorted(files)
+    return f"{len(known)}/{hashlib.sha256(repr(known).encode()).hexdigest()[:32]}"
