@@ -21,6 +21,18 @@ SOURCE_ATTEMPT = "__source_attempt__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowsBetween:
+    """Numbers of rows, both ends included."""
+
+    least: int
+    most: int
+
+    def holds(self, rows: int) -> bool:
+        """Whether so many rows are among them."""
+        return self.least <= rows <= self.most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOption:
     """One way to fill a table.
 
@@ -29,12 +41,18 @@ class SourceOption:
         name: the source for people: an aggregate's name, or the fact dataset's.
         create_sql: the whole CREATE TABLE … AS statement with attempt tokens; empty where segments are made.
         segment_sqls: the same for each new segment that is made from the source, in order.
+        dearer_rows: with which the facts are the cheaper source; None where they never are.
     """
 
     instance_id: str | None
     name: str
     create_sql: str
     segment_sqls: tuple[str, ...] = ()
+    dearer_rows: RowsBetween | None = None
+
+    def is_dearer_with(self, rows: int | None) -> bool:
+        """Whether the facts are cheaper than this source with so many rows. None: nobody knows how many it has."""
+        return self.dearer_rows is not None and rows is not None and self.dearer_rows.holds(rows)
 
     def replace_text(self, token: str, text: str) -> SourceOption:
         """The same with a token of the tables' names put in."""

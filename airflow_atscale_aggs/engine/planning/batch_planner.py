@@ -1,7 +1,8 @@
 """Turns definitions into the ordered and rendered steps of a batch.
 
 The lattice decides which aggregates can be derived from which others. The build chooses among the possible sources,
-because it knows real row counts. A part that cannot be built here is refused by name; the other parts are built.
+because it knows real row counts. Sources that are expected to be dearer than the facts are left out. A part that cannot
+be built here is refused by name; the other parts are built.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ from typing import TypeGuard
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.aggregates.build_step import SOURCE_ATTEMPT, TARGET_ATTEMPT, BuildStep, SourceOption
+from airflow_atscale_aggs.engine.aggregates.build_step import (
+    SOURCE_ATTEMPT,
+    TARGET_ATTEMPT,
+    BuildStep,
+    RowsBetween,
+    SourceOption,
+)
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation, derivation
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
@@ -33,6 +40,7 @@ from airflow_atscale_aggs.engine.planning.ordering import (
 )
 from airflow_atscale_aggs.engine.planning.root_forms import FormInput, RootForm, choose_form
 from airflow_atscale_aggs.engine.planning.segment_steps import SegmentComposer, SegmentContext
+from airflow_atscale_aggs.engine.planning.source_limits import dearer_rows
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.dependence import find_needed_settings
@@ -289,6 +297,10 @@ class _StepComposer:
         parents: Sequence[frozenset[int]],
     ) -> None:
         self._given, self._prepared, self._derivations, self._nearest = given, prepared, derivations, nearest
+        self._cheap = [
+            tuple(source for source in sources if not self._is_dearer(number, source))
+            for number, sources in enumerate(nearest)
+        ]
         self._rendered = RenderedOnce(given.schema, given.sources.dialect)
         self._derives = Counter(source for sources in parents for source in sources)
         self._verifications = VerificationComposer(
@@ -367,7 +379,7 @@ class _StepComposer:
     def _sources(self, number: int, target: exp.Table) -> tuple[SourceOption, ...]:
         """The sources of a step: other aggregates first, the fact dataset last."""
         step_part, dialect, segments = self._prepared[number], self._given.sources.dialect, self._segments[number]
-        others = [self._from_instance(number, source, target) for source in self._nearest[number]]
+        others = [self._from_instance(number, source, target) for source in self._cheap[number]]
         if segments is not None:
             fact_option = SourceOption(
                 instance_id=None, name=step_part.candidate.part.fact, create_sql="", segment_sqls=segments.from_facts()
@@ -377,6 +389,20 @@ class _StepComposer:
             sql = render_last(create_table_as(target.copy(), step_part.select, dialect), dialect, pretty=True)
             fact_option = SourceOption(instance_id=None, name=step_part.candidate.part.fact, create_sql=sql)
         return (*others, fact_option)
+
+    def _dearer_rows(self, number: int, source: int) -> RowsBetween | None:
+        """The rows with which a source of a step is dearer than the facts. Segments were not measured."""
+        step_part = self._prepared[number]
+        if step_part.segments is not None:
+            return None
+        way, given = self._derivations[number, source], self._given
+        return dearer_rows(step_part.candidate.part, way, step_part.form.coded, given.sources, given.rows)
+
+    def _is_dearer(self, number: int, source: int) -> bool:
+        """Whether a source is expected to have so many rows that the facts are cheaper."""
+        rows, _ = self._estimate(self._prepared[source].candidate)
+        dearer = None if rows is None else self._dearer_rows(number, source)
+        return dearer is not None and rows is not None and dearer.holds(rows)
 
     def _verification(self, part: FactPart, target: exp.Table) -> Verification:
         """How a table is compared with its facts.
@@ -409,7 +435,12 @@ class _StepComposer:
         )
         dialect = given.sources.dialect
         sql = render_last(create_table_as(target.copy(), select, dialect), dialect, pretty=True)
-        return SourceOption(instance_id=parent.instance_id, name=parent.candidate.name, create_sql=sql)
+        return SourceOption(
+            instance_id=parent.instance_id,
+            name=parent.candidate.name,
+            create_sql=sql,
+            dearer_rows=self._dearer_rows(number, source),
+        )
 
     def _estimate(self, candidate: Candidate) -> tuple[int | None, str]:
         sketched = self._given.estimates.get((candidate.definition.id, candidate.part.fact))
@@ -418,14 +449,13 @@ class _StepComposer:
         return (None, "") if candidate.last_rows is None else (candidate.last_rows, "last build")
 
     def _reason(self, number: int) -> str:
-        above, below = len(self._nearest[number]), self._derives[number]
-        if below and above:
-            return f"derives from {self._names(number)}; {below} more can be derived from it"
+        above, below = self._cheap[number], self._derives[number]
+        reasons = [f"derives from {self._names(above)}"] if above else []
         if below:
-            return f"{below} more can be derived from it, so it goes first"
-        if above:
-            return f"derives from {self._names(number)}"
-        return "by queue order: nothing derives from it, it derives from nothing"
+            reasons.append(f"{below} more can be derived from it" + ("" if above else ", so it goes first"))
+        if dear := [source for source in self._nearest[number] if source not in above]:
+            reasons.append(f"the facts are cheaper than {self._names(dear)}, which has nearly as many rows")
+        return "; ".join(reasons) or "by queue order: nothing derives from it, it derives from nothing"
 
-    def _names(self, number: int) -> str:
-        return " or ".join(f"`{self._prepared[source].candidate.name}`" for source in self._nearest[number])
+    def _names(self, sources: Sequence[int]) -> str:
+        return " or ".join(f"`{self._prepared[source].candidate.name}`" for source in sources)

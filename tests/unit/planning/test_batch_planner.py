@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, RowsBetween
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
 from airflow_atscale_aggs.engine.aggregates.indicator import GracePeriod, RowRange
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
@@ -294,6 +294,46 @@ def test_totals_are_always_compared_and_groups_where_a_setting_asks_for_it(
     assert "count_rows(sales)" in step.verification.table.names
     assert (step.verification.groups is not None) is has_groups
     assert step.verification.groups is None or step.verification.groups.is_sample is is_sample
+
+
+_MANY = 400_000
+_MANY_ROWS = {"sales": _MANY, "shop": 10}
+
+
+@pytest.mark.parametrize("share", [None, 0.89, 1.06])
+def test_a_source_that_may_be_dearer_than_the_facts_says_with_how_many_rows(
+    star: AskedStar, share: float | None
+) -> None:
+    """The build decides, where the plan does not know how many rows it will have, or expects few."""
+    last_rows = None if share is None else round(_MANY * share)
+    shop = _candidate(star, "by shop", ["Shop"], last_rows=last_rows)
+    plan = _plan(star, shop, _candidate(star, "by city", ["City"]), rows=_MANY_ROWS)
+
+    assert _sources(plan)["by city"] == ["by shop", "sales"]
+    assert [option.dearer_rows for option in plan.steps[1].sources] == [RowsBetween(least=360_000, most=420_000), None]
+
+
+@pytest.mark.parametrize("share", [0.9, 1.05])
+def test_a_source_with_nearly_as_many_rows_as_the_facts_is_left_out_and_that_is_told(
+    star: AskedStar, share: float
+) -> None:
+    shop = _candidate(star, "by shop", ["Shop"], last_rows=round(_MANY * share))
+    candidates = [shop, _candidate(star, "by city", ["City"]), _candidate(star, "total", [])]
+    plan = _plan(star, *candidates, rows=_MANY_ROWS)
+
+    assert _sources(plan) == {"by shop": ["sales"], "by city": ["sales"], "total": ["by city", "sales"]}
+    reason = "1 more can be derived from it, so it goes first; the facts are cheaper than `by shop`"
+    assert plan.steps[1].reason == f"{reason}, which has nearly as many rows"
+
+
+def test_segments_are_derived_from_segments_however_many_rows_they_have(star: AskedStar) -> None:
+    """It was measured for tables alone."""
+    candidates = [_candidate(star, "by shop", ["Shop"], last_rows=_MANY), _candidate(star, "by city", ["City"])]
+    decisions = {(each.definition.id, "sales"): _segmented(full_reason="it is new") for each in candidates}
+    plan = _plan(star, *candidates, rows=_MANY_ROWS, decisions=decisions)
+
+    assert _sources(plan)["by city"] == ["by shop", "sales"]
+    assert plan.steps[1].grouping.startswith("codes")
 
 
 def test_statistics_are_gathered_where_the_warehouse_does_not_do_so_itself(star: AskedStar) -> None:

@@ -242,7 +242,8 @@ def _settings_of(workspace: Workspace, instance: InstanceRecord, known: KnownBat
 def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSource:
     """The smallest built source of the same batch, else the facts.
 
-    Row counts are those of the built tables, not estimates; a source that failed or is not there yet is passed over.
+    Row counts are those of the built tables, not estimates. A source that failed or is not there yet is passed over.
+    Where even the smallest has so many rows that the facts are cheaper, it is the facts.
     """
     options = instance.step.sources
     from_facts = ChosenSource(options[-1], None, None)
@@ -254,7 +255,8 @@ def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSourc
         for option in options[:-1]
         if option.instance_id is not None and option.instance_id in built
     ]
-    return min(candidates, key=lambda chosen: chosen.rows or 0, default=from_facts)
+    chosen = min(candidates, key=lambda chosen: chosen.rows or 0, default=from_facts)
+    return from_facts if chosen.option.is_dearer_with(chosen.rows) else chosen
 
 
 def _build(attempt: _Attempt, has_made: Callable[[], None]) -> _BuildResult:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from airflow_atscale_aggs.engine.aggregates.build_step import RowsBetween
 from airflow_atscale_aggs.engine.errors import (
     BuildFailedError,
     IllegalTransitionError,
@@ -112,6 +114,25 @@ def test_a_table_is_derived_from_the_smallest_source_that_is_built(begun_star: W
     assert _build(begun_star, "by_city")[-1].source == "by_day_and_shop"
     # An aggregate without sources of its own batch is built from the facts.
     assert choose_source(begun_star, _instance(begun_star, "by_day_and_shop")).option.name == "sales"
+
+
+@pytest.mark.parametrize(
+    ("dearer", "source"),
+    [((60, 63), "sales"), ((54, 60), "sales"), ((61, 70), "by_day_and_shop"), ((50, 59), "by_day_and_shop")],
+)
+def test_a_source_with_so_many_rows_that_the_facts_are_cheaper_is_passed_over(
+    begun_star: Workspace, dearer: tuple[int, int], source: str
+) -> None:
+    """More rows than the facts are said to have tell nothing."""
+    least, most = dearer
+    _build(begun_star, "by_day_and_shop")
+    city = _instance(begun_star, "by_city")
+    other, facts = city.step.sources
+    other = replace(other, dearer_rows=RowsBetween(least=least, most=most))
+
+    chosen = choose_source(begun_star, replace(city, step=replace(city.step, sources=(other, facts))))
+
+    assert chosen.option.name == source
 
 
 def test_those_that_build_side_by_side_wait_for_sources_and_for_a_free_place(begun_star: Workspace) -> None:
