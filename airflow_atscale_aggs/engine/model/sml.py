@@ -230,7 +230,8 @@ def _check_items(value: object, kind: str, file: str, issues: IssueList, what: s
         if not isinstance(value, list):
             issues.error(where, "wrong-kind", f"{what} must be a list, not {_kind_name(value)}")
             return False
-        results = [_check_value(item, inner, file, issues, f"an item of {what}", where) for item in value]
+        what = f"an item of {what}"
+        results = [_check_value(item, inner, file, issues, what, where) for item in value]
         return all(results)
     if not isinstance(value, SmlMapping):
         issues.error(where, "wrong-kind", f"{what} must be a mapping, not {_kind_name(value)}")

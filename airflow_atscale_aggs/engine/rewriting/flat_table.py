@@ -70,7 +70,7 @@ class SurfaceNames:
             self._labels.setdefault(metric.label, {})[metric] = None
         self.roles = tuple(sorted(roles))
         self._roles_by_name: dict[str, list[Role]] | None = None
-        self._folded: list[dict[str, dict[Meaning, None]]] = [_fold_names(self._unique), _fold_names(self._labels)]
+        self._folded: tuple[dict[str, dict[Meaning, None]], ...] = ()
 
     def find(self, name: str, clause: Callable[[], str] = str) -> Meaning:
         """What a column name means.
@@ -125,6 +125,9 @@ class SurfaceNames:
         yield self._unique.get(name)
         yield self._labels.get(name)
         folded = name.casefold()
+        if not self._folded:
+            # Most names are spelled as the model spells them. Threads that plan queries see none or both.
+            self._folded = (_fold_names(self._unique), _fold_names(self._labels))
         for stage in self._folded:
             yield stage.get(folded)
 
