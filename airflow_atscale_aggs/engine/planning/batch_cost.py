@@ -16,7 +16,7 @@ Failed attempts that are made again, and builds at the same time that each find 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
 
@@ -82,7 +82,7 @@ class PlanningReads:
     """Readings of the facts, by fact, when a batch is planned.
 
     Attributes:
-        is_marked: facts whose state the warehouse can mark.
+        is_marked: facts whose state the warehouse can mark, by reading them.
         proofs: claims about the facts' own columns, and calculated columns that are tried.
     """
 
@@ -166,6 +166,7 @@ def planning_reads(
     constraints: ProvenConstraints,
     *,
     tried: Iterable[str] = (),
+    listed: Collection[str] = (),
     indicator: Mapping[str, IndicatorReads],
 ) -> PlanningReads:
     """What the planning of a batch of these parts reads.
@@ -173,6 +174,7 @@ def planning_reads(
     Args:
         constraints: as the data has proven them.
         tried: facts of which calculated columns are tried.
+        listed: facts that are marked by the list of their files, for which they are not read.
         indicator: by fact, as it was when increments were decided.
     """
     facts = {part.fact for part in parts}
@@ -184,7 +186,8 @@ def planning_reads(
         if claim.dataset in facts:
             proofs[claim.dataset] = proofs.get(claim.dataset, 0) + 1
     columns = columns_of_datasets(parts)
-    marked = frozenset(fact for fact in facts if _can_mark(fact, sorted(columns[fact]), sources))
+    read = facts - set(listed)
+    marked = frozenset(fact for fact in read if _can_mark(fact, sorted(columns[fact]), sources))
     return PlanningReads(is_marked=marked, proofs=proofs, indicator=indicator)
 
 

@@ -12,10 +12,11 @@ import pytest
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.build.plan import read_physical_tables
+from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch, read_physical_tables
 from airflow_atscale_aggs.engine.lifecycle.build.source_marks import changed_datasets, take_marks
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
+from airflow_atscale_aggs.engine.planning.batch_cost import ReadReason
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
@@ -40,6 +41,9 @@ def test_a_load_is_seen_and_nothing_else(
         deploy(workspace, tiny_star.write_model(tmp_path / "model"), now=utc_now())
         batch = run_batch(workspace, "tiny_sales", owner="test").batch
         is_spark = "spark" in request.node.callspec.id
+        cost = plan_batch(workspace, "tiny_sales", now=utc_now(), new_id=lambda: "id", with_cost=True).cost
+        assert cost is not None
+        assert (cost.facts[0].whole.get(ReadReason.MARKS, 0) == 0) == are_listed
 
         with workspace.warehouse.session() as session:
             assert {"_metadata" in mark.sql for mark in batch.sources} == {is_spark or are_listed}

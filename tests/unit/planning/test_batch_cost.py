@@ -123,6 +123,8 @@ def test_planning_reads_the_fact_for_claims_about_its_own_columns_and_for_marks(
     reads = planning_reads(parts, star.sources, star.proven(*parts), tried=["sales"], indicator={})
 
     assert reads == PlanningReads(is_marked=frozenset({"sales"}), proofs={"sales": 1})
+    listed = planning_reads(parts, star.sources, star.proven(*parts), listed=["sales"], indicator={})
+    assert listed == PlanningReads()
 
 
 def test_a_fact_that_is_not_there_is_not_marked(star: AskedStar) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.estimates import PARTS_PER_SCAN
+from airflow_atscale_aggs.engine.lifecycle.build.source_marks import listed_datasets
 from airflow_atscale_aggs.engine.lifecycle.proofs import check_alive, tried_facts
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import datasets_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -64,6 +65,7 @@ def cost_of(
         sources,
         planning.constraints,
         tried=tried_facts(list(parts.values()), sources),
+        listed=listed_datasets(session, {part.fact for part in readable}, sources),
         indicator=indicator,
     )
     sketched = Counter(part.fact for key, part in parts.items() if key in planning.estimates and part.attributes)

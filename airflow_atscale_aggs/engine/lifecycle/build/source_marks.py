@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import DefinitionError, PermanentWarehouseError
+from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.sql.mark_queries import (
     columns_of_datasets,
     file_marks_together,
@@ -106,6 +107,18 @@ def changed_datasets(
     for (way, _), sqls in alike.items():
         now |= _fetch_marks(session, warehouse, sqls, way)
     return tuple(sorted(mark.dataset for mark in marks if mark.mark is not None and now[mark.sql] != mark.mark))
+
+
+def listed_datasets(session: WarehouseSession, datasets: Collection[str], sources: Sources) -> frozenset[str]:
+    """The datasets that are marked by the list of their files, for which no row of them is read."""
+    tables: dict[str, TableKey] = {}
+    for dataset in datasets:
+        with contextlib.suppress(DefinitionError):
+            table = table_of_first_rows(version_mark_sql(sources[dataset]), session.dialect)
+            if table is not None:
+                tables[dataset] = table
+    listed = session.list_files(sorted(set(tables.values()), key=str)) if tables else {}
+    return frozenset(dataset for dataset, table in tables.items() if table in listed)
 
 
 def unmarked_datasets(marks: Sequence[SourceMark]) -> tuple[str, ...]:
