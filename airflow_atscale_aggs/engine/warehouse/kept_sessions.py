@@ -92,11 +92,19 @@ class KeptSessions:
     def close_idle(self, kept: int = 0) -> None:
         """Close those that nobody uses, but for a few."""
         with self._lock:
-            self._idle, idle = self._idle[:kept], self._idle[kept:]
+            idle = self._take_out(kept)
         for session in idle:
             session.close()
 
     def _begin_generation(self) -> None:
         with self._lock:
+            # At once: a session of the last generation must not be taken in this one.
             self.generation += 1
-        self.close_idle()
+            idle = self._take_out(0)
+        for session in idle:
+            session.close()
+
+    def _take_out(self, kept: int) -> list[DbApiSession]:
+        """Those that nobody uses, but for a few, which nobody gets any more. The caller holds the lock."""
+        self._idle, idle = self._idle[:kept], self._idle[kept:]
+        return idle
