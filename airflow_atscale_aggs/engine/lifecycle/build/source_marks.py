@@ -15,7 +15,6 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.aggregates.whole_numbers import nearest_whole
 from airflow_atscale_aggs.engine.errors import DefinitionError, PermanentWarehouseError
-from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.sql.mark_queries import (
     columns_of_datasets,
     file_marks_together,
@@ -111,14 +110,12 @@ def changed_datasets(
 
 def listed_datasets(session: WarehouseSession, datasets: Collection[str], sources: Sources) -> frozenset[str]:
     """The datasets that are marked by the list of their files, for which no row of them is read."""
-    tables: dict[str, TableKey] = {}
+    sqls: dict[str, str] = {}
     for dataset in datasets:
         with contextlib.suppress(DefinitionError):
-            table = table_of_first_rows(version_mark_sql(sources[dataset]), session.dialect)
-            if table is not None:
-                tables[dataset] = table
-    listed = session.list_files(sorted(set(tables.values()), key=str)) if tables else {}
-    return frozenset(dataset for dataset, table in tables.items() if table in listed)
+            sqls[dataset] = version_mark_sql(sources[dataset])
+    listed = _list_files(session, list(sqls.values()))
+    return frozenset(dataset for dataset, sql in sqls.items() if sql in listed)
 
 
 def unmarked_datasets(marks: Sequence[SourceMark]) -> tuple[str, ...]:
@@ -155,14 +152,19 @@ def _fetch_of_files(session: WarehouseSession, sqls: Sequence[str], way: _Way) -
     """The marks of tables in files: by their lists where these can be had and may be, else by the queries."""
     if way is _Way.QUERY:
         return _fetch_together(session, sqls)
-    tables = {sql: table for sql in sqls if (table := table_of_first_rows(sql, session.dialect)) is not None}
-    lists = session.list_files(sorted(set(tables.values()), key=str)) if tables else {}
-    listed = {sql: _LISTED + lists[table] for sql, table in tables.items() if table in lists}
+    listed = _list_files(session, sqls)
     if way is _Way.LIST:
         # What could be listed and no longer can is not as it was.
         return {sql: listed.get(sql) for sql in sqls}
     left = [sql for sql in sqls if sql not in listed]
     return {**listed, **(_fetch_together(session, left) if left else {})}
+
+
+def _list_files(session: WarehouseSession, sqls: Sequence[str]) -> dict[str, str]:
+    """The marks by lists of files, as far as they can be had, by the queries that would mark the same tables."""
+    tables = {sql: table for sql in sqls if (table := table_of_first_rows(sql, session.dialect)) is not None}
+    lists = session.list_files(sorted(set(tables.values()), key=str)) if tables else {}
+    return {sql: _LISTED + lists[table] for sql, table in tables.items() if table in lists}
 
 
 def _fetch_together(session: WarehouseSession, sqls: Sequence[str]) -> dict[str, str | None]:
