@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pyarrow as pa
 from tenacity import retry, retry_if_exception, stop_after_attempt
 
+from airflow_atscale_aggs.engine.lazy_dataclass import dataclass
 from airflow_atscale_aggs.engine.sql.capabilities import Dialect
 from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
@@ -80,6 +81,17 @@ def _never_arrived(error: BaseException) -> bool:
 _once_it_arrives = retry(retry=retry_if_exception(_never_arrived), stop=stop_after_attempt(_RETRIES), reraise=True)
 
 
+@dataclass(slots=True)
+class _Server:
+    """What is known of a server.
+
+    Attributes:
+        alters_views: it knows ALTER VIEW, as far as is known.
+    """
+
+    alters_views: bool = True
+
+
 class _Cursor:
     """Runs a statement. A query is run when its rows are asked for, anything else at once.
 
@@ -88,8 +100,8 @@ class _Cursor:
     its rows.
     """
 
-    def __init__(self, spark: SparkSession) -> None:
-        self._spark = spark
+    def __init__(self, spark: SparkSession, server: _Server) -> None:
+        self._spark, self._server = spark, server
         self._plan: Any = None
         self._answer: Any = None
         self._schema: Any = None
@@ -100,13 +112,10 @@ class _Cursor:
         self._plan = SQL(sql)
         if _IS_QUERY.match(sql):
             return
-        try:
+        if sql.startswith(_ALTER_VIEW):
+            self._alter_view(sql)
+        else:
             _once_it_arrives(self._send)(self._plan) if sql.startswith(_LOOKS) else self._send(self._plan)
-        except UnsupportedOperationException:
-            # Sail has no ALTER VIEW. Its CREATE OR REPLACE VIEW leaves no gap for readers, which Spark's does.
-            if not sql.startswith(_ALTER_VIEW):
-                raise
-            self._send(SQL(f"CREATE OR REPLACE VIEW {sql.removeprefix(_ALTER_VIEW)}"))
 
     @property
     def description(self) -> list[tuple[Any, ...]]:
@@ -129,6 +138,17 @@ class _Cursor:
     def close(self) -> None:
         """Forget the result."""
         self._plan = self._answer = self._schema = None
+
+    def _alter_view(self, sql: str) -> None:
+        """Sail has no ALTER VIEW. Its CREATE OR REPLACE VIEW leaves no gap for readers, which Spark's does."""
+        if self._server.alters_views:
+            try:
+                self._send(SQL(sql))
+            except UnsupportedOperationException:
+                self._server.alters_views = False
+            else:
+                return
+        self._send(SQL(f"CREATE OR REPLACE VIEW {sql.removeprefix(_ALTER_VIEW)}"))
 
     def _send(self, statement: SQL) -> None:
         """Run a statement. The server answers with a plan for its rows: these themselves, unless it knows better."""
@@ -164,14 +184,14 @@ def _rows_of(table: pa.Table) -> Iterator[Row]:
 class _Connection:
     """A session of the server; ended when it is closed, but for one that all share."""
 
-    def __init__(self, spark: SparkSession, *, is_shared: bool) -> None:
-        self.spark, self._is_shared = spark, is_shared
+    def __init__(self, spark: SparkSession, server: _Server, *, is_shared: bool) -> None:
+        self.spark, self._server, self._is_shared = spark, server, is_shared
         self._last_used = time.monotonic()
 
     def cursor(self) -> _Cursor:
         """One that runs statements in this session."""
         self._last_used = time.monotonic()
-        return _Cursor(self.spark)
+        return _Cursor(self.spark, self._server)
 
     def is_alive(self) -> bool:
         """Whether the server has not had the time to end the session for being idle."""
@@ -196,15 +216,16 @@ class _Sessions:
         self._url, self._options = url, options
         self.is_shared = "session_id=" in url
         self._shared: SparkSession | None = None
+        self._server = _Server()
         self._lock = threading.Lock()
 
     def connect(self) -> _Connection:
         """A session that nobody else uses; the one that all share where the URL names it."""
         if not self.is_shared:
-            return _Connection(self._open(), is_shared=False)
+            return _Connection(self._open(), self._server, is_shared=False)
         with self._lock:
             self._shared = self._shared or self._open()
-            return _Connection(self._shared, is_shared=True)
+            return _Connection(self._shared, self._server, is_shared=True)
 
     def close(self) -> None:
         """Leave the session that all share."""

@@ -1,4 +1,4 @@
-"""Lists of files of Spark's tables, on a real server (Sail)."""
+"""Lists of files of Spark's tables, on a real server (Sail): by names, and with what its reader of files tells."""
 
 from __future__ import annotations
 
@@ -29,6 +29,15 @@ def session(sail_address: str) -> Iterator[DbApiSession]:
     warehouse.close()
 
 
+@pytest.fixture(params=["by names", "by the reader"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How files are listed: by their names, as on Sail, or by its reader, which Spark is asked."""
+    if request.param == "by the reader":
+        monkeypatch.setattr(spark_files, "_READS_FILES", "in no plan")
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("way")
 def test_what_has_files_is_listed_and_nothing_else(session: DbApiSession) -> None:
     listed = session.list_files([_T, _U, _ABSENT, (None, None, "empty")])
 
@@ -37,6 +46,7 @@ def test_what_has_files_is_listed_and_nothing_else(session: DbApiSession) -> Non
     assert listed == {**session.list_files([_T]), **session.list_files([_U])}
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     "statement", ["INSERT INTO t VALUES (1)", "INSERT OVERWRITE t VALUES (1)"], ids=["more", "the same rows anew"]
 )
@@ -50,22 +60,25 @@ def test_a_table_that_was_written_has_another_list(session: DbApiSession, statem
     assert after[_U] == before[_U]
 
 
-def test_a_file_that_is_written_over_under_its_name_is_another_one(session: DbApiSession, tmp_path: Path) -> None:
-    file = tmp_path / "rows.parquet"
+def test_a_file_that_is_written_over_under_its_name_is_another_one(
+    session: DbApiSession, tmp_path: Path, way: str
+) -> None:
     session.execute(f"CREATE TABLE outside USING parquet LOCATION '{tmp_path}' AS SELECT 1 AS a")
     (written,) = tmp_path.glob("**/*.parquet")
+    file = written.rename(tmp_path / "rows.parquet")
     before = session.list_files([(None, None, "outside")])
-    content = written.read_bytes()
-    written.rename(file)
-    file.rename(written)
+    if way == "by names":
+        # The name tells nothing, and the values are compared.
+        assert before == {}
+        return
     assert session.list_files([(None, None, "outside")]) == before
 
-    written.write_bytes(content)
+    file.write_bytes(file.read_bytes())
 
     assert session.list_files([(None, None, "outside")]) not in ({}, before)
 
 
-def test_large_files_that_are_read_in_parts_are_listed(session: DbApiSession, tmp_path: Path) -> None:
+def test_all_files_of_a_large_table_are_listed(session: DbApiSession, tmp_path: Path) -> None:
     session.execute(
         f"CREATE TABLE large USING parquet LOCATION '{tmp_path}' AS SELECT id, UUID() AS text FROM RANGE(500000)"
     )
@@ -99,6 +112,26 @@ def test_a_server_that_does_not_answer_is_no_table_without_files(
 def test_files_of_which_two_look_like_one_are_not_listed(
     session: DbApiSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(spark_files, "_READS_FILES", "in no plan")
     monkeypatch.setattr(spark_files, "_same", lambda _: "a.parquet")
 
     assert session.list_files([_T, _U]) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_named_once"),
+    [
+        ("part-00003-7684059b-f81a-465a-9410-1ddb82acfb24.c000.snappy.parquet", True),
+        ("YZjDfyKN9751ABXE_12.zst.parquet", True),
+        ("U6FcmL2mAH91Q7E8.zst.parquet", True),
+        ("U6FcmL2mAH91Q7E8.parquet", False),
+        ("000000_0", False),
+        ("store_sales.parquet", False),
+        ("SalesFacts202601.zst.parquet", False),
+        ("averylongtablename.zst.parquet", False),
+    ],
+)
+def test_only_names_that_were_drawn_stand_for_what_is_in_a_file(name: str, is_named_once: bool) -> None:
+    folder = "file:///w/t-7684059b-f81a-465a-9410-1ddb82acfb24/k=1/"
+
+    assert spark_files._is_named_once(folder + name) == is_named_once
