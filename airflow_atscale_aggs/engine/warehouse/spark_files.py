@@ -93,7 +93,7 @@ def _states(spark: Any, paths: Sequence[str]) -> dict[str, tuple[int, ...]]:
     table = DataFrame(reader, spark)[["path", "length", "modificationTime"]].toArrow()
     times = table.column(2).cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
     files = list(zip(*(column.to_pylist() for column in (table.column(0), table.column(1), times)), strict=True))
-    states = {_same(path): (length, time) for path, length, time in files}
+    states: dict[str, tuple[int, ...]] = {_same(path): (length, time) for path, length, time in files}
     # Where it leaves out in which store a file is, two of them may look like one.
     return states if len(states) == len(files) else {}
 
