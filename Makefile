@@ -183,7 +183,7 @@ bench: $(STAMP) ## Run the benchmarks (an hour)
 	$(BIN)/python benchmarks/api.py
 	$(BIN)/python benchmarks/registry.py
 
-short-forms: $(STAMP) ## Measure a short form of each goal of speed, and fail where one is worse than its goal by half (three minutes)
+short-forms: $(STAMP) ## Measure a short form of each goal of speed, and fail where one is worse than its goal by half (five minutes)
 	$(BIN)/python benchmarks/short_forms.py
 
 clean: ## Remove the environment, the demo and caches

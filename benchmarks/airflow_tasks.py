@@ -55,15 +55,24 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
+    empty, build = measure(arguments.count, arguments.repeat)
+    print(
+        f"{arguments.count} mapped tasks one at a time: empty {empty:.3f} s, build {build:.3f} s per task, ratio "
+        f"{build / empty:.2f}"
+    )
+
+
+def measure(count: int, repeat: int) -> tuple[float, float]:
+    """Median seconds of an empty mapped task, and of one that builds a trivial aggregate."""
     # Bytecode is kept between tasks, as on any machine of a user.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory(prefix="aggs-bench-") as name:
         folder = Path(name)
         bench = Bench(folder)
-        bench.make_star(12_000, distinct_grains(arguments.count))
+        bench.make_star(12_000, distinct_grains(count))
         (folder / "dags").mkdir()
         (folder / "dags" / "build.py").write_text(_BUILD_DAG)
-        (folder / "dags" / "empty.py").write_text(_EMPTY_DAG.format(count=arguments.count))
+        (folder / "dags" / "empty.py").write_text(_EMPTY_DAG.format(count=count))
         extra = {"registry_url": bench.registry, "warehouse_url": bench.warehouse}
         variables = {
             "AIRFLOW_CONN_BENCH": json.dumps({"conn_type": "atscale_aggs", "extra": extra}),
@@ -71,16 +80,13 @@ def main() -> None:
         }
         seconds: dict[str, list[float]] = {"empty": [], "build": []}
         with LocalAirflow(folder / "home", folder / "dags", variables) as airflow:
-            for number in range(arguments.repeat + 1):
+            for number in range(repeat + 1):
                 for dag_id, times in seconds.items():
                     took = _per_task(airflow, dag_id)
                     # The first round warms caches up.
                     times.extend([took] if number else [])
     empty, build = (statistics.median(seconds[dag_id]) for dag_id in ("empty", "build"))
-    print(
-        f"{arguments.count} mapped tasks one at a time: empty {empty:.3f} s, build {build:.3f} s per task, ratio "
-        f"{build / empty:.2f}"
-    )
+    return empty, build
 
 
 def _per_task(airflow: LocalAirflow, dag_id: str) -> float:

@@ -139,6 +139,14 @@ def build_workspace(folder: Path, warehouse: str, model: Path) -> Iterator[Works
 
 def ssb(engine: str, rows: int, url: str | None) -> None:
     """The 13 queries."""
+    print(f"SSB-shaped, {rows:,} order lines, {engine}")
+    with ssb_workspace(engine, rows, url) as workspace:
+        compare(workspace, QUERIES)
+
+
+@contextlib.contextmanager
+def ssb_workspace(engine: str, rows: int, url: str | None) -> Iterator[Workspace]:
+    """A workspace with the star and its model, which is built."""
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         with contextlib.closing(duckdb.connect(str(folder / "w.duckdb"))) as connection:
@@ -147,8 +155,7 @@ def ssb(engine: str, rows: int, url: str | None) -> None:
             if engine == "postgres":
                 warehouse = stack.enter_context(postgres(url))
                 copy_ssb(connection, warehouse)
-        print(f"SSB-shaped, {rows:,} order lines, {engine}")
-        compare(stack.enter_context(build_workspace(folder, warehouse, write_ssb_model(folder / "model"))), QUERIES)
+        yield stack.enter_context(build_workspace(folder, warehouse, write_ssb_model(folder / "model")))
 
 
 def tpcds(engine: str, scale: str, url: str | None) -> None:

@@ -151,6 +151,17 @@ def overhead(scale: str, repeat: int, warehouse: str, jobs: list[int]) -> None:
     Args:
         jobs: how many aggregates are built at the same time; one line is printed for each.
     """
+    seconds, count, name = overhead_seconds(scale, repeat, warehouse, jobs)
+    bare = seconds.pop("bare")
+    for side, build in seconds.items():
+        print(
+            f"{name}: TPC-DS at scale {scale}, {count} aggregates: {side} {build:.2f} s, "
+            f"bare SQL {bare:.2f} s, ratio {build / bare:.3f}"
+        )
+
+
+def overhead_seconds(scale: str, repeat: int, warehouse: str, jobs: list[int]) -> tuple[dict[str, float], int, str]:
+    """Median seconds of each kind of `build` and of the side ``bare``, the number of aggregates, the warehouse."""
     with (
         tempfile.TemporaryDirectory(prefix="aggs-bench-") as folder,
         measured_warehouse(warehouse, Path(folder)) as url,
@@ -171,14 +182,8 @@ def overhead(scale: str, repeat: int, warehouse: str, jobs: list[int]) -> None:
             # By turns: a warehouse that compiles as it goes, such as Spark, is faster for whoever comes later.
             for side in list(runs) if turn % 2 == 0 else reversed(runs):
                 seconds[side].append(runs[side]())
-        bare = statistics.median(seconds.pop("bare"))
-        for side, measured in seconds.items():
-            build = statistics.median(measured)
-            name = urlsplit(url).scheme if warehouse == url else warehouse
-            print(
-                f"{name}: TPC-DS at scale {scale}, {len(statements)} aggregates: {side} {build:.2f} s, "
-                f"bare SQL {bare:.2f} s, ratio {build / bare:.3f}"
-            )
+        name = urlsplit(url).scheme if warehouse == url else warehouse
+        return {side: statistics.median(measured) for side, measured in seconds.items()}, len(statements), name
 
 
 def trivial(counts: list[int], repeat: int, *, with_dbt: bool) -> None:
@@ -315,11 +320,17 @@ def built_both_ways(
 
 def jobs(rows: int, repeat: int, postgres: str, largest_dropped: int) -> None:
     """Two aggregates at a time against one. Goal on two cores: 1.7x on PostgreSQL, on DuckDB no slower."""
+    one, two = jobs_seconds(rows, repeat, postgres, largest_dropped)
+    print(f"one at a time {one:.2f} s, two at a time {two:.2f} s: {one / two:.2f}x")
+
+
+def jobs_seconds(rows: int, repeat: int, postgres: str, largest_dropped: int) -> tuple[float, float]:
+    """Median seconds of a `build` with one aggregate at a time, and with two."""
     with _bench(rows, without_largest(largest_dropped), postgres) as bench:
         bench.build()
         pairs = [(bench.build("--jobs", "1"), bench.build("--jobs", "2")) for _ in range(repeat)]
         one, two = (statistics.median(side) for side in zip(*pairs, strict=True))
-        print(f"one at a time {one:.2f} s, two at a time {two:.2f} s: {one / two:.2f}x")
+        return one, two
 
 
 def _least(some: dict[str, float], others: dict[str, float]) -> dict[str, float]:

@@ -273,15 +273,7 @@ def slices(bench: Bench, repeat: int, lengths: tuple[str, ...]) -> None:
     for length in lengths:
         bench.set("aggregate.incrementalUpdate.maxSegmentLength", length)
         _, cut_batch = bench.build(BuildType.FULL)
-        parts = []
-        for number in range(repeat):
-            day = (datetime(2023, 3, 1, tzinfo=UTC) + timedelta(days=211 * number)).date()
-            with bench.workspace.warehouse.session() as session:
-                session.execute(
-                    "UPDATE sales SET amount = amount + 1 "
-                    f"WHERE loaded_at >= TIMESTAMP '{day}' AND loaded_at < TIMESTAMP '{day + timedelta(days=1)}'"
-                )
-            parts.append(bench.build(BuildType.INCREMENTAL, changed=str(day)))
+        parts = [change_day(bench, number) for number in range(repeat)]
         active = bench.workspace.read.instances.serving(bench.workspace.read.models.get(_MODEL).id)
         count = len(bench.workspace.read.instances.segments(active[0].id))
         print(f"segments of at most {length or 'any length'}: {count}; a full batch {cut_batch:.3f} s")
@@ -293,6 +285,17 @@ def slices(bench: Bench, repeat: int, lengths: tuple[str, ...]) -> None:
         print(f"  queries (ms): {_shown(query_times(bench), before)}")
         if verify(bench.workspace, _MODEL, level=VerificationLevel.TOTALS).has_mismatch:
             raise SystemExit("An aggregate does not agree with its facts.")
+
+
+def change_day(bench: Bench, number: int) -> tuple[dict[str, float], float]:
+    """Change one old day and name it; seconds of each aggregate and of the batch that makes its segments anew."""
+    day = (datetime(2023, 3, 1, tzinfo=UTC) + timedelta(days=211 * number)).date()
+    with bench.workspace.warehouse.session() as session:
+        session.execute(
+            "UPDATE sales SET amount = amount + 1 "
+            f"WHERE loaded_at >= TIMESTAMP '{day}' AND loaded_at < TIMESTAMP '{day + timedelta(days=1)}'"
+        )
+    return bench.build(BuildType.INCREMENTAL, changed=str(day))
 
 
 def query_times(bench: Bench) -> dict[str, float]:
