@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.warehouse import spark_connect
 from airflow_atscale_aggs.engine.warehouse.base import RowBounds
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
-from airflow_atscale_aggs.engine.warehouse.spark_client import SparkSession
+from airflow_atscale_aggs.engine.warehouse.spark_client import SQL, SparkSession
 from airflow_atscale_aggs.engine.warehouse.spark_connect import split_options
 
 _ZONE = "spark.sql.session.timeZone"
@@ -49,6 +49,27 @@ def test_a_view_is_altered_also_where_the_server_has_no_alter_view(sail_session:
     sail_session.execute("ALTER VIEW v AS SELECT 2 AS a, 3 AS b")
 
     assert sail_session.fetch_all("SELECT * FROM v") == [(2, 3)]
+
+
+def test_a_server_without_alter_view_is_asked_for_it_once(sail_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By all sessions of a warehouse."""
+    sent: list[str] = []
+    send = spark_connect._Cursor._send
+
+    def noted(cursor: spark_connect._Cursor, statement: SQL) -> None:
+        sent.append(statement._query)
+        send(cursor, statement)
+
+    monkeypatch.setattr(spark_connect._Cursor, "_send", noted)
+    warehouse = open_warehouse(shared_session(sail_address))
+    for name in ("v", "w"):
+        with warehouse.session() as session:
+            session.execute(f"CREATE VIEW {name} AS SELECT 1 AS a")
+            session.execute(f"ALTER VIEW {name} AS SELECT 2 AS a")
+            assert session.fetch_all(f"SELECT a FROM {name}") == [(2,)]
+    warehouse.close()
+
+    assert [sql for sql in sent if "ALTER" in sql] == ["ALTER VIEW v AS SELECT 2 AS a"]
 
 
 def test_the_settings_of_a_block_are_given_back(sail_session: DbApiSession) -> None:
