@@ -16,8 +16,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import airflow_tasks
@@ -34,6 +35,8 @@ import verification
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 
 _WORSE = 1.5
+_unseen = partial(contextlib.redirect_stdout, io.StringIO())
+"""Around what a script prints as it goes."""
 _RETAIL = Path(__file__).parents[1] / "dags" / "models" / "retail"
 
 
@@ -160,17 +163,17 @@ def _slice() -> float:
 
 def _ssb() -> float:
     """The geometric mean of SSB's queries, on facts against on aggregates."""
-    with _silence(), answering.ssb_workspace("duckdb", 600_000, None) as workspace:
-        return statistics.geometric_mean(
-            query.facts / query.aggregates for query in answering.answers(workspace, ssb.QUERIES)
-        )
+    with _unseen(), answering.ssb_workspace("duckdb", 600_000, None) as workspace:
+        answered = answering.answers(workspace, ssb.QUERIES)
+    assert all(query.is_same for query in answered), "answers differ"
+    return statistics.geometric_mean(query.facts / query.aggregates for query in answered)
 
 
 def _growth_of_build() -> float:
     """Growth of a batch against growth of its data, five times as much."""
     measured = []
     for number in ("0.1", "0.5"):
-        with tempfile.TemporaryDirectory(prefix="aggs-scale-") as name, _silence():
+        with tempfile.TemporaryDirectory(prefix="aggs-scale-") as name, _unseen():
             measured.append(scale.measure("tpcds", number, scale.Place(Path(name), "2GiB", 2)))
     less, more = measured
     return (more.ran["build"].seconds / less.ran["build"].seconds) / (more.rows / less.rows)
@@ -179,13 +182,6 @@ def _growth_of_build() -> float:
 def _airflow_task() -> float:
     empty, build = airflow_tasks.measure(10, 1)
     return build / empty
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """What a script prints as it goes is not shown."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        yield
 
 
 GOALS = (
